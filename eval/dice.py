@@ -1,0 +1,68 @@
+"""Overlap of structures."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from eval.base import Case, MetricBase, Result, mean_of_defined
+from eval.structures import IndexMap, sizes
+
+
+def overlaps(fixed: IndexMap, warped: IndexMap, count: int) -> Float[np.ndarray, " ids"]:
+    """Dice coefficient of each structure, `2 |A & B| / (|A| + |B|)`.
+
+    Args:
+        fixed: structures on the fixed grid, counted from 1.
+        warped: the moving structures, resampled onto the fixed grid by nearest neighbour.
+        count: how many structures there are.
+
+    Returns:
+        Fractions between 0 and 1, higher is better; NaN if neither map holds the structure.
+
+    Example:
+        >>> a = np.zeros((2, 2, 2), np.uint8); a[0] = 1
+        >>> b = np.zeros((2, 2, 2), np.uint8); b[0, 0] = 1
+        >>> overlaps(a, b, 2).round(3)
+        array([0.667,   nan])
+
+    Source:
+        Dice, L. R. (1945), Ecology 26(3), doi:10.2307/1932409.
+        Undefined cases follow google-deepmind/surface-distance: NaN, not 0 and not 1.
+    """
+    both = sizes(fixed[fixed == warped], count)
+    with np.errstate(invalid="ignore"):
+        return 2 * both / (sizes(fixed, count) + sizes(warped, count))
+
+
+class Dice(MetricBase):
+    """Mean overlap of the protocol's structures.
+
+    A structure that is absent from the fixed or from the unwarped moving map is left out; one that
+    vanishes in warping counts as 0. LUMIR lists the background among its structures.
+
+    Source:
+        `compute_dice` of the LUMIR scorer, github.com/JHU-MedImage-Reg/LUMIR_L2R.
+    """
+
+    unit: ClassVar[str] = ""
+    better: ClassVar[Literal["higher", "lower"]] = "higher"
+
+    metric: Literal["dice"] = "dice"
+    folder: str = "labels"
+
+    def __call__(self, case: Case) -> Result:
+        structures = case.structures(self.folder, case.labels)
+        registered, unregistered = (
+            np.where(
+                structures.defined,
+                overlaps(structures.fixed, moving, len(structures.ids)),
+                np.nan,
+            )
+            for moving in (structures.warped, structures.unregistered)
+        )
+        return Result(
+            mean=mean_of_defined(registered),
+            detailed=tuple(registered.tolist()),
+            unregistered=mean_of_defined(unregistered),
+        )

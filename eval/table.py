@@ -1,0 +1,53 @@
+"""The scores of a submission for people."""
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from eval.base import MetricBase
+from eval.report import CaseScore, Report
+
+ARROWS = {"higher": "↑", "lower": "↓"}
+NOTHING = "-"
+_DIGITS = 9
+"""Characters of the widest usual number: on a narrow terminal the headings wrap, not those."""
+
+
+def table(report: Report) -> Table:
+    """One row per case, then the mean, and below it the mean of the same pairs unregistered.
+
+    The last row is filled where a zero field is scored at little cost.
+    """
+    metrics = report.scored()
+    result = Table(title=Text(report.name), box=box.SIMPLE_HEAD)
+    result.add_column("case", no_wrap=True, vertical="bottom")
+    for metric in metrics:
+        result.add_column(_heading(metric), justify="right", min_width=_DIGITS)
+    for case in report.cases:
+        means = [case.results[m.name].mean if m.name in case.results else None for m in metrics]
+        result.add_row(Text(case.name), *map(_number, means))
+    result.add_section()
+    aggregates = report.aggregates()
+    result.add_row("mean", *(_number(aggregates[m.name].mean) for m in metrics), style="bold")
+    result.add_row("unregistered", *(_number(_unregistered(report, m)) for m in metrics))
+    return result
+
+
+def line(case: CaseScore) -> str:
+    """One case as a line of a log."""
+    scores = (f"{name} {result.mean:.4f}" for name, result in case.results.items())
+    return f"{case.name}: {', '.join(scores)}"
+
+
+def _heading(metric: MetricBase) -> Text:
+    return Text(f"{metric.name}\n{ARROWS[metric.better]} {metric.unit}".rstrip())
+
+
+def _unregistered(report: Report, metric: MetricBase) -> float | None:
+    known = [result.unregistered for result in report.results(metric.name)]
+    there = [value for value in known if value is not None]
+    return sum(there) / len(there) if there else None
+
+
+def _number(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.4f}"

@@ -1,0 +1,135 @@
+"""Pair lists, in the dialects of the wild.
+
+    LUMIR 2024 and 2025     {"validation": [{"fixed": ..., "moving": ...}], ...}
+    classic Learn2Reg       {"registration_val": [...], "registration_test": [...], ...}
+    TransMorph's container  {"inputs": [...]}
+    bare                    [{"fixed": ..., "moving": ...}]
+
+Paths are relative to the input folder, with or without a leading `./`.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from l2r.errors import DatasetError
+from l2r.schema import Tolerant, parse, read_json
+
+SPLITS: dict[str, tuple[str, ...]] = {
+    "training": ("training", "registration_train"),
+    "validation": ("validation", "registration_val", "inputs"),
+    "test": ("test", "registration_test"),
+}
+"""Where a split is looked for, in this order; any other name is looked for as it is."""
+
+_NUMBERED = re.compile(r"(?P<subject>\d{4})_(?P<modality>\d{4})$")
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One image of a pair."""
+
+    relative: PurePosixPath
+    """As the list names it, without a leading `./`."""
+    path: Path
+    """Where it lies."""
+
+    @property
+    def stem(self) -> str:
+        """The file name without `.nii` or `.nii.gz`."""
+        return self.relative.name.removesuffix(".gz").removesuffix(".nii")
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """Subject and modality, `("3456", "0000")` of `LUMIRMRI_3456_0000.nii.gz`.
+
+        Raises:
+            DatasetError: the name does not end like that.
+        """
+        found = _NUMBERED.search(self.stem)
+        if found is None:
+            raise DatasetError(
+                f"{self.relative}: the name must end in _SSSS_MMMM.nii.gz (subject, modality); "
+                "rename the file, or use --task any"
+            )
+        return found["subject"], found["modality"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A moving image that is to be brought onto a fixed one."""
+
+    fixed: Scan
+    moving: Scan
+
+    @property
+    def name(self) -> str:
+        """For messages: `<fixed><--<moving>`."""
+        return f"{self.fixed.stem}<--{self.moving.stem}"
+
+
+class _Entry(Tolerant):
+    fixed: str
+    moving: str
+
+
+def read_pairs(dataset: Path, folder: Path, split: str = "validation") -> list[Pair]:
+    """The pairs of one split, in the order of the list.
+
+    Args:
+        dataset: the JSON file.
+        folder: the input folder that the list's paths are relative to.
+        split: `training`, `validation`, `test`, or the very key of the JSON file.
+
+    Raises:
+        DatasetError: a typo, no such split, an empty list, a wrong type, a path that leaves the
+            folder, or a pair that stands twice.
+    """
+    entries = _entries(dataset, split)
+    pairs = [
+        Pair(
+            _scan(entry.fixed, folder, f"{dataset}: pair {number}: fixed"),
+            _scan(entry.moving, folder, f"{dataset}: pair {number}: moving"),
+        )
+        for number, entry in enumerate(entries, start=1)
+    ]
+    twice = [name for name, count in Counter(pair.name for pair in pairs).items() if count > 1]
+    if twice:
+        raise DatasetError(f"{dataset}: the pair {twice[0]} stands more than once; remove one")
+    return pairs
+
+
+def _entries(dataset: Path, split: str) -> list[_Entry]:
+    raw = read_json(dataset, DatasetError)
+    where, found = str(dataset), raw
+    if isinstance(raw, dict):
+        key = _key(raw, split, dataset)
+        where, found = f"{dataset}: {key}", raw[key]
+    if not found:
+        raise DatasetError(f"{where}: the list of pairs is empty; nothing to register")
+    return parse(list[_Entry], found, where, DatasetError)
+
+
+def _key(raw: dict[str, object], split: str, dataset: Path) -> str:
+    keys = [key for key in SPLITS.get(split, (split,)) if key in raw]
+    if keys:
+        return next((key for key in keys if _holds_pairs(raw[key])), keys[0])
+    offered = [key for key, value in raw.items() if _holds_pairs(value)]
+    hint = f"it has pairs under {', '.join(offered)}: try --split" if offered else "it has no pairs"
+    raise DatasetError(f"{dataset}: no pair list for the split {split!r}; {hint}")
+
+
+def _holds_pairs(value: object) -> bool:
+    return isinstance(value, list) and any(
+        isinstance(entry, dict) and {"fixed", "moving"} & entry.keys() for entry in value
+    )
+
+
+def _scan(text: str, folder: Path, where: str) -> Scan:
+    relative = PurePosixPath(text)
+    if relative.is_absolute() or ".." in relative.parts:
+        raise DatasetError(f"{where}: {text!r} leaves the input folder; give a path inside it")
+    if not relative.name.endswith((".nii", ".nii.gz")):
+        raise DatasetError(f"{where}: {text!r} must name a .nii or .nii.gz file")
+    return Scan(relative, folder / relative)

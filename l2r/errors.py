@@ -1,0 +1,51 @@
+"""Expected failures.
+
+    L2RError                what a user can mend; printed as one line, exit code 2
+        TaskError           an unknown task or a faulty task file
+        DatasetError        a pair list that cannot be used
+        ImageError          an image or label file that cannot be used
+        FieldError          a displacement field that the scorer would refuse
+        SubmissionError     a folder or zip of fields that the scorer would refuse
+        ConfigError         a run file or an argument that cannot be used
+        WeightsError        a weights file that does not fit the network
+        OutputError         a place that cannot be written to
+
+Each message says where, what was found, what was expected and what to try. Anything that is not
+an `L2RError` is a defect of Regatta and keeps its traceback.
+"""
+
+
+class L2RError(Exception):
+    """What a user can mend."""
+
+
+class TaskError(L2RError):
+    """An unknown task or a faulty task file."""
+
+
+class DatasetError(L2RError):
+    """A pair list that cannot be used."""
+
+
+class ImageError(L2RError):
+    """An image or label file that cannot be used."""
+
+
+class FieldError(L2RError):
+    """A displacement field that the scorer would refuse."""
+
+
+class SubmissionError(L2RError):
+    """A folder or zip of fields that the scorer would refuse."""
+
+
+class ConfigError(L2RError):
+    """A run file or an argument that cannot be used."""
+
+
+class WeightsError(L2RError):
+    """A weights file that does not fit the network."""
+
+
+class OutputError(L2RError):
+    """A place that cannot be written to."""

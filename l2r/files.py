@@ -1,0 +1,217 @@
+"""Reading and writing NIfTI, the only place of the project that does.
+
+Reading keeps the array as it is stored: every Learn2Reg scorer ignores the header, and so do we.
+Writing is atomic: a temporary name in the same folder, flushed to the disk, then renamed.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import IO
+from zlib import error as zlib_error
+
+import nibabel as nib
+import numpy as np
+from isal import igzip, isal_zlib
+from jaxtyping import Float, Shaped
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+
+from l2r.arrays import Labels, Shape, Volume
+from l2r.errors import FieldError, ImageError, L2RError, OutputError
+
+GZIP_MAGIC = b"\x1f\x8b"
+GZIP_LEVEL = 1
+"""ISA-L's level 1: benchmarks/io.py shows what the others cost and give."""
+TEMPORARY = ".part"
+"""Ends the name of a file that is not finished; `Submission` and `Workdir` ignore them."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A volume as it is stored, with what its header says of the grid."""
+
+    array: Volume
+    affine: Float[np.ndarray, "4 4"]
+    """Voxel indices to RAS millimetres."""
+
+    @property
+    def shape(self) -> Shape:
+        x, y, z = self.array.shape
+        return x, y, z
+
+    @property
+    def orientation(self) -> str:
+        """For instance `RAS`: where each array axis points to."""
+        return "".join(code or "?" for code in nib.aff2axcodes(self.affine))
+
+
+def read_image(path: Path) -> Image:
+    """Read a 3-D image of any numeric type as float32, scaled as its header says.
+
+    Raises:
+        ImageError: missing, truncated, no NIfTI, not 3-D, not finite, or constant.
+    """
+    array, affine = _read_volume(path, ImageError)
+    image = Image(array.astype(np.float32, copy=False), affine)
+    if not np.isfinite(image.array).all():
+        bad = int((~np.isfinite(image.array)).sum())
+        raise ImageError(f"{path}: {bad} voxels are NaN or infinite; mend the image")
+    if image.array.min() == image.array.max():
+        raise ImageError(
+            f"{path}: every voxel is {image.array.flat[0]:g}; a constant image cannot be registered"
+        )
+    return image
+
+
+def grid_shape(path: Path) -> Shape:
+    """Shape of a 3-D image, from its header alone.
+
+    Raises:
+        ImageError: missing, no NIfTI, or not 3-D.
+    """
+    try:
+        shape = nib.load(path).shape
+    except (OSError, EOFError, ImageFileError, zlib_error) as cause:
+        raise ImageError(f"{path}: its header cannot be read: {cause}") from None
+    if len(shape) < 3 or any(size != 1 for size in shape[3:]):
+        raise ImageError(f"{path}: shape {shape}, but a 3-D volume (x, y, z) is expected")
+    x, y, z = shape[:3]
+    return x, y, z
+
+
+def read_labels(path: Path) -> Labels:
+    """Read a 3-D label map of whole numbers, stored as integers or as floats.
+
+    Raises:
+        ImageError: as for `read_image`, or a label is not a whole number.
+    """
+    array, _ = _read_volume(path, ImageError)
+    if np.issubdtype(array.dtype, np.integer):
+        return array
+    labels = np.rint(array).astype(np.int32)
+    if not np.array_equal(labels, array):
+        raise ImageError(
+            f"{path}: labels must be whole numbers; was the map interpolated linearly?"
+        )
+    return labels
+
+
+def read_field(path: Path, data: bytes | None = None) -> Float[np.ndarray, "..."]:
+    """Read a displacement field with whatever shape and float type it has.
+
+    Args:
+        path: names the file in messages, and is read unless `data` is given.
+        data: the file's content, where it comes from a zip.
+
+    Raises:
+        FieldError: missing, truncated or no NIfTI.
+    """
+    array, _ = _read(path, FieldError, data)
+    return np.asarray(array, dtype=np.promote_types(array.dtype, np.float32))
+
+
+def write_field(
+    path: Path, vectors: Float[np.ndarray, "x y z 3"], affine: Float[np.ndarray, "4 4"]
+) -> None:
+    """Write a displacement field as float32 `.nii.gz`, atomically and byte for byte repeatable.
+
+    Args:
+        path: ends in `.nii.gz`.
+        vectors: displacements in voxels of the fixed grid.
+        affine: of the fixed image; for viewers only, scorers ignore it.
+
+    Raises:
+        OutputError: the folder is missing, read-only or full.
+    """
+    header = nib.Nifti1Image(np.empty((0, 0, 0, 3), np.float32), affine).header
+    header.set_data_shape(vectors.shape)
+    header["vox_offset"] = 352
+    head = BytesIO()
+    header.write_to(head)
+    with (
+        writing(path) as raw,
+        igzip.IGzipFile(fileobj=raw, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as packed,
+    ):
+        packed.write(head.getvalue().ljust(352, b"\0"))
+        for component in range(3):
+            # NIfTI runs along x first, which is C order of the transposed component.
+            rows = np.ascontiguousarray(vectors[..., component].T, dtype="<f4")
+            packed.write(rows.data.cast("B"))
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that appears under its name only when it is complete and on the disk.
+
+    Raises:
+        OutputError: where it cannot be written; what stood there before still stands.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as cause:
+        raise OutputError(f"{path}: cannot be written: {cause.strerror or cause}") from cause
+    finally:
+        with suppress(OSError):  # gone already, unless something went wrong
+            temporary.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_volume(
+    path: Path, error: type[L2RError]
+) -> tuple[Shaped[np.ndarray, "x y z"], Float[np.ndarray, "4 4"]]:
+    array, affine = _read(path, error)
+    if array.ndim == 4 and array.shape[3] == 1:
+        array = array[..., 0]
+    if array.ndim != 3 or 0 in array.shape:
+        raise error(f"{path}: shape {array.shape}, but a 3-D volume (x, y, z) is expected")
+    return array, affine
+
+
+def _read(
+    path: Path, error: type[L2RError], data: bytes | None = None
+) -> tuple[Shaped[np.ndarray, "..."], Float[np.ndarray, "4 4"]]:
+    content = _decompressed(path, error, data)
+    try:
+        kind = nib.Nifti2Image if content[:4] in _NIFTI2_SIZES else nib.Nifti1Image
+        image = kind.from_bytes(content)
+        array = np.asarray(image.dataobj)
+    except (ImageFileError, HeaderDataError) as cause:
+        raise error(f"{path}: not a NIfTI image: {cause}") from None
+    except (OSError, ValueError, EOFError) as cause:
+        raise error(f"{path}: the image data are incomplete: {cause}") from None
+    if array.dtype.kind not in "iuf":
+        raise error(f"{path}: voxels are of type {array.dtype}, but plain numbers are expected")
+    return array, np.asarray(image.affine, dtype=np.float64)
+
+
+_NIFTI2_SIZES = ((540).to_bytes(4, "little"), (540).to_bytes(4, "big"))
+
+
+def _decompressed(path: Path, error: type[L2RError], data: bytes | None) -> bytes:
+    try:
+        content = path.read_bytes() if data is None else data
+        return igzip.decompress(content) if content[:2] == GZIP_MAGIC else content
+    except FileNotFoundError:
+        raise error(f"{path}: no such file") from None
+    except EOFError:
+        raise error(f"{path}: the gzip stream is truncated; copy the file again") from None
+    except (isal_zlib.error, zlib_error) as cause:  # type: ignore[misc] # untyped
+        raise error(f"{path}: not a valid gzip file: {cause}") from None
+    except OSError as cause:  # a faulty gzip header too
+        raise error(f"{path}: cannot be read: {cause.strerror or cause}") from None

@@ -1,0 +1,42 @@
+"""The organisers call a container without arguments; these are the places they mount."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from l2r.errors import DatasetError
+from l2r.task import Task, load_task, task_names
+
+
+@dataclass(frozen=True)
+class Mounts:
+    """Where a task's pair list, images and results lie."""
+
+    task: Task
+    dataset: Path
+    input: Path
+    output: Path
+
+
+def find_mounts(root: Path = Path("/")) -> Mounts:
+    """The mounts of the one challenge whose pair list is there.
+
+    Args:
+        root: where the container's `/` is.
+
+    Raises:
+        DatasetError: none or more than one of the known pair lists is there.
+    """
+    known = [
+        Mounts(task, *(root / str(path).lstrip("/") for path in places))
+        for task in map(load_task, task_names())
+        if task.container is not None
+        for places in [(task.container.dataset, task.container.input, task.container.output)]
+    ]
+    found = [mounts for mounts in known if mounts.dataset.is_file()]
+    if len(found) != 1:
+        listed = ", ".join(str(mounts.dataset) for mounts in found or known)
+        state = "more than one pair list is mounted" if found else "no pair list is mounted"
+        raise DatasetError(
+            f"{state} ({listed}); give --dataset, --input and --output, or mount exactly one"
+        )
+    return found[0]

@@ -1,0 +1,74 @@
+"""How JSON and TOML become typed records, with errors that fit on one line."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from l2r.errors import L2RError
+
+Record = TypeVar("Record")
+
+
+class Frozen(BaseModel):
+    """Our own configuration: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Tolerant(BaseModel):
+    """Files of the wild: unknown keys are ignored, wrong types are not."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+
+def read_text(path: Path, error: type[L2RError]) -> str:
+    """Text of a UTF-8 file; `error`, in one line, where that fails."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise error(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as cause:
+        raise error(f"{path}: cannot be read: {cause}") from None
+
+
+def read_json(path: Path, error: type[L2RError]) -> object:
+    """Parsed JSON; `error` names line and column of a typo."""
+    try:
+        return json.loads(read_text(path, error))
+    except json.JSONDecodeError as cause:
+        raise error(
+            f"{path}: not valid JSON at line {cause.lineno}, column {cause.colno}: {cause.msg}"
+        ) from None
+
+
+def read_toml(path: Path, error: type[L2RError]) -> dict[str, object]:
+    """Parsed TOML; `error` names the place of a typo."""
+    try:
+        return tomllib.loads(read_text(path, error))
+    except tomllib.TOMLDecodeError as cause:
+        raise error(f"{path}: not valid TOML: {cause}") from None
+
+
+def parse(kind: type[Record], raw: object, where: str, error: type[L2RError]) -> Record:
+    """Turn parsed JSON or TOML into a record.
+
+    Args:
+        kind: the record, a pydantic model or a union of them.
+        raw: what the file held.
+        where: begins the message, usually the path.
+        error: what is raised.
+
+    Raises:
+        L2RError: of the kind `error`; every fault on the one line, the first one first.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(raw)
+    except ValidationError as cause:
+        faults = [
+            f"{'.'.join(str(part) for part in fault['loc']) or 'top level'}: {fault['msg'].lower()}"
+            for fault in cause.errors(include_url=False)
+        ]
+        raise error(f"{where}: " + "; ".join(faults)) from None

@@ -1,0 +1,99 @@
+"""A task is a file: `l2r/tasks/<name>.toml` says everything that differs between challenges."""
+
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, PositiveFloat
+
+from l2r.arrays import Shape, Volume
+from l2r.errors import TaskError
+from l2r.schema import Frozen, parse, read_toml
+
+TASKS = Path(__file__).parent / "tasks"
+
+
+class Divide(Frozen):
+    """Intensities divided by a constant: `v / by`."""
+
+    kind: Literal["divide"] = "divide"
+    by: PositiveFloat
+
+    def __call__(self, volume: Volume) -> Volume:
+        return (volume / np.float32(self.by)).astype(np.float32)
+
+
+class Quantile(Frozen):
+    """Intensities clipped to two quantiles, which become 0 and 1."""
+
+    kind: Literal["quantile"] = "quantile"
+    low: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    high: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+    def __call__(self, volume: Volume) -> Volume:
+        low, high = np.quantile(volume, [self.low, self.high])
+        if low >= high:  # mostly background: nothing to clip
+            low, high = volume.min(), volume.max()
+        return np.clip((volume - low) / (high - low), 0, 1).astype(np.float32)
+
+
+class Data(Frozen):
+    """What the images of the task are."""
+
+    shape: Shape | None = None
+    """Of every image, in voxels; any shape where it is not given."""
+
+
+class FieldRule(Frozen):
+    """How the scorer wants the displacement fields to be named."""
+
+    names: Literal["lumir", "long", "stem"]
+    """`lumir`: `disp_FFFF_MMMM` for one modality or 0000 to 0001, else `disp_FFFF_ff_MMMM_mm`;
+    `long`: always `disp_FFFF_ff_MMMM_mm`; `stem`: `disp_<fixed>_<moving>` of any file names."""
+    channels_first: bool = False
+    """Whether `(3, x, y, z)` is accepted beside `(x, y, z, 3)`, which is what we write."""
+
+
+class Preprocess(Frozen):
+    """What happens to the intensities before a network sees them."""
+
+    normalise: Annotated[Divide | Quantile, Field(discriminator="kind")]
+
+
+class Container(Frozen):
+    """Where the organisers mount things when they call the container without arguments."""
+
+    dataset: PurePosixPath
+    input: PurePosixPath
+    output: PurePosixPath
+
+
+class Task(Frozen):
+    """One challenge, or one data set of one."""
+
+    name: str
+    title: str
+    data: Data
+    field: FieldRule
+    preprocess: Preprocess
+    evaluation: dict[str, object]
+    """The scorer's protocol; `eval.protocol` knows what it may hold."""
+    container: Container | None = None
+
+
+def task_names() -> list[str]:
+    """Every task that `load_task` knows by name."""
+    return sorted(path.stem for path in TASKS.glob("*.toml"))
+
+
+def load_task(name: str) -> Task:
+    """Read `l2r/tasks/<name>.toml`, or a task file given by its path.
+
+    Raises:
+        TaskError: no such task, or the file is faulty.
+    """
+    path = Path(name) if name.endswith(".toml") else TASKS / f"{name}.toml"
+    if path.parent == TASKS and not path.is_file():
+        known = ", ".join(task_names())
+        raise TaskError(f"no task {name!r}; known are {known}, or give the path of a task file")
+    return parse(Task, read_toml(path, TaskError), str(path), TaskError)

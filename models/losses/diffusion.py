@@ -1,0 +1,30 @@
+"""Diffusion regularisation: fields that change slowly from voxel to voxel."""
+
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+from l2r.schema import Frozen
+from models.base import Fields
+
+
+class DiffusionConfig(Frozen):
+    """`(mean |d_x u|^2 + mean |d_y u|^2 + mean |d_z u|^2) / 3`, forward differences in voxels.
+
+    Each mean runs over batch, components and voxels.
+
+    Source:
+        Balakrishnan et al. (2019), VoxelMorph, doi:10.1109/TMI.2019.2897538, equation 7.
+    """
+
+    name: Literal["diffusion"] = "diffusion"
+
+    def __call__(self, field: Fields) -> Float[Tensor, ""]:
+        return (
+            sum(
+                (field.diff(dim=axis).square().mean() for axis in (2, 3, 4)),
+                start=field.new_zeros(()),
+            )
+            / 3
+        )

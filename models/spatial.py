@@ -1,0 +1,155 @@
+"""How images and fields are resampled: the scorer's warp, LUMIR's warp, and sizes of fields.
+
+There are two warps because the published LUMIR networks were trained with a biased one.
+
+    warp          samples the image at `index + u`, as `scipy.ndimage.map_coordinates` does and as
+                  the challenge scores
+    warp_lumir    normalises with `S - 1` but samples as if voxels were areas (`align_corners` off),
+                  so on an axis of `S` voxels it reads `(index + u) * S / (S - 1) - 0.5`: a zero
+                  field moves the image by half a voxel at both ends of the axis
+
+A network that warps inside itself must keep the warp of its training. `correct_lumir_bias` turns a
+field that was made for the biased warp into one that says the same to the scorer.
+"""
+
+from typing import Literal, TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from models.base import Fields
+
+Mode: TypeAlias = Literal["bilinear", "nearest"]
+"""Linear in all three directions (torch calls it so in 3-D too), or the nearest voxel."""
+
+Padding: TypeAlias = Literal["zeros", "border"]
+"""What lies beyond the image: nothing, or its border values."""
+
+Images = Float[Tensor, "batch channel x y z"]
+
+_MOST_GRADIENTS = 8
+"""How many copies of an image's gradient may exist at a time, see `_slabs`."""
+
+
+def warp(
+    image: Images, field: Fields, *, mode: Mode = "bilinear", padding: Padding = "zeros"
+) -> Images:
+    """`warped(p) = image(p + u(p))`, the scorer's warp.
+
+    Equal to `map_coordinates(image, index + u, order=1 or 0, mode="constant", cval=0)` wherever
+    `index + u` stays within the first and the last voxel centre. Beyond them scipy gives 0 at
+    once; this fades to 0 over one voxel ("bilinear") or gives 0 after half a voxel ("nearest"),
+    which keeps the gradient at the border useful. Ties between two voxels may be decided otherwise.
+
+    Args:
+        image: any channels on the same grid as the field; label maps as floats.
+        field: in voxels, component `c` along axis `c`.
+        mode: "bilinear" for intensities, "nearest" for label maps.
+        padding: "zeros" as above; "border" continues the image with its border values, as the
+            composition of fields needs it.
+    """
+    return _sample(image, field, mode, padding, align_corners=True)
+
+
+def warp_lumir(image: Images, field: Fields, *, mode: Mode = "bilinear") -> Images:
+    """`warped(p) = image((p + u(p)) * S / (S - 1) - 0.5)` per axis, the warp LUMIR trained with.
+
+    Source:
+        The published TransMorph baseline of LUMIR: its weights only work with this warp.
+    """
+    return _sample(image, field, mode, "zeros", align_corners=False)
+
+
+def correct_lumir_bias(field: Fields) -> Fields:
+    """`u'(p) = (p + u(p)) * S / (S - 1) - 0.5 - p` per axis: from `warp_lumir` to `warp`.
+
+    `warp(image, correct_lumir_bias(u))` equals `warp_lumir(image, u)`. The change is -0.5 voxel at
+    the first index, 0 at the centre and +0.5 voxel at the last index of an axis. `field` must live
+    on the grid that the network saw, padding included. To report a published network faithfully do
+    not correct its fields: they were submitted and scored as they came.
+    """
+    size = field.shape[2:]
+    parts = [
+        torch.add(_ramp(field, axis, -0.5, 0.5), field[:, axis], alpha=_stretch(size[axis]))
+        for axis in range(3)
+    ]
+    return torch.stack(parts, dim=1)
+
+
+def resize_field(
+    field: Float[Tensor, "batch 3 _ _ _"], shape: tuple[int, int, int]
+) -> Float[Tensor, "batch 3 _ _ _"]:
+    """The same motion on a grid of another size over the same extent.
+
+    Trilinear between voxels seen as areas (`align_corners` off); each component is multiplied by
+    `new size / old size` of its axis, because it counts voxels of the grid that it lives on.
+    """
+    resized = functional.interpolate(field, size=shape, mode="trilinear")
+    ratios = [new / old for new, old in zip(shape, field.shape[2:], strict=True)]
+    return resized * resized.new_tensor(ratios).view(1, 3, 1, 1, 1)
+
+
+def upsample_field(
+    field: Float[Tensor, "batch 3 _ _ _"], factor: int = 2
+) -> Float[Tensor, "batch 3 _ _ _"]:
+    """`resize_field` to `factor` times the size: from voxels of the coarse to the fine grid."""
+    return functional.interpolate(field, scale_factor=factor, mode="trilinear").mul_(factor)
+
+
+def _sample(
+    image: Images, field: Fields, mode: Mode, padding: Padding, *, align_corners: bool
+) -> Images:
+    """Image at the places of `field`; on a CPU one slab of them per core.
+
+    On a CPU torch shares the 3-D `grid_sample` out over the batch only, so a batch of one would
+    run on one core. The slabs are a batch whose images are one and the same memory.
+    """
+    grid = _sampling_grid(field)
+    image = image.to(grid.dtype)
+    batch, *shape = grid.shape[:-1]
+    count = _slabs(image, shape[0] * shape[1]) if batch == 1 and image.device.type == "cpu" else 1
+    if count > 1:
+        image = image.expand(count, -1, -1, -1, -1)
+        grid = grid.view(count, 1, shape[0] * shape[1] // count, shape[2], 3)
+    sampled = functional.grid_sample(image, grid, mode, padding, align_corners)
+    return sampled.transpose(0, 1).reshape(1, -1, *shape) if count > 1 else sampled
+
+
+def _slabs(image: Images, rows: int) -> int:
+    """The number of equal slabs of `rows` rows that keeps the cores busy.
+
+    If the image needs a gradient then torch allots one per slab and adds them up afterwards, so a
+    machine of many cores has to hold back.
+    """
+    most = torch.get_num_threads()
+    if image.requires_grad:
+        most = min(most, _MOST_GRADIENTS)
+    return next(count for count in range(most, 0, -1) if rows % count == 0)
+
+
+def _sampling_grid(field: Fields) -> Float[Tensor, "batch x y z 3"]:
+    """`2 (index + u) / (S - 1) - 1` per axis, in torch's order: last axis first.
+
+    In at least single precision: half precision would place a voxel 0.05 voxels wrong.
+    """
+    size = field.shape[2:]
+    parts = [
+        torch.add(_ramp(field, axis, -1.0, 1.0), field[:, axis], alpha=2 / max(size[axis] - 1, 1))
+        for axis in (2, 1, 0)
+    ]
+    return torch.stack(parts, dim=-1)
+
+
+def _ramp(field: Fields, axis: int, first: float, last: float) -> Float[Tensor, "_ _ _"]:
+    """`first` to `last` along one axis, of length one along the others."""
+    size = field.shape[2 + axis]
+    dtype = torch.promote_types(field.dtype, torch.float32)
+    ramp = torch.linspace(first, last, size, dtype=dtype, device=field.device)
+    return ramp.view([size if other == axis else 1 for other in range(3)])
+
+
+def _stretch(size: int) -> float:
+    """`S / (S - 1)`; an axis of one voxel has nothing to stretch."""
+    return size / max(size - 1, 1)

@@ -1,0 +1,43 @@
+"""Trade time for memory: activations that the backward pass computes again."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+
+def recomputed(
+    compute: Callable[..., Tensor], *inputs: Tensor, statistics: nn.Module | None = None
+) -> Tensor:
+    """`compute(*inputs)` that keeps its inputs only, and runs again in the backward pass.
+
+    Args:
+        compute: from tensors to a tensor; what it draws at random is drawn alike again.
+        inputs: what it takes.
+        statistics: the module inside `compute` that has batch normalisations, if any; they are to
+            count a batch once although they see it twice.
+    """
+
+    def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        again = nullcontext() if statistics is None else _spare_buffers(statistics)
+        return nullcontext(), again
+
+    return checkpoint(compute, *inputs, use_reentrant=False, context_fn=contexts)
+
+
+@contextmanager
+def _spare_buffers(module: nn.Module) -> Iterator[None]:
+    """What the module writes to its buffers goes to copies of them."""
+    owned = [
+        (part, name, buffer)
+        for part in module.modules()
+        for name, buffer in part.named_buffers(recurse=False)
+    ]
+    for part, name, buffer in owned:
+        setattr(part, name, buffer.clone())
+    try:
+        yield
+    finally:
+        for part, name, buffer in owned:
+            setattr(part, name, buffer)

@@ -1,0 +1,76 @@
+"""Boxes of tokens: cut a grid into them, put it together again, and who may see whom inside.
+
+Within a window the tokens count with x slowest and z fastest; so do the windows within a grid.
+"""
+
+from itertools import product
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+Tokens = Float[Tensor, "batch x y z channel"]
+Windows = Float[Tensor, "window token channel"]
+Extent: TypeAlias = tuple[int, int, int]
+
+_APART = -100.0
+"""Added to the attention between tokens that only the roll made neighbours, as published."""
+
+
+def pad(tokens: Tokens, window: Extent) -> Float[Tensor, "batch _ _ _ channel"]:
+    """Zeros at the end of each axis up to whole windows."""
+    ends = [-size % side for size, side in zip(tokens.shape[1:4], window, strict=True)]
+    return functional.pad(tokens, (0, 0, 0, ends[2], 0, ends[1], 0, ends[0]))
+
+
+def split(tokens: Tokens, window: Extent) -> Windows:
+    """Windows of a grid that is a whole number of them, sample by sample."""
+    _, x, y, z, channels = tokens.shape
+    i, j, k = window
+    boxes = tokens.view(-1, x // i, i, y // j, j, z // k, k, channels)
+    return boxes.permute(0, 1, 3, 5, 2, 4, 6, 7).reshape(-1, i * j * k, channels)
+
+
+def join(windows: Windows, shape: tuple[int, ...], window: Extent) -> Tokens:
+    """The grid of `shape`, all its axes, that `split` has cut."""
+    _, x, y, z, channels = shape
+    i, j, k = window
+    boxes = windows.view(-1, x // i, y // j, z // k, i, j, k, channels)
+    return boxes.permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(shape)
+
+
+def shift_of(window: Extent) -> Extent:
+    """Half a window; no shift at all if a side is too short to be halved, as published."""
+    x, y, z = (side // 2 for side in window)
+    return (x, y, z) if min(x, y, z) else (0, 0, 0)
+
+
+def shift_mask(
+    extent: Extent, window: Extent, device: torch.device
+) -> Float[Tensor, "window token token"]:
+    """0 where two tokens of a rolled window were neighbours before the roll, else `_APART`.
+
+    Args:
+        extent: tokens along the axes of the grid, padding excluded.
+        window: tokens along the axes of a window.
+        device: where the mask is made; it is made anew for every volume, a thousandth of the work
+            of a forward pass, so nothing is kept that could go stale.
+    """
+    regions = torch.zeros((1, 1, 1), device=device)
+    for axis, (size, side, shift) in enumerate(zip(extent, window, shift_of(window), strict=True)):
+        padded = size + -size % side
+        index = torch.arange(padded, device=device)
+        region = (index >= padded - side).float() + (index >= padded - shift).float()
+        regions = 3 * regions + region.view([-1 if other == axis else 1 for other in range(3)])
+    ids = split(regions[None, ..., None], window)
+    return (ids != ids.mT).float() * _APART
+
+
+def relative_index(window: Extent) -> Int[Tensor, "token token"]:
+    """For a pair of tokens, the row of the bias table that belongs to their relative position."""
+    places = torch.tensor(list(product(*map(range, window))))
+    apart = places[:, None] - places[None] + torch.tensor(window) - 1
+    _, y, z = (2 * side - 1 for side in window)
+    return (apart * torch.tensor((y * z, z, 1))).sum(-1)

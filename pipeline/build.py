@@ -1,0 +1,70 @@
+"""From a run file to stages that can be called."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from l2r.errors import ConfigError
+from l2r.task import Task
+from pipeline.config import RunConfig
+from pipeline.export import ExportField
+from pipeline.predict import PredictField
+from pipeline.preprocess import PreprocessPair
+from pipeline.refine import RefineByDescent
+from pipeline.stage import Export, Predict, Preprocess, Refine
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Everything between a pair and its file."""
+
+    preprocess: Preprocess
+    predict: Predict
+    refine: tuple[Refine, ...]
+    export: Export
+
+
+def build(config: RunConfig, task: Task, device: torch.device, folder: Path) -> Stages:
+    """Make the stages of a run.
+
+    Args:
+        config: says which.
+        task: its shape, intensities and names.
+        device: where networks and refinements compute.
+        folder: where fields are written.
+
+    Raises:
+        WeightsError: the model's weights cannot be used.
+    """
+    model = config.model.build()
+    multiple = math.lcm(model.grid_multiple, *(part.grid_multiple for part in config.refine))
+    return Stages(
+        preprocess=PreprocessPair(task, multiple),
+        predict=PredictField(model, device),
+        refine=tuple(RefineByDescent(part.build(), device) for part in config.refine),
+        export=ExportField(task, folder),
+    )
+
+
+def find_device(name: str) -> torch.device:
+    """`auto`, `cpu`, `cuda` or `cuda:n` as a device that is there.
+
+    Raises:
+        ConfigError: no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in {"cpu", "cuda"}:
+        raise ConfigError(f"--device {name}: no such device; give auto, cpu, cuda or cuda:n")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"--device {name}: torch sees {torch.cuda.device_count()} GPUs; "
+            "try --device cpu, or give the container its GPU (docker run --gpus all)"
+        )
+    return device

@@ -1,0 +1,90 @@
+"""The command line: each command parses, calls one function, and prints."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from l2r.console import one_line_errors
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+Task = Annotated[str | None, typer.Option(help="a task of l2r/tasks, or the path of a task file")]
+Split = Annotated[str, typer.Option(help="validation, test, training, or a key of the JSON file")]
+Images = Annotated[Path | None, typer.Option("--input", help="images [default: the list's folder]")]
+
+
+@app.callback()
+def main() -> None:
+    """Regatta: a Learn2Reg pair list in, compliant displacement fields out."""
+
+
+@app.command()
+def run(  # noqa: PLR0913 - the options of the command
+    *,
+    config: Annotated[
+        Path | None, typer.Option(help="run file [default: configs/lumir_io.toml]")
+    ] = None,
+    task: Task = None,
+    dataset: Annotated[
+        Path | None, typer.Option(help="pair list [default: where the challenges mount it]")
+    ] = None,
+    images: Images = None,
+    output: Annotated[Path | None, typer.Option(help="fields [default: ./output]")] = None,
+    split: Split = "validation",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:n")] = "auto",
+    limit: Annotated[int | None, typer.Option(min=1, help="only the first pairs")] = None,
+    time_budget: Annotated[
+        float | None, typer.Option(min=1, metavar="SECONDS", help="wall time per pair")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="keep what the same run has made before")] = True,
+) -> None:
+    """Register every pair of a list and write the fields that its scorer accepts.
+
+    Exit code: 0 every pair is done; 1 some failed, a zero field stands in for them; 2 the input or
+    the output folder cannot be used.
+    """
+    from pipeline.request import Request, resolve  # noqa: PLC0415 - numpy and nibabel
+
+    with one_line_errors():
+        what = resolve(Request(config, task, dataset, images, output, split, limit))
+        from pipeline.register import How, register  # noqa: PLC0415 - torch
+
+        counts = register(what, How(device, resume, time_budget))
+        typer.echo(f"{', '.join(f'{n} {state}' for state, n in counts.items())} in {what.output}")
+        if counts["fallback"] or counts["failed"]:
+            raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    submission: Annotated[Path, typer.Argument(help="folder or zip of displacement fields")],
+    *,
+    dataset: Annotated[Path, typer.Option(help="pair list that the scorer will use")],
+    task: Annotated[str, typer.Option(help="a task of l2r/tasks, or a task file")] = "lumir24",
+    images: Images = None,
+    split: Split = "validation",
+) -> None:
+    """Say before the upload whether the scorer would accept a submission.
+
+    Exit code: 0 it would; 1 it would not, or the fields are in wrong units; 2 cannot be checked.
+    """
+    from l2r.check import check_submission  # noqa: PLC0415
+    from l2r.console import progress  # noqa: PLC0415
+    from l2r.submission import open_submission  # noqa: PLC0415
+    from l2r.task import load_task  # noqa: PLC0415
+    from pipeline.request import find_pairs  # noqa: PLC0415
+
+    with one_line_errors():
+        rules = load_task(task)
+        pairs = find_pairs(rules, dataset, images or dataset.parent, split)
+        found = []
+        with progress(len(pairs), "check") as advance:
+            for name, findings in check_submission(open_submission(submission), rules, pairs):
+                found += findings
+                advance(f"{name}: {'; '.join(f.text for f in findings) or 'good'}")
+        problems = [finding for finding in found if finding.kind == "problem"]
+        if problems:
+            typer.echo(f"{submission}: {len(problems)} problems; {rules.name} would not score this")
+            raise typer.Exit(1)
+        typer.echo(f"{submission}: {len(pairs)} fields, {rules.name} would accept this")

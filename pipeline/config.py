@@ -1,0 +1,36 @@
+"""A run file says everything that decides an output; the command line adds where and how fast."""
+
+from pathlib import Path
+from typing import TypeAlias
+
+from pydantic import Field
+
+from l2r.errors import ConfigError
+from l2r.schema import Frozen, parse, read_toml
+from models.catalog import ModelConfig
+from models.identity import IdentityConfig
+from models.optim.instance import InstanceOptimisationConfig
+
+Refinement: TypeAlias = InstanceOptimisationConfig
+"""Every refinement by name: this list is the registry."""
+
+
+class RunConfig(Frozen):
+    """What is done to each pair."""
+
+    task: str = "lumir24"
+    """A file of `l2r/tasks/`, by name or by path."""
+    seed: int = Field(default=0, ge=0)
+    """Of torch's generators, set anew for every pair."""
+    model: ModelConfig = IdentityConfig()
+    refine: tuple[Refinement, ...] = ()
+    """One after the other, on the network's prediction."""
+
+
+def load_run(path: Path) -> RunConfig:
+    """Read a run file.
+
+    Raises:
+        ConfigError: missing, not TOML, an unknown key or a wrong value.
+    """
+    return parse(RunConfig, read_toml(path, ConfigError), str(path), ConfigError)

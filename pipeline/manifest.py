@@ -1,0 +1,162 @@
+"""The record of a run, beside its fields: what made them, and how it went.
+
+It is written anew, atomically, after every pair, so that a run that was killed can go on: a field
+counts as made only if the manifest says so, for the same settings and inputs, and its content has
+the hash that the manifest holds.
+"""
+
+import hashlib
+import json
+import logging
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from l2r import __version__
+from l2r.errors import L2RError, OutputError
+from l2r.files import sha256, writing
+from l2r.schema import Frozen, parse, read_json
+from l2r.submission import MANIFEST
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("torch", "numpy", "scipy", "nibabel", "isal")
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Frozen):
+    """Everything beside the images that decides a field."""
+
+    task: dict[str, object]
+    config: dict[str, object]
+    weights_sha256: str | None
+    device: str
+    """What computes: the processor's kind and number of threads, or the GPU's name."""
+    versions: dict[str, str]
+    commit: str | None
+    """Of Regatta's repository, with `+` where files were changed since; None outside of one."""
+    time_budget_s: float | None
+
+
+class Entry(Frozen):
+    """How one pair went."""
+
+    status: Literal["done", "fallback", "failed"]
+    """`fallback`: the field is zero, because of `error`; `failed`: there is no field at all."""
+    fixed: str
+    moving: str
+    inputs_sha256: str | None
+    """Of both images; None where one cannot be read."""
+    field_sha256: str | None
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+    refinements: tuple[dict[str, object], ...] = ()
+    over_budget: bool = False
+    """Whether writing ended later than the time budget allows."""
+    seconds: dict[str, float]
+    """Per stage; reading and writing run beside the computation of other pairs."""
+
+
+class Manifest(Frozen):
+    """The whole record."""
+
+    regatta: str
+    settings: Settings
+    pairs: dict[str, Entry]
+    """By the name of the field's file."""
+    peak_memory_gib: dict[str, float]
+    """Of the process so far, on the host and on the device."""
+
+
+class Ledger:
+    """The manifest of an output folder while a run goes on."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        """Take over what an earlier run with the same settings has recorded."""
+        self._path = folder / MANIFEST
+        self._settings = settings
+        self._pairs = self._recorded()
+
+    def is_done(self, name: str, inputs_sha256: str) -> bool:
+        """Whether the file of that name holds the field of these inputs and settings."""
+        entry = self._pairs.get(name)
+        if entry is None or (entry.status, entry.inputs_sha256) != ("done", inputs_sha256):
+            return False
+        field = self._path.with_name(name)
+        return field.is_file() and sha256(field) == entry.field_sha256
+
+    def record(self, name: str, entry: Entry, peak_memory_gib: dict[str, float]) -> None:
+        """Add or replace the entry of a pair, on the disk too.
+
+        Raises:
+            OutputError: the manifest cannot be written.
+        """
+        self._pairs[name] = entry
+        manifest = Manifest(
+            regatta=__version__,
+            settings=self._settings,
+            pairs=dict(sorted(self._pairs.items())),
+            peak_memory_gib=peak_memory_gib,
+        )
+        with writing(self._path) as file:
+            file.write(manifest.model_dump_json(indent=2).encode())
+
+    def _recorded(self) -> dict[str, Entry]:
+        if not self._path.exists():
+            return {}
+        try:
+            raw = read_json(self._path, OutputError)
+            old = parse(Manifest, raw, str(self._path), OutputError)
+        except L2RError as error:
+            logger.warning("%s; it is ignored and written anew", error)
+            return {}
+        return dict(old.pairs) if _canonical(old.settings) == _canonical(self._settings) else {}
+
+
+def settings_of(
+    task: Frozen, config: Frozen, *, weights: Path | None, device: str, budget: float | None
+) -> Settings:
+    """The settings of a run on this machine, with this code."""
+    return Settings(
+        task=task.model_dump(mode="json"),
+        config=config.model_dump(mode="json"),
+        weights_sha256=sha256(weights) if weights else None,
+        device=device,
+        versions={"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
+        commit=_commit(),
+        time_budget_s=budget,
+    )
+
+
+def hash_inputs(paths: list[Path]) -> str:
+    """One hash for the content of some files, in this order.
+
+    Raises:
+        OSError: one of them cannot be read.
+    """
+    return hashlib.sha256("".join(sha256(path) for path in paths).encode()).hexdigest()
+
+
+def _canonical(settings: Settings) -> str:
+    return json.dumps(settings.model_dump(mode="json"), sort_keys=True)
+
+
+def _commit() -> str | None:
+    if not (ROOT / ".git").exists():
+        return None
+    try:
+        head, changes = (
+            subprocess.run(  # noqa: S603
+                ["git", "-C", str(ROOT), *words],  # noqa: S607
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=10,
+            ).stdout.strip()
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "-uno"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return head + ("+" if changes else "")

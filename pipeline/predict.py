@@ -1,0 +1,37 @@
+"""From two volumes to a displacement field, by a network."""
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from l2r.arrays import Vectors, Volume
+from models.base import Fields, RegistrationModel, Volumes
+from pipeline.stage import Predicted, Prepared
+
+
+class PredictField:
+    """Run a network once, without gradients."""
+
+    def __init__(self, model: RegistrationModel, device: torch.device) -> None:
+        self._model = model.to(device).eval()
+        self._device = device
+
+    def __call__(self, item: Prepared, /) -> Predicted:
+        with torch.inference_mode():
+            field = self._model(*(to_torch(v, self._device) for v in (item.fixed, item.moving)))
+        return Predicted(item, to_numpy(field))
+
+
+def to_torch(volume: Volume, device: torch.device) -> Volumes:
+    """`(x, y, z)` as a batch of one, `(1, 1, x, y, z)`."""
+    return torch.from_numpy(volume)[None, None].to(device)
+
+
+def field_to_torch(vectors: Vectors, device: torch.device) -> Fields:
+    """`(x, y, z, 3)` as a batch of one, `(1, 3, x, y, z)`."""
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(vectors, -1, 0)))[None].to(device)
+
+
+def to_numpy(field: Fields) -> Float32[np.ndarray, "x y z 3"]:
+    """The inverse of `field_to_torch`."""
+    return np.moveaxis(field[0].float().cpu().numpy(), 0, -1)

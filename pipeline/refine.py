@@ -1,0 +1,35 @@
+"""Refinements: each makes the displacement field of one pair better."""
+
+from dataclasses import asdict
+
+import torch
+
+from models.optim.descend import Descent
+from models.optim.instance import InstanceOptimisation
+from pipeline.predict import field_to_torch, to_numpy, to_torch
+from pipeline.stage import Predicted
+
+
+class RefineByDescent:
+    """Instance optimisation as a stage."""
+
+    def __init__(self, optimise: InstanceOptimisation, device: torch.device) -> None:
+        self._optimise, self._device = optimise, device
+
+    def __call__(self, item: Predicted, /) -> Predicted:
+        prepared, device = item.prepared, self._device
+        result = self._optimise(
+            to_torch(prepared.fixed, device),
+            to_torch(prepared.moving, device),
+            field_to_torch(item.vectors, device),
+            prepared.deadline,
+        )
+        levels = [_summary(descent) for descent in result.course]
+        return item.refined(to_numpy(result.field), {"levels": levels})
+
+
+def _summary(descent: Descent) -> dict[str, object]:
+    """A descent without its whole course."""
+    full = asdict(descent)
+    losses = full.pop("losses")
+    return {"steps": len(losses), "start": losses[:1], "end": losses[descent.best :][:1], **full}

@@ -1,0 +1,69 @@
+"""The main job, from a request to fields on the disk."""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from l2r.console import progress
+from pipeline.build import build, find_device
+from pipeline.config import RunConfig, load_run
+from pipeline.manifest import Ledger, settings_of
+from pipeline.request import Resolved
+from pipeline.run import Job, Run
+from pipeline.workdir import open_folder
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class How:
+    """What does not decide an output, but where and how fast it comes."""
+
+    device: str = "auto"
+    resume: bool = True
+    time_budget_s: float | None = None
+
+
+def register(what: Resolved, how: How) -> Counter[str]:
+    """Register all pairs.
+
+    Returns:
+        How many pairs are `done`, `skipped`, a `fallback` or `failed`.
+
+    Raises:
+        L2RError: nothing could be begun, or the output folder is full.
+    """
+    config = load_run(what.config).model_copy(update={"task": what.task.name})
+    device = find_device(how.device)
+    folder = open_folder(what.output)
+    stages = build(config, what.task, device, folder)
+    settings = settings_of(
+        what.task,
+        config,
+        weights=_weights(config),
+        device=_describe(device),
+        budget=how.time_budget_s,
+    )
+    job = Job(
+        pairs=what.pairs,
+        folder=folder,
+        shape=what.task.data.shape,
+        seed=config.seed,
+        resume=how.resume,
+        time_budget_s=how.time_budget_s,
+    )
+    with progress(len(what.pairs), f"{what.task.name} on {device}") as advance:
+        return Run(job, stages, Ledger(folder, settings))(advance)
+
+
+def _weights(config: RunConfig) -> Path | None:
+    return getattr(config.model, "weights", None)
+
+
+def _describe(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"

@@ -1,0 +1,58 @@
+"""What passes from stage to stage.
+
+    Pair --preprocess--> Prepared --predict--> Predicted --refine...--> Predicted --export--> file
+
+Each arrow is a callable from one frozen record to the next, so a wrong order does not type-check.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+
+from l2r.arrays import Box, Shape, Vectors, Volume
+from l2r.dataset import Pair
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Two images as a network wants them."""
+
+    pair: Pair
+    fixed: Volume
+    """Normalised, cut to `box`."""
+    moving: Volume
+    """Normalised, cut to the same box."""
+    box: Box
+    """Where the working grid lies in the fixed image's grid."""
+    shape: Shape
+    """Of the fixed image."""
+    affine: Float[np.ndarray, "4 4"]
+    """Of the fixed image, voxels to RAS millimetres."""
+    warnings: tuple[str, ...] = ()
+    deadline: float | None = None
+    """In seconds of `time.monotonic`: when the field must be ready for export."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A displacement field for a prepared pair, on the working grid."""
+
+    prepared: Prepared
+    vectors: Vectors
+    """In voxels."""
+    log: tuple[Mapping[str, object], ...] = field(default=())
+    """One entry per refinement, for the manifest."""
+
+    def refined(self, vectors: Vectors, entry: Mapping[str, object]) -> "Predicted":
+        """The same pair with a better field."""
+        return replace(self, vectors=vectors, log=(*self.log, entry))
+
+
+Preprocess: TypeAlias = Callable[[Pair], Prepared]
+Predict: TypeAlias = Callable[[Prepared], Predicted]
+Refine: TypeAlias = Callable[[Predicted], Predicted]
+Export: TypeAlias = Callable[[Predicted], Path]

@@ -1,0 +1,84 @@
+"""Distance of structures."""
+
+import numpy as np
+import pytest
+
+from eval.hd95 import Hd95, surface_distances
+from eval.structures import find_structures
+from tests.eval import oracles
+from tests.eval.conftest import LABELS, Phantom
+
+SHAPE = (16, 12, 10)
+
+
+def maps(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 6, (2, 4, 3, 5))
+    fixed, moving = np.kron(coarse, np.ones((4, 4, 2), int))
+    return fixed, moving
+
+
+def unmoved(fixed: np.ndarray, moving: np.ndarray, ids: tuple[int, ...]) -> np.ndarray:
+    found = find_structures(fixed, moving, np.zeros((*fixed.shape, 3)), ids)
+    return surface_distances(found, 95.0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_structure_has_the_packages_distance(seed: int) -> None:
+    fixed, moving = maps(seed)
+    ids = (0, 1, 2, 3, 4, 5, 6)
+    expected = oracles.per_label(fixed, moving, moving, ids, oracles.hd95)
+    np.testing.assert_array_equal(unmoved(fixed, moving, ids), expected)
+
+
+def test_naming_the_labels_anew_only_reorders() -> None:
+    fixed, moving = maps(11)
+    forward, backward = unmoved(fixed, moving, (1, 2, 3)), unmoved(fixed, moving, (3, 1, 2))
+    np.testing.assert_array_equal(forward[[2, 0, 1]], backward)
+
+
+def test_single_voxels_in_opposite_corners() -> None:
+    fixed, moving = np.zeros((2, *SHAPE), int)
+    fixed[0, 0, 0] = moving[-1, -1, -1] = 4
+    far = np.sqrt(15**2 + 11**2 + 9**2)
+    assert unmoved(fixed, moving, (4,)).tolist() == [far]
+
+
+def test_labels_of_one_map_only_are_left_out() -> None:
+    fixed, moving = np.zeros((2, *SHAPE), int)
+    fixed[2, 2, 2], moving[3, 3, 3] = 1, 2
+    assert np.isnan(unmoved(fixed, moving, (1, 2, 3))).all()
+
+
+def test_a_structure_that_vanishes_in_warping_makes_the_mean_infinite(phantom: Phantom) -> None:
+    case = phantom.case(0)
+    case.vectors[:10] = 1000
+    result = Hd95(name="HD95")(case)
+    gone = [label for label, v in zip(LABELS, result.detailed, strict=True) if v == float("inf")]
+    rest = [v for v in result.detailed if np.isfinite(v)]
+    assert gone
+    assert result.mean == float("inf")
+    which = ", ".join(map(str, gone))
+    assert result.note == (
+        f"{len(gone)} of 6 structures vanished ({which}), mean of the others {np.mean(rest):.4f}"
+    )
+
+
+def test_nothing_is_noted_where_nothing_vanished(phantom: Phantom) -> None:
+    result = Hd95(name="HD95")(phantom.case(0))
+    assert result.note == ""
+    assert np.isfinite(result.mean)
+
+
+def test_a_higher_percentage_is_a_larger_distance(phantom: Phantom) -> None:
+    case = phantom.case(0)
+    assert Hd95(name="H", percent=50)(case).mean < Hd95(name="H", percent=100)(case).mean
+
+
+@pytest.mark.golden
+def test_the_published_distances_are_reproduced(golden) -> None:
+    vectors = golden("metrics")
+    ids = tuple(vectors["seg.labels"].tolist())
+    distances = unmoved(vectors["seg.fixed"], vectors["seg.warped"], ids)
+    np.testing.assert_allclose(distances, vectors["seg.hd95"], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(distances.mean(), vectors["seg.mean_hd95"], rtol=0, atol=1e-9)

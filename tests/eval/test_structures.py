@@ -1,0 +1,87 @@
+"""Label maps made ready for counting."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from eval.structures import bounding_boxes, find_structures, index_map, sizes
+
+SHAPE = (5, 4, 3)
+label_maps = arrays(np.int16, SHAPE, elements=st.integers(-2, 6))
+id_lists = st.lists(st.integers(-3, 9), unique=True).map(tuple)
+
+
+@settings(deadline=None)
+@given(label_maps, id_lists)
+def test_an_index_is_the_labels_place_in_the_list(labels: np.ndarray, ids: tuple[int, ...]) -> None:
+    indexed = index_map(labels, ids)
+    for place, label in enumerate(ids, start=1):
+        np.testing.assert_array_equal(indexed == place, labels == label)
+    np.testing.assert_array_equal(indexed == 0, ~np.isin(labels, ids))
+
+
+@pytest.mark.parametrize("count", [255, 256])
+def test_as_many_structures_fit_as_there_are(count: int) -> None:
+    labels = np.arange(count, dtype=np.int64).reshape(1, 1, count)
+    indexed = index_map(labels, tuple(range(count)))
+    assert indexed.ravel().tolist() == list(range(1, count + 1))
+
+
+def test_a_byte_is_enough_for_255_structures() -> None:
+    assert index_map(np.zeros((1, 1, 1), np.int64), tuple(range(255))).dtype == np.uint8
+
+
+def test_unsigned_labels_are_not_confused_by_ids_that_they_cannot_hold() -> None:
+    labels = np.array([[[0, 255, 4]]], np.uint8)
+    assert index_map(labels, (-1, 4, 300)).ravel().tolist() == [0, 0, 2]
+
+
+@settings(deadline=None)
+@given(label_maps)
+def test_boxes_hold_every_voxel_and_touch_it_on_all_sides(labels: np.ndarray) -> None:
+    indexed = index_map(labels, (1, 2, 0))
+    boxes = bounding_boxes(indexed, 3)
+    assert set(boxes) == set(np.unique(indexed).tolist()) - {0}
+    for index, box in boxes.items():
+        places = np.argwhere(indexed == index)
+        expected = zip(places.min(axis=0), places.max(axis=0) + 1, strict=True)
+        assert [(part.start, part.stop) for part in box] == list(expected)
+
+
+def test_only_structures_of_both_maps_are_defined() -> None:
+    fixed, moving = np.zeros((2, *SHAPE), np.uint8)
+    fixed[0, 0, 0], fixed[1, 0, 0] = 1, 2
+    moving[0, 0, 0], moving[1, 0, 0] = 1, 3
+    found = find_structures(fixed, moving, np.zeros((*SHAPE, 3)), (1, 2, 3, 4))
+    assert found.defined.tolist() == [True, False, False, False]
+
+
+def test_a_structure_that_vanishes_in_warping_is_still_defined() -> None:
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[0, 0, 0] = 1
+    found = find_structures(labels, labels, np.full((*SHAPE, 3), 9.0), (1,))
+    assert found.defined.tolist() == [True]
+    assert sizes(found.warped, 1).tolist() == [0]
+    assert sizes(found.unregistered, 1).tolist() == [1]
+
+
+def test_without_a_list_all_labels_of_the_fixed_map_but_the_background_count() -> None:
+    fixed = np.array([[[0, 7, 3, 3]]], np.uint8)
+    found = find_structures(fixed, fixed + np.uint8(1), np.zeros((1, 1, 4, 3)), None)
+    assert found.ids == (3, 7)
+
+
+def test_an_empty_fixed_map_has_no_structures() -> None:
+    empty = np.zeros(SHAPE, np.uint8)
+    found = find_structures(empty, empty, np.zeros((*SHAPE, 3)), None)
+    assert found.ids == ()
+    assert found.defined.size == 0
+
+
+def test_a_moving_map_of_another_shape_is_cut_where_nothing_moves() -> None:
+    fixed, moving = np.ones((3, 3, 3), np.uint8), np.ones((2, 5, 3), np.uint8)
+    found = find_structures(fixed, moving, np.zeros((3, 3, 3, 3)), (1,))
+    np.testing.assert_array_equal(found.unregistered, found.warped)
+    assert sizes(found.warped, 1).tolist() == [2 * 3 * 3]

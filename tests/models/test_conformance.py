@@ -1,0 +1,143 @@
+"""What every network of the catalogue does."""
+
+from math import ceil
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import torch
+from pydantic import TypeAdapter, ValidationError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from models.base import RegistrationModel
+from models.catalog import ModelConfig
+from models.transmorph.config import TransMorphLumirConfig, TransMorphSizes
+from models.weights import load_weights
+
+UNION, *_ = get_args(ModelConfig)
+
+SMALLER = {
+    TransMorphLumirConfig: TransMorphLumirConfig(
+        sizes=TransMorphSizes(
+            embed_dim=8, depths=(2, 1, 1), heads=(2, 2, 2), time_steps=3, head_channels=4
+        )
+    )
+}
+"""Stand-ins for networks that are too slow at their usual size."""
+
+NEVER_USED = ("reg_head.",)
+"""Parameters that published weights have but that take no part."""
+
+configs = pytest.mark.parametrize(
+    "config",
+    [SMALLER.get(kind) or kind() for kind in get_args(UNION)],
+    ids=lambda config: config.name,
+)
+
+
+def built(config: ModelConfig) -> RegistrationModel:
+    torch.manual_seed(0)
+    return config.build()
+
+
+def some_images(model: RegistrationModel, batch: int = 1) -> tuple[Tensor, Tensor]:
+    """Two volumes whose axes differ and suit the model."""
+    step = model.grid_multiple
+    shape = [step * ceil(size / step) for size in (20, 24, 40)]
+    random = torch.Generator().manual_seed(3)
+    fixed, moving = torch.rand((2, batch, 1, *shape), generator=random)
+    return fixed, moving
+
+
+@configs
+def test_there_is_a_displacement_for_every_voxel(config: ModelConfig) -> None:
+    model = built(config).eval()
+    fixed, moving = some_images(model)
+    field = model(fixed, moving)
+    assert field.shape == (1, 3, *fixed.shape[2:])
+    assert field.dtype == torch.float32
+    assert field.isfinite().all()
+
+
+@configs
+def test_an_untrained_network_leaves_the_image_where_it_is(config: ModelConfig) -> None:
+    model = built(config).eval()
+    with torch.inference_mode():
+        assert model(*some_images(model)).abs().max() < 0.01
+
+
+@configs
+def test_the_same_images_give_the_same_field(config: ModelConfig) -> None:
+    model = built(config).eval()
+    images = some_images(model)
+    before = [image.clone() for image in images]
+    with torch.inference_mode():
+        assert torch.equal(model(*images), model(*images))
+    assert all(map(torch.equal, images, before))
+
+
+@configs
+def test_a_pair_in_a_batch_gets_the_field_that_it_gets_alone(config: ModelConfig) -> None:
+    model = built(config).eval()
+    with torch.no_grad():  # enlarge the velocities, lest any mistake be smaller than the tolerance
+        for name, parameter in model.named_parameters():
+            if name.startswith("reg_heads"):
+                parameter.mul_(1e4)
+    fixed, moving = some_images(model, batch=2)
+    with torch.inference_mode():
+        together = model(fixed, moving)
+        alone = [model(fixed[i : i + 1], moving[i : i + 1]) for i in range(2)]
+    torch.testing.assert_close(together, torch.cat(alone), atol=1e-3, rtol=0)
+    if isinstance(config, TransMorphLumirConfig):
+        assert (alone[0] - alone[1]).abs().max() > 0.1
+
+
+@configs
+def test_gradients_reach_every_parameter_that_is_used(config: ModelConfig) -> None:
+    model = built(config)
+    torch.manual_seed(0)
+    fixed, moving = some_images(model, batch=2)
+    field = model(fixed, moving)
+    if not field.requires_grad:
+        assert not list(model.parameters())
+        return
+    (field * torch.randn_like(field)).sum().backward()
+    for name, parameter in model.named_parameters():
+        if name.startswith(NEVER_USED):
+            assert parameter.grad is None
+        else:
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().max() > 0, name
+
+
+@configs
+def test_weights_survive_the_way_through_a_file(config: ModelConfig, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    source = config.build().eval()
+    path = tmp_path / "weights.safetensors"
+    save_file(source.state_dict(), path)
+    model = built(config).eval()
+    load_weights(model, path)
+    images = some_images(model)
+    with torch.inference_mode():
+        assert torch.equal(model(*images), source(*images))
+
+
+@configs
+def test_a_config_survives_the_way_through_json(config: ModelConfig) -> None:
+    assert TypeAdapter(ModelConfig).validate_json(config.model_dump_json()) == config
+
+
+def test_a_config_with_weights_builds_the_trained_network(tmp_path: Path) -> None:
+    config = SMALLER[TransMorphLumirConfig]
+    source, path = built(config), tmp_path / "weights.safetensors"
+    save_file(source.state_dict(), path)
+    torch.manual_seed(2)
+    trained = config.model_copy(update={"weights": path}).build()
+    torch.testing.assert_close(dict(trained.state_dict()), dict(source.state_dict()))
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValidationError, match="'identity', 'transmorph_lumir'"):
+        TypeAdapter(ModelConfig).validate_python({"name": "transmorf"})

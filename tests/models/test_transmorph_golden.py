@@ -1,0 +1,223 @@
+"""The network against outputs and gradients of the published code."""
+
+import os
+import zlib
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+from torch.nn import functional
+
+from models.spatial import upsample_field, warp_lumir
+from models.transmorph.config import TransMorphLumirConfig, TransMorphSizes
+from models.transmorph.network import TransMorphLumir
+from tests.models.conftest import Described, Golden
+
+pytestmark = pytest.mark.golden
+
+FLOW_ATOL = 2e-4
+"""In voxels; single precision departs from double by 4e-5 where a flow is 9 voxels long."""
+GRADIENT_RTOL = 2e-2
+"""Of the largest entry. Fields of 9 voxels through seven warps have many kinks: the published
+vectors, in single precision, depart from double by up to 9e-3, and any two ways to compute them in
+single precision (one thread or two) from each other by as much."""
+LAST_GRADIENT_RTOL = 1e-3
+"""For the last time step, whose gradient passes through one warp only."""
+
+UNUSED = {"reg_head.0.weight", "reg_head.0.bias"}
+
+
+def sizes_of(config: dict, time_steps: int) -> TransMorphSizes:
+    """Our names for the sizes of the published configuration."""
+    return TransMorphSizes(
+        embed_dim=config["embed_dim"],
+        depths=config["depths"],
+        heads=config["num_heads"],
+        window=config["window_size"],
+        time_steps=time_steps,
+        head_channels=config["reg_head_chan"],
+        drop_path=config["drop_path_rate"],
+    )
+
+
+def network_of(about: dict) -> TransMorphLumir:
+    sizes = sizes_of(about["config"], about["time_steps"])
+    return TransMorphLumirConfig(sizes=sizes).build()
+
+
+def state_of(vectors: dict[str, Tensor]) -> dict[str, Tensor]:
+    state = {name[3:]: value for name, value in vectors.items() if name.startswith("sd.")}
+    return {name: value for name, value in state.items() if not name.endswith(".grid")}
+
+
+@pytest.fixture
+def vectors(golden: Golden) -> dict[str, Tensor]:
+    return golden("transmorph_tvf_lumir_small")
+
+
+@pytest.fixture
+def small(described: Described, vectors: dict[str, Tensor]) -> TransMorphLumir:
+    model = network_of(described("transmorph_tvf_lumir_small"))
+    model.load_state_dict(state_of(vectors))
+    return model
+
+
+def assert_flows_agree(found: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(found, expected, atol=FLOW_ATOL, rtol=0)
+
+
+def test_names_and_shapes_are_the_published_ones(described: Described) -> None:
+    about = described("keys_transmorph_tvf_lumir")
+    state = network_of(about).state_dict()
+    ours = {
+        name: [list(value.shape), str(value.dtype).removeprefix("torch.")]
+        for name, value in state.items()
+    }
+    published = about["state_dict"]
+    assert ours == {name: published[name] for name in published if not name.endswith(".grid")}
+    assert set(TransMorphLumirConfig().sizes) == set(sizes_of(about["config"], 7))
+
+
+def test_the_fields_are_the_published_ones(
+    small: TransMorphLumir, vectors: dict[str, Tensor]
+) -> None:
+    small.eval()
+    fixed, moving = vectors["in.y"], vectors["in.x"]
+    with torch.inference_mode():
+        half = small.half_field(functional.avg_pool3d(fixed, 2), functional.avg_pool3d(moving, 2))
+        full = small(fixed, moving)
+        warped = warp_lumir(moving, full)
+    assert_flows_agree(half, vectors["out.flow_half"])
+    assert_flows_agree(full, vectors["out.flow_full"])
+    torch.testing.assert_close(warped, vectors["out.warped"], atol=FLOW_ATOL, rtol=0)
+
+
+def test_what_happens_inside_is_the_published_way(
+    small: TransMorphLumir, vectors: dict[str, Tensor]
+) -> None:
+    small.eval()
+    seen: dict[str, Tensor] = {}
+    inside = {"c1": small.c1, "velocity0": small.reg_heads[0], "velocity6": small.reg_heads[6]}
+    for name, module in inside.items():
+        module.register_forward_hook(lambda _, __, out, name=name: seen.update({name: out}))
+    small.transformer.register_forward_hook(
+        lambda _, __, out: seen.update({f"feat{level}": value for level, value in enumerate(out)})
+    )
+    with torch.inference_mode():
+        small(vectors["in.y"], vectors["in.x"])
+    assert len(seen) == 6
+    for name, value in seen.items():
+        assert_flows_agree(value, vectors[f"mid.{name}"])
+
+
+def ncc_loss(a: Tensor, b: Tensor) -> Tensor:
+    """`-mean(cross^2 / (var_a var_b + 1e-5))` in windows of 9^3 voxels, zeros around the image."""
+    window = a.new_ones(1, 1, 9, 9, 9)
+    size = float(window.numel())
+
+    def total(image: Tensor) -> Tensor:
+        return functional.conv3d(image, window, padding=4)
+
+    cross = total(a * b) - total(a) * total(b) / size
+    variances = [total(image * image) - total(image) ** 2 / size for image in (a, b)]
+    return -(cross**2 / (variances[0] * variances[1] + 1e-5)).mean()
+
+
+def diffusion_loss(field: Tensor) -> Tensor:
+    """Mean square of the forward differences, over the three axes."""
+    return sum(field.diff(dim=axis).square().mean() for axis in (2, 3, 4)) / 3
+
+
+def relative(found: Tensor, expected: Tensor) -> float:
+    return float((found - expected).abs().max() / expected.abs().max())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_training_goes_the_published_way(
+    described: Described, vectors: dict[str, Tensor], checkpoint: bool
+) -> None:
+    """In double precision, which all machines agree on, see `GRADIENT_RTOL`."""
+    about = described("transmorph_tvf_lumir_small")
+    sizes = sizes_of(about["config"], about["time_steps"])
+    model = TransMorphLumirConfig(sizes=sizes, checkpoint=checkpoint).build()
+    model.load_state_dict(state_of(vectors))
+    model.double()
+    fixed, moving = vectors["in.y"].double(), vectors["in.x"].double()
+    half = model.half_field(functional.avg_pool3d(fixed, 2), functional.avg_pool3d(moving, 2))
+    field = upsample_field(half)
+    similarity, smoothness = ncc_loss(warp_lumir(moving, field), fixed), diffusion_loss(field)
+    (similarity + smoothness).backward()
+
+    assert_flows_agree(half.float(), vectors["train.flow_half"])
+    assert similarity.item() == pytest.approx(vectors["train.loss_ncc"].item(), abs=1e-6)
+    assert smoothness.item() == pytest.approx(vectors["train.loss_reg"].item(), abs=1e-6)
+    parameters = dict(model.named_parameters())
+    assert {name for name, value in parameters.items() if value.grad is None} == UNUSED
+    gradients = {name: value.grad for name, value in parameters.items() if name not in UNUSED}
+    for name in [name for name in vectors if name.startswith("train.grad.")]:
+        found = gradients[name.removeprefix("train.grad.")]
+        rtol = LAST_GRADIENT_RTOL if "reg_heads.6" in name else GRADIENT_RTOL
+        assert relative(found, vectors[name]) < rtol, name
+    norm = torch.stack([gradient.norm() for gradient in gradients.values()]).norm()
+    assert norm.item() == pytest.approx(vectors["train.gradnorm_all"].item(), rel=1e-3)
+    state = model.state_dict()
+    for name in [name for name in vectors if name.startswith("train.after.")]:
+        assert relative(state[name.removeprefix("train.after.")], vectors[name]) < 1e-5, name
+
+
+def made_up_weights(state: dict[str, Tensor], head_std: float) -> dict[str, Tensor]:
+    """The recipe of the vectors: every tensor from a random stream seeded by its name."""
+
+    def fill(name: str, value: Tensor) -> Tensor:
+        if not value.is_floating_point():
+            return value
+        seed = zlib.crc32(name.encode()) & 0xFFFFFFFF
+        normal = np.random.RandomState(seed).standard_normal(tuple(value.shape))
+        return torch.from_numpy(scaled(name, normal)).float()
+
+    def scaled(name: str, normal: np.ndarray) -> np.ndarray:
+        endings = {"running_mean": 0.1, "relative_position_bias_table": 0.5, "bias": 0.05}
+        for ending, std in endings.items():
+            if name.endswith(ending):
+                return normal * std
+        if name.endswith("running_var"):
+            return 1 + 0.3 * np.abs(normal)
+        if normal.ndim == 1:
+            return 1 + 0.1 * normal
+        is_head = name.startswith(("reg_heads.", "reg_head."))
+        return normal * (head_std if is_head else 1 / prod(normal.shape[1:]) ** 0.5)
+
+    return {name: fill(name, value) for name, value in state.items()}
+
+
+def made_up_volume(shape: tuple[int, int, int], seed: int) -> Tensor:
+    """The recipe of the vectors: a smooth blob with a little noise, in [0, 1]."""
+    random = np.random.RandomState(seed)
+    image = gaussian_filter(random.standard_normal(shape), 2.0)
+    image = (image - image.min()) / (image.max() - image.min())
+    ramps = [np.clip(1.4 - 1.4 * np.abs(np.linspace(-1, 1, size)), 0, 1) for size in shape]
+    inside = ramps[0][:, None, None] * ramps[1][:, None] * ramps[2] > 0.05
+    image = image * inside + 0.02 * random.rand(*shape) * inside
+    return torch.from_numpy(image / image.max()).float()[None, None]
+
+
+@pytest.mark.slow
+def test_at_full_size_the_field_is_the_published_one(
+    golden: Golden, described: Described, threads: Callable[[int], None]
+) -> None:
+    threads(os.cpu_count() or 1)
+    vectors, about = golden("transmorph_tvf_lumir_full"), described("transmorph_tvf_lumir_full")
+    model = network_of(about).eval()
+    model.load_state_dict(made_up_weights(model.state_dict(), about["head_std"]))
+    moving, fixed = (made_up_volume((80, 112, 96), seed) for seed in (11, 12))
+    torch.testing.assert_close(moving[..., ::4, ::4, ::4], vectors["in.x_sub"], atol=1e-6, rtol=0)
+    torch.testing.assert_close(fixed[..., ::4, ::4, ::4], vectors["in.y_sub"], atol=1e-6, rtol=0)
+    with torch.inference_mode():
+        field = model.half_field(fixed, moving)
+    assert_flows_agree(field[..., ::4, ::4, ::4], vectors["out.flow_sub4"])
+    assert_flows_agree(field[..., 32:48, 48:64, 40:56], vectors["out.flow_crop"])
