@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float
 from eval.base import Case, MetricBase, Result
 from eval.structures import Slices, bounding_boxes
 
-Arrows = Float[np.ndarray, "3 planes y x"]
-Scalars = Float[np.ndarray, "planes y x"]
+Arrows = Float[np.ndarray, "3 _ _ _"]
+Scalars = Float[np.ndarray, "_ _ _"]
 
 _PLANES = 2
 """Planes per slab: some sixty arrays of this size are in use, and should stay in the cache."""
@@ -41,7 +41,7 @@ def folded_volume(
         Registration, International Journal of Computer Vision, arXiv:2212.06060.
     """
     # The volume is the same after reversing the axes, and NIfTI has x fastest: see eval.warp.
-    counted = np.ascontiguousarray(inside.T)
+    counted = np.array(inside.T, order="C")
     counted[[0, -1]] = counted[:, [0, -1]] = counted[:, :, [0, -1]] = False
     folded = 0.0
     for box in bounding_boxes(counted.astype(np.uint8), 1).values():  # none if nothing is counted

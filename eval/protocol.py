@@ -10,12 +10,23 @@ from l2r.schema import Frozen, parse
 from l2r.task import Task
 
 
-def _all_different(metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
+def _distinct_names(metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
     names = [metric.name for metric in metrics]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise ValueError(f"more than one metric is called {', '.join(sorted(twice))}")
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"more than one metric is called {name}")
     return metrics
+
+
+def _distinct(labels: tuple[int, ...]) -> tuple[int, ...]:
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ValueError(f"{label} stands more than once")
+    return labels
+
+
+Metrics = Annotated[tuple[Metric, ...], Field(min_length=1), AfterValidator(_distinct_names)]
+Labels = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class Protocol(Frozen):
@@ -23,8 +34,9 @@ class Protocol(Frozen):
 
     name: str
     """How the organisers call it."""
-    metrics: Annotated[tuple[Metric, ...], Field(min_length=1), AfterValidator(_all_different)]
-    labels: Annotated[tuple[int, ...], Field(min_length=1)] | None = None
+    metrics: Metrics
+    """In the scorer's order."""
+    labels: Labels | None = None
     """The structures of Dice and HD95, in the scorer's order; those of each fixed map but the
     background where they are not given."""
 

@@ -64,6 +64,12 @@ class Report:
         names = sorted(metric.name for metric in self.scored())
         return {name: aggregate([r.mean for r in self.results(name)]) for name in names}
 
+    def unregistered(self, metric: str) -> float | None:
+        """Mean of a metric over the same cases for the zero field, where that is known."""
+        known = [result.unregistered for result in self.results(metric)]
+        there = [value for value in known if value is not None]
+        return sum(there) / len(there) if there else None
+
     def notes(self) -> Iterator[str]:
         """What the means hide, case by case."""
         for case in self.cases:

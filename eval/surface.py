@@ -37,7 +37,7 @@ def robust_hausdorff(fixed: Mask, warped: Mask, percent: float) -> float:
     Example:
         >>> a = np.zeros((9, 3, 3), bool); a[1, 1, 1] = True
         >>> b = np.zeros((9, 3, 3), bool); b[6, 1, 1] = True
-        >>> robust_hausdorff(a, b, 95)
+        >>> robust_hausdorff(a, b, 95.0)
         5.0
 
     Source:

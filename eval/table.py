@@ -29,7 +29,7 @@ def table(report: Report) -> Table:
     result.add_section()
     aggregates = report.aggregates()
     result.add_row("mean", *(_number(aggregates[m.name].mean) for m in metrics), style="bold")
-    result.add_row("unregistered", *(_number(_unregistered(report, m)) for m in metrics))
+    result.add_row("unregistered", *(_number(report.unregistered(m.name)) for m in metrics))
     return result
 
 
@@ -41,12 +41,6 @@ def line(case: CaseScore) -> str:
 
 def _heading(metric: MetricBase) -> Text:
     return Text(f"{metric.name}\n{ARROWS[metric.better]} {metric.unit}".rstrip())
-
-
-def _unregistered(report: Report, metric: MetricBase) -> float | None:
-    known = [result.unregistered for result in report.results(metric.name)]
-    there = [value for value in known if value is not None]
-    return sum(there) / len(there) if there else None
 
 
 def _number(value: float | None) -> str:

@@ -23,6 +23,8 @@ from l2r.task import Task
 
 Vectors = Float[np.ndarray, "x y z 3"]
 
+COMPANIONS = {MANIFEST, "metrics.json"}
+"""What may lie beside the fields without being asked for."""
 STRIDE = 2
 """Voxels between the points at which readings of a field are compared."""
 CLEARLY_BETTER = 1.2
@@ -62,7 +64,7 @@ def check_submission(
         else:
             yield name, [Finding(name, _missing(name, present))]
     for name in present:
-        if name not in pairs and name != MANIFEST:
+        if name not in pairs and name not in COMPANIONS:
             yield name, [Finding(name, "no pair of the list asks for this file; remove it")]
 
 

@@ -13,6 +13,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from pydantic import RootModel
+
 from l2r.errors import DatasetError
 from l2r.schema import Tolerant, parse, read_json
 
@@ -74,6 +76,10 @@ class _Entry(Tolerant):
     moving: str
 
 
+class _Entries(RootModel[list[_Entry]]):
+    pass
+
+
 def read_pairs(dataset: Path, folder: Path, split: str = "validation") -> list[Pair]:
     """The pairs of one split, in the order of the list.
 
@@ -108,7 +114,7 @@ def _entries(dataset: Path, split: str) -> list[_Entry]:
         where, found = f"{dataset}: {key}", raw[key]
     if not found:
         raise DatasetError(f"{where}: the list of pairs is empty; nothing to register")
-    return parse(list[_Entry], found, where, DatasetError)
+    return parse(_Entries, found, where, DatasetError).root
 
 
 def _key(raw: dict[str, object], split: str, dataset: Path) -> str:

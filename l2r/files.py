@@ -21,13 +21,14 @@ from isal import igzip, isal_zlib
 from jaxtyping import Float, Shaped
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from l2r.arrays import Labels, Shape, Volume
 from l2r.errors import FieldError, ImageError, L2RError, OutputError
 
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_LEVEL = 1
-"""ISA-L's level 1: benchmarks/io.py shows what the others cost and give."""
+"""ISA-L's level 1: benchmarks/gzip_levels.py shows what the others cost and give."""
 TEMPORARY = ".part"
 """Ends the name of a file that is not finished; `Submission` and `Workdir` ignore them."""
 
@@ -77,7 +78,7 @@ def grid_shape(path: Path) -> Shape:
     """
     try:
         shape = nib.load(path).shape
-    except (OSError, EOFError, ImageFileError, zlib_error) as cause:
+    except (OSError, EOFError, ImageFileError, WrapStructError, zlib_error) as cause:
         raise ImageError(f"{path}: its header cannot be read: {cause}") from None
     if len(shape) < 3 or any(size != 1 for size in shape[3:]):
         raise ImageError(f"{path}: shape {shape}, but a 3-D volume (x, y, z) is expected")
@@ -136,7 +137,8 @@ def write_field(
     header.write_to(head)
     with (
         writing(path) as raw,
-        igzip.IGzipFile(fileobj=raw, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as packed,
+        # Neither name nor time in the gzip header: the same field is the same file.
+        igzip.IGzipFile("", "wb", GZIP_LEVEL, raw, mtime=0) as packed,
     ):
         packed.write(head.getvalue().ljust(352, b"\0"))
         for component in range(3):
@@ -191,7 +193,7 @@ def _read(
         kind = nib.Nifti2Image if content[:4] in _NIFTI2_SIZES else nib.Nifti1Image
         image = kind.from_bytes(content)
         array = np.asarray(image.dataobj)
-    except (ImageFileError, HeaderDataError) as cause:
+    except (ImageFileError, HeaderDataError, WrapStructError) as cause:
         raise error(f"{path}: not a NIfTI image: {cause}") from None
     except (OSError, ValueError, EOFError) as cause:
         raise error(f"{path}: the image data are incomplete: {cause}") from None

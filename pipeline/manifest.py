@@ -79,10 +79,10 @@ class Ledger:
         self._settings = settings
         self._pairs = self._recorded()
 
-    def is_done(self, name: str, inputs_sha256: str) -> bool:
+    def is_done(self, name: str, inputs_sha256: str | None) -> bool:
         """Whether the file of that name holds the field of these inputs and settings."""
         entry = self._pairs.get(name)
-        if entry is None or (entry.status, entry.inputs_sha256) != ("done", inputs_sha256):
+        if entry is None or entry.status != "done" or entry.inputs_sha256 != inputs_sha256:
             return False
         field = self._path.with_name(name)
         return field.is_file() and sha256(field) == entry.field_sha256
@@ -130,13 +130,12 @@ def settings_of(
     )
 
 
-def hash_inputs(paths: list[Path]) -> str:
-    """One hash for the content of some files, in this order.
-
-    Raises:
-        OSError: one of them cannot be read.
-    """
-    return hashlib.sha256("".join(sha256(path) for path in paths).encode()).hexdigest()
+def hash_inputs(paths: list[Path]) -> str | None:
+    """One hash for the content of some files, in this order; None if one cannot be read."""
+    try:
+        return hashlib.sha256("".join(sha256(path) for path in paths).encode()).hexdigest()
+    except OSError:
+        return None
 
 
 def _canonical(settings: Settings) -> str:

@@ -164,9 +164,7 @@ class Run:
             field_sha256=sha256(path) if path else None,
             error=work.error,
             warnings=work.prepared.warnings if work.prepared else (),
-            refinements=tuple(dict(entry) for entry in work.predicted.log)
-            if work.predicted
-            else (),
+            refinements=tuple(dict(entry) for entry in log),
             over_budget=budget is not None and work.watch.total > budget,
             seconds=work.watch.seconds,
         )

@@ -21,7 +21,6 @@ from models.optim.combine import Losses
 from models.optim.descend import Descent, descend
 from models.spatial import resize_field, warp
 
-
 Coarse: TypeAlias = Float[Tensor, "_ 3 _ _ _"]
 """What is optimised: a field on the control grid of a level."""
 

@@ -79,9 +79,18 @@ class Phantom:
         return open_submission(self.fields)
 
     def case(self, number: int) -> Case:
-        """A pair with its field."""
+        """A pair with its field, which may be changed."""
         name, pair = list(field_names(self.task.field, self.pairs).items())[number]
-        return Case(pair, self.submission.read(name), GroundTruth(self.folder), LABELS)
+        vectors = np.array(self.submission.read(name))
+        return Case(pair, vectors, GroundTruth(self.folder), LABELS)
+
+    def case_without(self, number: int, folder: str, index: int) -> Case:
+        """A pair whose field makes one structure vanish."""
+        case = self.case(number)
+        ids = LABELS if folder == "labels" else None
+        warped = self.case(number).structures(folder, ids).warped
+        case.vectors[warped == index] = 1000
+        return case
 
 
 def save(path: Path, array: np.ndarray) -> None:
@@ -102,7 +111,7 @@ def balls(rng: np.random.Generator, count: int, radius: float) -> np.ndarray:
 
 
 def smooth_field(rng: np.random.Generator, amplitude: float) -> np.ndarray:
-    noise = gaussian_filter(rng.standard_normal((*SHAPE, 3)), (2, 2, 2, 0))
+    noise = gaussian_filter(rng.standard_normal((*SHAPE, 3)), (1.3, 1.3, 1.3, 0))
     return (amplitude * noise / np.abs(noise).max()).astype(np.float32)
 
 

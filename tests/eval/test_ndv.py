@@ -69,6 +69,13 @@ def test_the_outermost_voxels_never_count() -> None:
     assert folded_volume(noise(1, 3.0), shell) == 0.0
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_the_mask_is_left_alone(order: str) -> None:
+    inside = np.ones(SHAPE, bool, order=order)
+    folded_volume(noise(2), inside)
+    assert inside.all()
+
+
 @pytest.mark.parametrize("planes", [1, 3, 100])
 def test_the_size_of_the_slabs_does_not_show(planes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     before = folded_volume(noise(5), EVERYWHERE)

@@ -21,24 +21,24 @@ def cube(start: tuple[int, int, int], size: int, shape: tuple[int, int, int] = (
 
 @pytest.mark.parametrize("apart", [0, 1, 2, 7])
 def test_two_voxels_are_as_far_apart_as_they_are(apart: int) -> None:
-    assert robust_hausdorff(cube((3, 4, 4), 1), cube((3 + apart, 4, 4), 1), 95) == apart
+    assert robust_hausdorff(cube((3, 4, 4), 1), cube((3 + apart, 4, 4), 1), 95.0) == apart
 
 
 def test_a_shifted_cube_is_a_shift_away() -> None:
-    assert robust_hausdorff(cube((2, 2, 2), 4), cube((5, 2, 2), 4), 95) == 3.0
+    assert robust_hausdorff(cube((2, 2, 2), 4), cube((5, 2, 2), 4), 95.0) == 3.0
 
 
 def test_a_few_far_voxels_do_not_count() -> None:
     a = cube((1, 1, 1), 7)
     b = a | cube((18, 8, 8), 1)
-    assert robust_hausdorff(a, b, 95) == 0.0
-    assert robust_hausdorff(a, b, 100) > 10
+    assert robust_hausdorff(a, b, 95.0) == 0.0
+    assert robust_hausdorff(a, b, 100.0) > 10
 
 
 def test_an_empty_mask_is_infinitely_far() -> None:
     empty, full = np.zeros((3, 3, 3), bool), np.ones((3, 3, 3), bool)
     for a, b in ((empty, full), (full, empty), (empty, empty)):
-        assert robust_hausdorff(a, b, 95) == float("inf")
+        assert robust_hausdorff(a, b, 95.0) == float("inf")
 
 
 @pytest.mark.parametrize("thickness", [1, 2])
@@ -46,15 +46,15 @@ def test_structures_at_the_border_have_a_surface_there(thickness: int) -> None:
     a, b = np.zeros((2, 8, 4, 4), bool)
     a[:thickness], b[-thickness:] = True, True
     expected = oracles.hd95(a, b)
-    assert robust_hausdorff(a, b, 95) == expected == 8 - thickness
+    assert robust_hausdorff(a, b, 95.0) == expected == 8 - thickness
 
 
 @settings(deadline=None, max_examples=200)
 @given(masks | sparse_masks.map(lambda m: m[:6, :5, :4]), masks)
 def test_it_is_symmetric_and_the_packages_to_the_last_bit(a: np.ndarray, b: np.ndarray) -> None:
     assume(a.any() and b.any())
-    distance = robust_hausdorff(a, b, 95)
-    assert distance == robust_hausdorff(b, a, 95) == oracles.hd95(a, b)
+    distance = robust_hausdorff(a, b, 95.0)
+    assert distance == robust_hausdorff(b, a, 95.0) == oracles.hd95(a, b)
     assert 0 <= distance <= np.sqrt(6**2 + 5**2 + 4**2)
 
 
@@ -62,7 +62,7 @@ def test_it_is_the_packages_on_smooth_shapes() -> None:
     index = np.indices((24, 22, 20)).T
     a = (((index - (11, 10, 9)) / (8, 6, 5)) ** 2).sum(-1).T < 1
     b = (((index - (12, 12, 9)) / (7, 7, 4)) ** 2).sum(-1).T < 1
-    assert robust_hausdorff(a, b, 95) == oracles.hd95(a, b)
+    assert robust_hausdorff(a, b, 95.0) == oracles.hd95(a, b)
 
 
 @settings(deadline=None)
@@ -71,10 +71,10 @@ def test_room_around_the_structures_does_not_matter(
     a: np.ndarray, b: np.ndarray, before: int, after: int
 ) -> None:
     padded = [np.pad(mask, (before, after)) for mask in (a, b)]
-    assert robust_hausdorff(*padded, 95) == robust_hausdorff(a, b, 95)
+    assert robust_hausdorff(*padded, 95.0) == robust_hausdorff(a, b, 95.0)
 
 
 @settings(deadline=None)
 @given(masks)
 def test_a_shape_is_not_far_from_itself(a: np.ndarray) -> None:
-    assert robust_hausdorff(a, a, 95) == (0.0 if a.any() else float("inf"))
+    assert robust_hausdorff(a, a, 95.0) == (0.0 if a.any() else float("inf"))

@@ -55,16 +55,14 @@ def test_it_is_symmetric_and_equals_the_mean_of_positions(a: np.ndarray, b: np.n
 
 
 def test_one_vanished_landmark_poisons_the_mean_as_it_does_officially(phantom: Phantom) -> None:
-    case = phantom.case(2)
-    case.vectors[:8, :8, :8] = 1000
+    case = phantom.case_without(2, "landmarks", 5)
     result = Tre(name="TRE_lm")(case)
     blobs = case.structures("landmarks", None)
     errors = landmark_errors(blobs.fixed, blobs.warped, 8)
-    gone = int(np.isnan(errors).sum())
-    assert gone > 0
+    assert np.isnan(errors).tolist() == [place == 5 for place in range(1, 9)]
     assert np.isnan(result.mean)
     assert result.note == (
-        f"{gone} of 8 landmarks vanished, mean of the others {np.nanmean(errors):.4f}"
+        f"1 of 8 landmarks vanished, mean of the others {np.nanmean(errors):.4f}"
     )
 
 
@@ -104,7 +102,7 @@ def test_the_detailed_value_is_the_mean_again_as_it_is_officially(phantom: Phant
 @pytest.mark.golden
 def test_the_published_error_is_reproduced(golden) -> None:
     vectors = golden("metrics")
-    ids = tuple(np.unique(vectors["seg.fixed"])[1:].tolist())
+    ids = (1, 2, 3)  # the fixed map's fourth structure is not in the moving map
     fixed, warped = (index_map(vectors[f"seg.{name}"], ids) for name in ("fixed", "warped"))
     np.testing.assert_allclose(
         landmark_errors(fixed, warped, len(ids)).mean(),

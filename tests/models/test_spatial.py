@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 from torch import Tensor
+from torch.nn import functional
 
 from models import spatial
 from models.spatial import (
@@ -149,6 +150,24 @@ def test_slabs_change_not_a_bit(
     for count in (2, 3, 4):
         threads(count)
         assert torch.equal(resample(image, field), whole)
+
+
+def test_the_work_is_shared_out_without_copies_of_the_image(
+    threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, field = some_pair((8, 6, 5))
+    images = []
+    sample = functional.grid_sample
+
+    def spy(image: Tensor, *others: object) -> Tensor:
+        images.append(image)
+        return sample(image, *others)
+
+    monkeypatch.setattr(functional, "grid_sample", spy)
+    threads(4)
+    warp(image, field)
+    assert len(images[0]) == 4
+    assert images[0].untyped_storage().data_ptr() == image.untyped_storage().data_ptr()
 
 
 def test_there_is_a_slab_per_thread_where_the_rows_share_out(

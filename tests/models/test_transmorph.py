@@ -16,7 +16,7 @@ from models.transmorph import windows
 from models.transmorph.config import TransMorphLumirConfig, TransMorphSizes
 from models.transmorph.network import TransMorphLumir
 from models.transmorph.swin import Block, PatchMerging, WindowAttention
-from models.transmorph.tvf import DecoderBlock, VelocityStep, add_up_velocities
+from models.transmorph.tvf import DecoderBlock, VelocityStep, add_up_velocities, conv_block
 
 SMALL = TransMorphSizes(
     embed_dim=8, depths=(2, 1, 2), heads=(2, 2, 4), time_steps=2, head_channels=4, drop_path=0.0
@@ -51,7 +51,7 @@ def test_the_default_has_the_size_of_the_published_network() -> None:
 def test_a_config_is_read_without_torch() -> None:
     code = "import sys, models.transmorph.config; sys.exit('torch' in sys.modules)"
     root = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", code], cwd=root, check=True)  # noqa: S603 (ours)
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_shift_is_half_a_window_or_none(
 
 
 def test_pairs_of_tokens_share_a_bias_if_they_are_equally_far_apart() -> None:
-    window = (2, 3, 3)
+    window = (2, 3, 4)
     index = windows.relative_index(window)
     places = list(product(*map(range, window)))
     rows = {}
@@ -160,7 +160,7 @@ def test_pairs_of_tokens_share_a_bias_if_they_are_equally_far_apart() -> None:
         apart = tuple(p - q for p, q in zip(a, b, strict=True))
         assert rows.setdefault(apart, int(index[i, j])) == index[i, j]
     in_order = sorted(rows)  # x slowest, z fastest, the most negative distance first
-    assert [rows[apart] for apart in in_order] == list(range(3 * 5 * 5))
+    assert [rows[apart] for apart in in_order] == list(range(3 * 5 * 7))
 
 
 def test_attention_is_the_formula() -> None:
@@ -197,7 +197,18 @@ def test_a_shifted_block_looks_across_the_borders_of_windows() -> None:
         same = torch.isclose(block(tokens, mask), block(changed, mask), rtol=0, atol=1e-7).all(-1)
         assert bool(same[0, 2, 2, 2]) is not shifted
         assert bool(same[0, 0, 0, 0]) is shifted
-        assert same[0, 3, 3, 3]
+
+
+def test_a_shifted_block_does_not_look_around_the_volume() -> None:
+    """The roll puts opposite corners into one window, the mask parts them."""
+    tokens = torch.rand(1, 4, 4, 4, 4)
+    changed = tokens.clone()
+    changed[0, 0, 0, 0, 0] += 1
+    block = Block(4, 1, (2, 2, 2), 0.0, shifted=True)
+    mask = windows.shift_mask((4, 4, 4), (2, 2, 2), torch.device("cpu"))
+    same = torch.isclose(block(tokens, mask), block(changed, mask), rtol=0, atol=1e-7).all(-1)
+    assert not same[0, 0, 0, 0]
+    assert same.sum() == 4**3 - 1
 
 
 def test_a_dropped_change_is_made_up_for_by_the_others() -> None:
@@ -219,6 +230,11 @@ def test_later_blocks_are_dropped_more_often() -> None:
     assert [any(block._shift) for block in blocks] == [False, True, False, False, True]
 
 
+def test_a_rectifier_keeps_a_hundredth_of_what_is_negative() -> None:
+    *_, rectify = conv_block(1, 1, nn.Identity())
+    assert rectify(torch.tensor([-1.0, 2.0])).tolist() == pytest.approx([-0.01, 2.0])
+
+
 def test_skipped_features_are_stacked_below_the_others() -> None:
     torch.manual_seed(0)
     block = DecoderBlock(3, 2, 4)
@@ -233,7 +249,7 @@ def test_velocities_are_carried_by_themselves_and_added_up() -> None:
 
     class Look(nn.Module):
         def forward(self, seen: Tensor) -> Tensor:
-            return seen.mean(1, keepdim=True)
+            return seen[:, :1] + 2 * seen[:, 1:]  # what is warped comes first
 
     class Decode(nn.Module):
         def forward(self, features: Tensor, seen: Tensor) -> Tensor:
@@ -243,7 +259,7 @@ def test_velocities_are_carried_by_themselves_and_added_up() -> None:
     step = VelocityStep(Look(), Decode(), nn.Identity())
 
     def velocity(warped: Tensor) -> Tensor:
-        return features * (warped + fixed) / 2
+        return features * (warped + 2 * fixed)
 
     expected = torch.zeros(1, 3, 6, 6, 6)
     warped = moving

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.golden
 
 FLOW_ATOL = 2e-4
 """In voxels; single precision departs from double by 4e-5 where a flow is 9 voxels long."""
+TRAINING_FLOW_ATOL = 5e-4
+"""With the statistics of the batch; the published vectors depart from double by 3.5e-4."""
 GRADIENT_RTOL = 2e-2
 """Of the largest entry. Fields of 9 voxels through seven warps have many kinks: the published
 vectors, in single precision, depart from double by up to 9e-3, and any two ways to compute them in
@@ -153,7 +155,9 @@ def test_training_goes_the_published_way(
     similarity, smoothness = ncc_loss(warp_lumir(moving, field), fixed), diffusion_loss(field)
     (similarity + smoothness).backward()
 
-    assert_flows_agree(half.float(), vectors["train.flow_half"])
+    error = (half - vectors["train.flow_half"]).abs()
+    assert error.max() < TRAINING_FLOW_ATOL
+    assert error.mean() < TRAINING_FLOW_ATOL / 10
     assert similarity.item() == pytest.approx(vectors["train.loss_ncc"].item(), abs=1e-6)
     assert smoothness.item() == pytest.approx(vectors["train.loss_reg"].item(), abs=1e-6)
     parameters = dict(model.named_parameters())

@@ -61,9 +61,7 @@ def test_it_stops_before_the_deadline_and_keeps_what_it_has() -> None:
         return (parabola(x, 1),)
 
     deadline = time.monotonic() + 0.3
-    descent = descend(
-        [x], slow, torch.optim.Adam([x], lr=0.1), steps=10_000, deadline=deadline
-    )
+    descent = descend([x], slow, torch.optim.Adam([x], lr=0.1), steps=10_000, deadline=deadline)
     assert time.monotonic() < deadline + 0.05
     assert descent.stopped == "deadline"
     assert len(descent.losses) > 1

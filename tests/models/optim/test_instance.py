@@ -37,9 +37,7 @@ def test_it_recovers_a_known_deformation(
 ) -> None:
     moving = blobs()
     fixed = warp(moving, true_field())
-    config = InstanceOptimisationConfig(
-        parametrisation=parametrisation, weight=0.05, levels=LEVELS
-    )
+    config = InstanceOptimisationConfig(parametrisation=parametrisation, weight=0.05, levels=LEVELS)
     zero = torch.zeros_like(true_field())
     refined = config.build()(fixed, moving, zero)
     assert error(refined.field) < 0.5 * error(zero)
@@ -79,7 +77,10 @@ def test_two_runs_are_bit_identical() -> None:
 def test_the_grid_must_hold_every_level() -> None:
     level = {"steps": 1, "learning_rate": 0.1}
     config = InstanceOptimisationConfig.model_validate(
-        {"weight": 1, "levels": [{"shrink": 4, "control": 6, **level}, {"shrink": 2, "control": 2, **level}]}
+        {
+            "weight": 1,
+            "levels": [{"shrink": 4, "control": 6, **level}, {"shrink": 2, "control": 2, **level}],
+        }
     )
     assert config.grid_multiple == 12
 

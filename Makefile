@@ -1,0 +1,52 @@
+# make demo    register and score the sample brains      make check   lint, types, layers
+# make test    every test                                make bench   benchmarks, slow
+# make setup   both environments                         make lock    renew the pinned requirements
+PYTHON ?= python3
+VENV ?= .venv
+PIP_ARGS ?=
+PY := $(VENV)/bin/python
+SAMPLE := --task aseg --dataset sample/SAMPLE_dataset.json
+
+.PHONY: setup demo test check bench lock
+
+demo: $(VENV)/.run
+	$(PY) -m pipeline run $(SAMPLE) --output output/fields
+	$(PY) -m pipeline check output/fields $(SAMPLE)
+	$(PY) -m eval score output/fields $(SAMPLE) --ground-truth sample --output output/metrics.json
+
+test: $(VENV)/.dev
+	$(PY) -m pytest -m ""
+
+check: $(VENV)/.dev
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/codespell
+
+bench: $(VENV)/.dev
+	$(PY) -m benchmarks.end_to_end
+	$(PY) -m benchmarks.lncc
+	$(PY) -m benchmarks.gzip_levels
+
+setup: $(VENV)/.dev
+
+$(VENV)/.run: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: $$($(PYTHON) --version) found, 3.11 or newer needed: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements.txt
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements-dev.txt
+	touch $@
+
+# torch's CPU build is pinned, so that its CUDA packages are not: pip takes what its build asks for.
+COMPILE := -m piptools compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links \
+  --no-emit-trusted-host --no-emit-options --no-header --upgrade-package torch==2.13.0
+
+lock: $(VENV)/.dev
+	$(PY) $(COMPILE) -o requirements.txt pyproject.toml
+	$(PY) $(COMPILE) --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+	sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.txt requirements-dev.txt

@@ -1,0 +1,1 @@
+"""Measurements, never run by default: `make bench`, or `python -m benchmarks.<name>`."""

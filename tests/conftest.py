@@ -1,0 +1,29 @@
+"""What the tests of all packages share."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from l2r.phantom import write_phantom
+
+# The first example often pays for imports; a test that fails today must fail tomorrow.
+settings.register_profile("regatta", deadline=None, derandomize=True)
+settings.load_profile("regatta")
+
+
+@pytest.fixture(scope="session")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a small made-up challenge; do not write into it."""
+    folder = tmp_path_factory.mktemp("phantom")
+    write_phantom(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Reference vectors and real brains, where they are at hand."""
+    if "REGATTA_SHARED" not in os.environ:
+        pytest.skip("REGATTA_SHARED is not set: no reference data here")
+    return Path(os.environ["REGATTA_SHARED"])

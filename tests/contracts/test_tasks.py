@@ -1,0 +1,145 @@
+"""What every task file must be, and what the challenges' own pages say of them."""
+
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pytest
+
+from eval.protocol import protocol_of
+from l2r.dataset import Pair, Scan
+from l2r.errors import DatasetError
+from l2r.submission import field_names
+from l2r.task import TASKS, Container, Task, load_task, task_names
+
+EVERY = [pytest.param(load_task(name), id=name) for name in task_names()]
+LUMIR_IDS = (
+    "0, 4, 11, 23, 30-32, 35-41, 44, 45, 47-52, 55-62, 71-73, 75, 76, 100-109, 112-125, 128, 129, "
+    "132-157, 160-187, 190-207"
+)
+"""As the challenge describes them: those of the BrainCOLOR protocol, and the background."""
+
+
+def spelt_out(ranges: str) -> list[int]:
+    ids: list[int] = []
+    for piece in ranges.split(", "):
+        first, _, last = piece.partition("-")
+        ids.extend(range(int(first), int(last or first) + 1))
+    return ids
+
+
+def scan(name: str) -> Scan:
+    relative = PurePosixPath("imagesVal", f"{name}.nii.gz")
+    return Scan(relative, Path(relative))
+
+
+def test_there_is_a_task_for_every_file_and_they_are_sorted() -> None:
+    assert task_names() == sorted(path.stem for path in TASKS.iterdir())
+    assert {"any", "aseg", "lumir24", "lumir25"} <= set(task_names())
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_a_task_is_called_like_its_file(name: str) -> None:
+    task = load_task(name)
+    assert task.name == name
+    assert name == name.lower()
+    assert len(task.title) > 10
+
+
+@pytest.mark.parametrize("task", EVERY)
+def test_a_grid_has_three_positive_sizes(task: Task) -> None:
+    assert task.data.shape is None or min(task.data.shape) > 1
+
+
+@pytest.mark.parametrize("task", EVERY)
+def test_its_protocol_can_be_computed(task: Task) -> None:
+    protocol = protocol_of(task)
+    assert len({metric.name for metric in protocol.metrics}) == len(protocol.metrics)
+    if protocol.labels is not None:
+        assert list(protocol.labels) == sorted(set(protocol.labels))
+
+
+@pytest.mark.parametrize("task", EVERY)
+def test_its_rule_names_the_fields_of_numbered_images(task: Task) -> None:
+    scans = [scan(f"BRAIN_{number:04}_0000") for number in (1, 2, 3)]
+    pairs = [Pair(fixed, moving) for fixed in scans for moving in scans if fixed != moving]
+    named = field_names(task.field, pairs)
+    assert list(named.values()) == pairs
+    assert all(name.startswith("disp_") and name.endswith(".nii.gz") for name in named)
+
+
+@pytest.mark.parametrize("task", EVERY)
+def test_its_rule_names_any_images_or_says_what_is_missing(task: Task) -> None:
+    pairs = [Pair(scan("my brain"), scan("yours"))]
+    if task.field.names == "stem":
+        assert list(field_names(task.field, pairs)) == ["disp_my brain_yours.nii.gz"]
+    else:
+        with pytest.raises(DatasetError, match="use --task any"):
+            field_names(task.field, pairs)
+
+
+@pytest.mark.parametrize("task", EVERY)
+def test_it_normalises_intensities_to_between_0_and_1(task: Task) -> None:
+    volume = np.random.default_rng(0).uniform(0, 255, (6, 5, 4)).astype(np.float32)
+    normalised = task.preprocess.normalise(volume)
+    assert normalised.dtype == np.float32
+    assert normalised.min() >= 0
+    assert 0.9 < normalised.max() <= 1
+
+
+def test_no_two_tasks_wait_for_the_same_pair_list() -> None:
+    places = [task.container.dataset for task in map(load_task, task_names()) if task.container]
+    assert len(places) == len(set(places))
+
+
+@pytest.mark.parametrize("task", EVERY)
+def test_mounts_are_absolute_and_results_never_go_where_images_come_from(task: Task) -> None:
+    if task.container is not None:
+        places = (task.container.dataset, task.container.input, task.container.output)
+        assert all(place.is_absolute() for place in places)
+        assert len(set(places)) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "images", "output"),
+    [
+        ("lumir24", "/LUMIR_dataset.json", "/input", "/output"),
+        ("lumir25", "/app/LUMIR25_dataset.json", "/app/input", "/app/output"),
+        ("any", "/app/input_dataset.json", "/app/input", "/app/output"),
+    ],
+)
+def test_the_organisers_mount_their_data_here(
+    name: str, dataset: str, images: str, output: str
+) -> None:
+    expected = Container(
+        dataset=PurePosixPath(dataset), input=PurePosixPath(images), output=PurePosixPath(output)
+    )
+    assert load_task(name).container == expected
+
+
+@pytest.mark.parametrize(("name", "mask"), [("lumir24", "moving"), ("lumir25", "fixed")])
+def test_lumir_is_as_its_scorer_has_it(name: str, mask: str) -> None:
+    task = load_task(name)
+    assert task.data.shape == (160, 224, 192)
+    assert (task.field.names, task.field.channels_first) == ("lumir", True)
+    assert task.preprocess.normalise.kind == "divide"
+    assert task.preprocess.normalise.by == 255
+    assert task.evaluation["metrics"] == [
+        {"metric": "ndv", "name": "Non-diffeomorphic Volumes", "mask": mask},
+        {"metric": "dice", "name": "DSC"},
+        {"metric": "hd95", "name": "HD95"},
+        {"metric": "tre", "name": "TRE_lm", "folder": "landmarks"},
+    ]
+    assert task.evaluation["labels"] == spelt_out(LUMIR_IDS)
+    assert len(spelt_out(LUMIR_IDS)) == 133
+
+
+def test_the_sample_has_the_structures_that_freesurfer_finds_in_any_brain() -> None:
+    ids = spelt_out("2-5, 7, 8, 10-18, 26, 28, 41-44, 46, 47, 49-54, 58, 60")
+    assert load_task("aseg").evaluation["labels"] == ids
+    assert load_task("aseg").data.shape == load_task("lumir24").data.shape
+
+
+def test_any_asks_for_nothing_in_particular() -> None:
+    task = load_task("any")
+    assert (task.data.shape, task.field.names) == (None, "stem")
+    assert "labels" not in task.evaluation

@@ -1,0 +1,160 @@
+"""`python -m eval`."""
+
+import json
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from eval import session
+from eval.cli import app
+from l2r.files import write_field
+from tests.eval.conftest import Phantom
+
+
+def arguments(phantom: Phantom, *more: object) -> list[str]:
+    options = ["--task", phantom.task_file, "--dataset", phantom.dataset, *more]
+    return ["score", str(phantom.fields), *map(str, options)]
+
+
+def call(phantom: Phantom, *more: object) -> Result:
+    return CliRunner().invoke(app, arguments(phantom, *more), catch_exceptions=False)
+
+
+def test_it_prints_a_table_and_writes_the_organisers_file(phantom: Phantom) -> None:
+    output = phantom.folder / "metrics.json"
+    result = call(phantom, "--output", output)
+    assert result.exit_code == 0
+    for text in ("PHANTOM", "0005_0000<--0004_0000", "DSC", "mean", "unregistered"):
+        assert text in result.stdout
+    assert list(json.loads(output.read_text())["cases"]) == [
+        "0002_0000<--0001_0000",
+        "0003_0000<--0002_0000",
+        "0005_0000<--0004_0000",
+    ]
+
+
+def test_piped_output_is_plain_and_as_wide_as_it_needs_to_be(phantom: Phantom) -> None:
+    result = call(phantom)
+    assert "\x1b" not in result.stdout
+    assert "…" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) > 80
+
+
+def test_progress_goes_elsewhere_than_results(phantom: Phantom) -> None:
+    result = call(phantom)
+    news = [text for text in result.stderr.splitlines() if text]
+    assert len(news) == 3
+    assert "3/3" in news[-1]
+    assert "0005_0000<--0004_0000: Non-diffeomorphic Volumes" in news[-1]
+    assert "3/3" not in result.stdout
+
+
+def test_what_the_means_hide_is_noted_below_the_table(phantom: Phantom) -> None:
+    case = phantom.case_without(2, "landmarks", 3)
+    write_field(phantom.fields / "disp_0005_0004.nii.gz", case.vectors, np.eye(4))
+    last = call(phantom).stdout.splitlines()[-1]
+    assert last.startswith("note: 0005_0000<--0004_0000: TRE_lm: 1 of 8 landmarks vanished")
+
+
+def test_the_ground_truth_may_lie_elsewhere_than_the_list(phantom: Phantom) -> None:
+    elsewhere = phantom.folder / "lists"
+    elsewhere.mkdir()
+    phantom.dataset.rename(elsewhere / "dataset.json")
+    options = ["--dataset", str(elsewhere / "dataset.json")]
+    assert call(phantom, *options).exit_code == 2
+    assert call(phantom, *options, "--ground-truth", phantom.folder).exit_code == 0
+
+
+def test_another_split_can_be_scored(phantom: Phantom) -> None:
+    pairs = json.loads(phantom.dataset.read_text())["validation"]
+    phantom.dataset.write_text(json.dumps({"validation": pairs, "test": pairs[:1]}))
+    assert "1/1" in call(phantom, "--split", "test").stderr
+
+
+def test_a_missing_field_is_one_line_and_exit_code_2(phantom: Phantom) -> None:
+    (phantom.fields / "disp_0003_0002.nii.gz").unlink()
+    result = call(phantom)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    (message,) = result.stderr.splitlines()
+    assert message.startswith("error: ")
+    assert "disp_0003_0002.nii.gz: no such file" in message
+
+
+def test_a_missing_folder_for_the_result_is_noticed_before_the_work(phantom: Phantom) -> None:
+    result = call(phantom, "--output", phantom.folder / "nowhere" / "metrics.json")
+    assert result.exit_code == 2
+    assert "the folder does not exist" in result.stderr
+    assert "1/3" not in result.stderr
+
+
+def test_a_defect_keeps_its_traceback(phantom: Phantom, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(session, "score", fail)
+    with pytest.raises(ZeroDivisionError):
+        call(phantom)
+
+
+def test_the_table_is_there_even_if_the_file_cannot_be_written(phantom: Phantom) -> None:
+    output = phantom.folder / "metrics.json"
+    output.mkdir()
+    result = call(phantom, "--output", output)
+    assert result.exit_code == 2
+    assert "mean" in result.stdout
+    assert "metrics.json: cannot be written" in result.stderr
+
+
+def test_score_stays_a_command_of_its_own() -> None:
+    result = CliRunner().invoke(app, ["--help"])
+    assert "score" in result.stdout
+    assert "organisers" in result.stdout
+
+
+def test_it_runs_as_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["eval", "score", "--help"])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_module("eval", run_name="__main__")
+    assert stopped.value.code == 0
+
+
+RUN = """
+import runpy, sys
+sys.argv = ["eval", *sys.argv[1:]]
+try:
+    runpy.run_module("eval", run_name="__main__")
+except SystemExit as stopped:
+    assert not stopped.code, stopped.code
+print(*sorted(sys.modules), sep="\\n", file=sys.stderr)
+"""
+
+
+def modules(*words: str) -> set[str]:
+    """What is imported by a run of its own."""
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", RUN, *words],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stderr.splitlines())
+
+
+def test_scoring_never_imports_torch(phantom: Phantom) -> None:
+    imported = modules(*arguments(phantom))
+    assert {"eval.evaluate", "scipy"} <= imported
+    assert not {"torch", "models", "pipeline"} & imported
+
+
+def test_help_waits_for_nothing_heavy() -> None:
+    imported = modules("score", "--help")
+    assert "eval.cli" in imported
+    assert not {"torch", "numpy", "scipy", "nibabel"} & imported

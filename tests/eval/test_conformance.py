@@ -1,0 +1,119 @@
+"""What holds for every metric of the catalog."""
+
+from dataclasses import astuple
+from typing import get_args
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from eval.base import MetricBase, Result
+from eval.catalog import Metric
+from tests.eval.conftest import LABELS, Phantom
+
+KINDS = get_args(get_args(Metric)[0])
+CASE = {"labels": 0, "images": 1, "landmarks": 2}
+"""A pair of the phantom that has this kind of ground truth."""
+
+
+def make(kind: type[MetricBase]) -> MetricBase:
+    needed = {"mask": "moving"} if "mask" in kind.model_fields else {}
+    return kind(name="M", **needed)
+
+
+every_metric = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+
+
+def score(metric: MetricBase, phantom: Phantom) -> Result:
+    return metric(phantom.case(CASE[metric.folder]))
+
+
+def test_the_names_in_task_files_are_distinct() -> None:
+    names = [kind.model_fields["metric"].default for kind in KINDS]
+    assert len(set(names)) == len(names) >= 4
+
+
+@every_metric
+def test_it_says_its_unit_and_direction(kind: type[MetricBase]) -> None:
+    assert isinstance(kind.unit, str)
+    assert kind.better in {"higher", "lower"}
+    assert make(kind).folder in CASE
+
+
+@every_metric
+def test_its_settings_are_fixed_and_a_typo_is_refused(kind: type[MetricBase]) -> None:
+    metric = make(kind)
+    with pytest.raises(ValidationError, match="frozen"):
+        metric.name = "other"
+    with pytest.raises(ValidationError, match="label_ids"):
+        kind.model_validate(metric.model_dump() | {"label_ids": 1})
+
+
+@every_metric
+def test_it_survives_being_written_and_read(kind: type[MetricBase]) -> None:
+    metric = make(kind)
+    assert kind.model_validate(metric.model_dump()) == metric
+
+
+@every_metric
+def test_it_is_a_finite_number_that_repeats(kind: type[MetricBase], phantom: Phantom) -> None:
+    first, second = score(make(kind), phantom), score(make(kind), phantom)
+    np.testing.assert_equal(astuple(first), astuple(second))
+    assert isinstance(first.mean, float)
+    assert np.isfinite(first.mean)
+    assert first.mean >= 0
+    assert first.note == ""
+
+
+@every_metric
+def test_details_are_one_value_or_one_per_structure(
+    kind: type[MetricBase], phantom: Phantom
+) -> None:
+    result = score(make(kind), phantom)
+    if isinstance(result.detailed, tuple):
+        assert len(result.detailed) == len(LABELS)
+        assert result.mean == pytest.approx(np.nanmean(result.detailed))
+    else:
+        assert result.detailed == result.mean
+
+
+@every_metric
+def test_it_leaves_the_field_alone(kind: type[MetricBase], phantom: Phantom) -> None:
+    metric = make(kind)
+    case = phantom.case(CASE[metric.folder])
+    before = case.vectors.copy()
+    case.vectors.setflags(write=False)
+    metric(case)
+    np.testing.assert_array_equal(case.vectors, before)
+
+
+@every_metric
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_precision_and_layout_in_memory_do_not_matter(
+    kind: type[MetricBase], order: str, phantom: Phantom
+) -> None:
+    metric = make(kind)
+    case = phantom.case(CASE[metric.folder])
+    object.__setattr__(case, "vectors", np.array(case.vectors, np.float64, order=order))
+    np.testing.assert_equal(astuple(metric(case)), astuple(score(metric, phantom)))
+
+
+@every_metric
+def test_a_field_that_does_nothing_scores_as_unregistered(
+    kind: type[MetricBase], phantom: Phantom
+) -> None:
+    metric = make(kind)
+    case = phantom.case(CASE[metric.folder])
+    case.vectors[...] = 0
+    result = metric(case)
+    assert result.unregistered in {None, result.mean}
+
+
+@every_metric
+def test_aligning_an_image_with_itself_is_perfect(kind: type[MetricBase], phantom: Phantom) -> None:
+    metric = make(kind)
+    case = phantom.case(CASE[metric.folder])
+    case.vectors[...] = 0
+    pair = case.pair.__class__(case.pair.fixed, case.pair.fixed)
+    object.__setattr__(case, "pair", pair)
+    assert metric(case).mean == {"higher": 1.0, "lower": 0.0}[metric.better]

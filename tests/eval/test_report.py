@@ -1,0 +1,134 @@
+"""The scores of a submission, and the file of them."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.base import Result
+from eval.dice import Dice
+from eval.report import CaseScore, Report, aggregate, write_report
+from eval.tre import Tre
+from l2r.errors import OutputError
+
+NAN, INF = math.nan, math.inf
+
+
+def report(**cases: dict[str, Result]) -> Report:
+    return Report(
+        "LUMIR",
+        (Tre(name="TRE_lm"), Dice(name="DSC")),
+        tuple(CaseScore(name, results) for name, results in cases.items()),
+    )
+
+
+def test_the_file_has_the_organisers_layout(tmp_path: Path) -> None:
+    write_report(
+        tmp_path / "metrics.json",
+        report(
+            a={"DSC": Result(0.25, (0.25, NAN), unregistered=0.1)},
+            b={"DSC": Result(0.75, (0.75, NAN)), "TRE_lm": Result(INF, INF, note="far")},
+        ),
+    )
+    text = (tmp_path / "metrics.json").read_text()
+    assert text == (
+        """{
+    "name": "LUMIR",
+    "aggregates": {
+        "DSC": {
+            "mean": 0.5,
+            "std": 0.25,
+            "30": 0.4
+        },
+        "TRE_lm": {
+            "mean": Infinity,
+            "std": NaN,
+            "30": NaN
+        }
+    },
+    "cases": {
+        "a": {
+            "DSC": {
+                "mean": 0.25,
+                "detailed": [
+                    0.25,
+                    NaN
+                ]
+            }
+        },
+        "b": {
+            "DSC": {
+                "mean": 0.75,
+                "detailed": [
+                    0.75,
+                    NaN
+                ]
+            },
+            "TRE_lm": {
+                "mean": Infinity,
+                "detailed": Infinity
+            }
+        }
+    },
+    "eval_version": "2.0"
+}"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("means", "expected"),
+    [
+        ([2.0], (2.0, 0.0, 2.0)),
+        ([1.0, 3.0], (2.0, 1.0, 1.6)),
+        ([1.0, NAN], (NAN, NAN, NAN)),
+        ([1.0, 2.0, 3.0, INF], (INF, NAN, 1.9)),
+    ],
+    ids=str,
+)
+def test_what_is_not_a_number_spreads(
+    means: list[float], expected: tuple[float, float, float]
+) -> None:
+    over = aggregate(means)
+    np.testing.assert_allclose((over.mean, over.std, over.quantile30), expected)
+
+
+def test_aggregates_are_sorted_and_skip_metrics_without_a_case() -> None:
+    both = report(a={"TRE_lm": Result(1.0, 1.0), "DSC": Result(1.0, (1.0,))})
+    assert list(both.aggregates()) == ["DSC", "TRE_lm"]
+    assert [metric.name for metric in both.scored()] == ["TRE_lm", "DSC"]
+    assert list(report(a={"DSC": Result(1.0, (1.0,))}).aggregates()) == ["DSC"]
+
+
+def test_what_it_was_without_registration_is_a_mean_over_the_cases_that_know() -> None:
+    some = report(
+        a={"DSC": Result(0.8, (0.8,), unregistered=0.5), "TRE_lm": Result(1.0, 1.0)},
+        b={"DSC": Result(0.8, (0.8,), unregistered=0.7)},
+        c={"DSC": Result(0.8, (0.8,))},
+    )
+    assert some.unregistered("DSC") == pytest.approx(0.6)
+    assert some.unregistered("TRE_lm") is None
+
+
+def test_a_note_says_where_it_belongs() -> None:
+    noted = report(a={"DSC": Result(1.0, (1.0,))}, b={"TRE_lm": Result(NAN, NAN, note="gone")})
+    assert list(noted.notes()) == ["b: TRE_lm: gone"]
+
+
+def test_a_file_that_cannot_be_written_is_reported_and_the_old_one_stays(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="nowhere"):
+        write_report(tmp_path / "nowhere" / "metrics.json", report())
+    kept = tmp_path / "metrics.json"
+    kept.write_text("old")
+    with pytest.raises(TypeError):
+        write_report(kept, report(a={"DSC": Result({1.0}, (1.0,))}))  # not JSON: dies half-way
+    assert kept.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [kept]
+
+
+def test_it_can_be_read_back(tmp_path: Path) -> None:
+    write_report(tmp_path / "m.json", report(a={"DSC": Result(1 / 3, (1 / 3, NAN))}))
+    read = json.loads((tmp_path / "m.json").read_text())
+    assert read["cases"]["a"]["DSC"]["mean"] == 1 / 3
+    assert math.isnan(read["cases"]["a"]["DSC"]["detailed"][1])

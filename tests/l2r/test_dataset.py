@@ -1,0 +1,194 @@
+"""Pair lists of every dialect."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from l2r.dataset import Pair, read_pairs
+from l2r.errors import DatasetError
+from tests.l2r.making import listed, pair, scan
+
+A, B, C = (f"./imagesVal/BRAIN_{number:04}_0000.nii.gz" for number in (1, 2, 3))
+PAIRS = [{"fixed": A, "moving": B}, {"fixed": B, "moving": C}]
+NAMES = ["BRAIN_0001_0000<--BRAIN_0002_0000", "BRAIN_0002_0000<--BRAIN_0003_0000"]
+
+names = st.lists(
+    st.text("abcdefghijklmnopqrstuvwxyz0123456789_-. ", min_size=1).filter(
+        lambda text: not {".", ".."} & {text, text.strip()}
+    ),
+    min_size=2,
+    max_size=6,
+    unique=True,
+)
+
+
+def read(folder: Path, raw: object, split: str = "validation") -> list[Pair]:
+    return read_pairs(listed(folder / "list.json", raw), folder, split)
+
+
+@pytest.mark.parametrize(
+    ("raw", "split"),
+    [
+        (PAIRS, "validation"),
+        ({"validation": PAIRS}, "validation"),
+        ({"training": PAIRS}, "training"),
+        ({"test": PAIRS}, "test"),
+        ({"registration_train": PAIRS}, "training"),
+        ({"registration_val": PAIRS}, "validation"),
+        ({"registration_test": PAIRS}, "test"),
+        ({"registration_test": PAIRS}, "registration_test"),
+        ({"inputs": PAIRS}, "validation"),
+        ({"my own": PAIRS}, "my own"),
+        ({"validation": [], "registration_val": PAIRS}, "validation"),
+        ({"training": ["./imagesTr/A.nii.gz"], "registration_train": PAIRS}, "training"),
+    ],
+    ids=str,
+)
+def test_every_dialect_gives_the_same_pairs_in_the_order_of_the_list(
+    raw: object, split: str, tmp_path: Path
+) -> None:
+    pairs = read(tmp_path, raw, split)
+    assert [pair.name for pair in pairs] == NAMES
+    assert pairs[0].fixed.path == tmp_path / "imagesVal/BRAIN_0001_0000.nii.gz"
+
+
+def test_the_list_of_lumir_is_read_among_everything_else_it_says(tmp_path: Path) -> None:
+    raw = {
+        "name": "LUMIR",
+        "tensorImageShape": {"0": [160, 224, 192]},
+        "numTraining": 1,
+        "training": ["./imagesTr/LUMIRMRI_0000_0000.nii.gz"],
+        "numValidation": 2,
+        "validation": [{**pair, "label": None, "fixed_modality": "T1"} for pair in PAIRS],
+    }
+    assert [pair.name for pair in read(tmp_path, raw)] == NAMES
+
+
+@given(names)
+def test_paths_mean_the_same_with_and_without_a_leading_dot(
+    tmp_path_factory: pytest.TempPathFactory, found: list[str]
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    plain = [{"fixed": f"{found[0]}.nii", "moving": f"sub/{name}.nii.gz"} for name in found]
+    dotted = [{key: f"./{path}" for key, path in entry.items()} for entry in plain]
+    assert read(folder, plain) == read(folder, dotted)
+
+
+def test_a_byte_order_mark_does_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    path.write_bytes(b"\xef\xbb\xbf" + listed(path, PAIRS).read_bytes())
+    assert [pair.name for pair in read_pairs(path, tmp_path)] == NAMES
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["../A.nii.gz", "./imagesVal/../../A.nii.gz", "imagesVal/../A.nii.gz", "/data/A.nii.gz"],
+)
+@pytest.mark.parametrize("role", ["fixed", "moving"])
+def test_a_path_that_may_leave_the_input_folder_is_refused(
+    role: str, text: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DatasetError, match=rf"list.json: pair 2: {role}: '{text}' leaves"):
+        read(tmp_path, [PAIRS[0], {**PAIRS[1], role: text}])
+
+
+@pytest.mark.parametrize("text", ["", ".", "imagesVal/A.mha", "imagesVal/A", "A.nii.gz.txt"])
+def test_only_nifti_files_can_be_listed(text: str, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=rf"pair 1: fixed: '{text}' must name a .nii or .nii.gz"):
+        read(tmp_path, [{"fixed": text, "moving": B}])
+
+
+@pytest.mark.parametrize("text", ["A\0.nii.gz", "A\ud800.nii.gz", "A\n.nii.gz"], ids=ascii)
+def test_a_path_that_no_file_can_have_or_that_breaks_a_line_is_refused(
+    text: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DatasetError, match=r"pair 1: fixed: .*A") as caught:
+        read(tmp_path, [{"fixed": text, "moving": B}])
+    assert str(caught.value).isprintable()
+
+
+def test_a_pair_may_stand_only_once(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=f"the pair {NAMES[1]} stands more than once; remove"):
+        read(tmp_path, [*PAIRS, {"fixed": B, "moving": C.removeprefix("./")}])
+
+
+def test_the_same_images_the_other_way_round_are_another_pair(tmp_path: Path) -> None:
+    assert len(read(tmp_path, [{"fixed": A, "moving": B}, {"fixed": B, "moving": A}])) == 2
+
+
+@pytest.mark.parametrize("raw", [[], {"validation": []}, None, {"validation": None}], ids=str)
+def test_an_empty_list_is_refused(raw: object, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"the list of pairs is empty; nothing to register"):
+        read(tmp_path, raw)
+
+
+def test_a_missing_split_names_those_that_are_there(tmp_path: Path) -> None:
+    raw = {"name": "X", "validation": PAIRS, "extra": PAIRS, "training": ["A.nii.gz"]}
+    expected = r"split 'test'; it has pairs under validation, extra: try --split$"
+    with pytest.raises(DatasetError, match=expected):
+        read(tmp_path, raw, "test")
+
+
+def test_a_file_without_any_pairs_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"no pair list for the split 'test'; it has no pairs$"):
+        read(tmp_path, {"name": "X", "training": ["A.nii.gz"], "modality": {"0": "T1"}}, "test")
+
+
+@pytest.mark.parametrize(
+    ("raw", "fault"),
+    [
+        (5, "list.json: top level: input should be a valid list"),
+        ("A.nii.gz", "list.json: top level: input should be a valid list"),
+        ({"validation": {"fixed": A, "moving": B}}, "validation: top level: input should be"),
+        ({"validation": 5}, "list.json: validation: top level: input should be a valid list"),
+        ([{"fixed": A}], "list.json: 0.moving: field required"),
+        ([PAIRS[0], {"fixed": 5, "moving": B}], "list.json: 1.fixed: input should be a valid str"),
+        ([[A, B]], "list.json: 0: input should be"),
+        ({"validation": ["A.nii.gz"]}, "list.json: validation: 0: input should be"),
+        ({"validation": [{"fixed": None, "moving": B}]}, "validation: 0.fixed: input should be"),
+    ],
+    ids=str,
+)
+def test_a_wrong_type_is_refused_with_its_place(raw: object, fault: str, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=fault):
+        read(tmp_path, raw)
+
+
+def test_a_typo_is_found_by_line_and_column(tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    path.write_text('{"validation": [\n  {"fixed": "a.nii.gz",}]}')
+    with pytest.raises(DatasetError, match=r"not valid JSON at line 2, column"):
+        read_pairs(path, tmp_path)
+
+
+def test_a_missing_list_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"gone.json: no such file"):
+        read_pairs(tmp_path / "gone.json", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [("A.nii.gz", "A"), ("A.nii", "A"), ("A.b.nii.gz", "A.b"), ("A.nii.nii.gz", "A.nii")],
+)
+def test_the_stem_is_the_name_without_nifti_suffixes(name: str, stem: str, tmp_path: Path) -> None:
+    assert read(tmp_path, [{"fixed": name, "moving": B}])[0].fixed.stem == stem
+
+
+@given(st.integers(0, 9999), st.integers(0, 9999), st.sampled_from(["", "LUMIRMRI_", "a-1_"]))
+def test_subject_and_modality_are_the_two_numbers_at_the_end(
+    subject: int, modality: int, prefix: str
+) -> None:
+    ids = scan(f"{prefix}{subject:04}_{modality:04}").ids
+    assert ids == (f"{subject:04}", f"{modality:04}")
+
+
+@pytest.mark.parametrize("name", ["brain", "A_1_0000", "A_0001", "A_0001_0000_seg", "A_0001_000"])
+def test_a_name_without_the_two_numbers_has_no_ids(name: str) -> None:
+    with pytest.raises(DatasetError, match=rf"{name}.nii.gz: the name must end in .*--task any"):
+        _ = scan(name).ids
+
+
+def test_a_pair_is_called_by_the_stems_of_its_images() -> None:
+    assert pair("A_0002_0000", "A_0001_0000").name == "A_0002_0000<--A_0001_0000"
