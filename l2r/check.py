@@ -14,7 +14,7 @@ from jaxtyping import Float
 from scipy.ndimage import gaussian_gradient_magnitude, map_coordinates
 
 from l2r.arrays import Shape, Volume
-from l2r.dataset import Pair
+from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError, L2RError
 from l2r.field import from_normalised
 from l2r.files import grid_shape, read_image
@@ -27,7 +27,7 @@ COMPANIONS = {MANIFEST, "metrics.json"}
 """What may lie beside the fields without being asked for."""
 STRIDE = 2
 """Voxels between the points at which readings of a field are compared."""
-CLEARLY_BETTER = 1.2
+CLEARLY_BETTER = 1.1
 """A reading is believed over the right one if it gains this much more edge correlation."""
 SMALLEST_GAIN = 0.01
 """Gains of edge correlation below this are noise."""
@@ -90,7 +90,7 @@ def _check_field(submission: Submission, name: str, task: Task, pair: Pair) -> I
             name, f"displacements of up to {largest:g} voxels leave the grid; which unit is it?"
         )
     else:
-        yield from _check_units(name, vectors, pair)
+        yield from _check_units(name, vectors, pair, task.data.shape)
 
 
 def _grid(pair: Pair, task: Task) -> Shape:
@@ -111,9 +111,9 @@ READINGS: dict[str, Callable[[Vectors], Vectors]] = {
 """What the numbers of a field may have been meant as."""
 
 
-def _check_units(name: str, vectors: Vectors, pair: Pair) -> Iterator[Finding]:
+def _check_units(name: str, vectors: Vectors, pair: Pair, shape: Shape | None) -> Iterator[Finding]:
     try:
-        fixed, moving = read_image(pair.fixed.path).array, read_image(pair.moving.path).array
+        fixed, moving = (_read(scan, shape) for scan in (pair.fixed, pair.moving))
     except ImageError as error:
         yield Finding(name, f"units not checked: {error}", "warning")
         return
@@ -126,6 +126,13 @@ def _check_units(name: str, vectors: Vectors, pair: Pair) -> Iterator[Finding]:
         yield Finding(name, f"the numbers look like {meaning} (edges agree better so)")
     elif right < -SMALLEST_GAIN:
         yield Finding(name, "the edges of the images agree less than without it", "warning")
+
+
+def _read(scan: Scan, shape: Shape | None) -> Volume:
+    image = read_image(scan.path)
+    if shape is not None and image.shape != shape:
+        raise ImageError(f"{scan.path}: shape {image.shape}, but the task asks for {shape}")
+    return image.array
 
 
 class _EdgeAgreement:

@@ -44,7 +44,7 @@ def progress(total: int, title: str) -> Iterator[Advance]:
             row = bar.add_task(title, total=total)
 
             def advance(news: str) -> None:
-                bar.console.print(news, highlight=False)
+                bar.console.print(news, highlight=False, markup=False, soft_wrap=True)
                 bar.advance(row)
 
             with _logging_through(console):

@@ -136,6 +136,8 @@ def _scan(text: str, folder: Path, where: str) -> Scan:
     relative = PurePosixPath(text)
     if relative.is_absolute() or ".." in relative.parts:
         raise DatasetError(f"{where}: {text!r} leaves the input folder; give a path inside it")
+    if not text.isprintable():  # or a message would break its line, or no file have the name
+        raise DatasetError(f"{where}: {text!r} holds characters that no file name should")
     if not relative.name.endswith((".nii", ".nii.gz")):
         raise DatasetError(f"{where}: {text!r} must name a .nii or .nii.gz file")
     return Scan(relative, folder / relative)

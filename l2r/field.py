@@ -55,7 +55,9 @@ def to_normalised(vectors: Float[np.ndarray, "x y z 3"]) -> Float[np.ndarray, "x
     return (vectors / (_last_index(vectors) / 2))[..., ::-1].astype(vectors.dtype)
 
 
-def from_half_grid(field: Float32[np.ndarray, "x y z 3"]) -> Vectors:
+def from_half_grid(
+    field: Float32[np.ndarray, "x y z 3"],
+) -> Float32[np.ndarray, "2*x 2*y 2*z 3"]:
     """A field on the grid of half size, in voxels of that grid, on the full grid in its voxels.
 
     Half grid means that a voxel covers 2 x 2 x 2 full ones, so the centre of half voxel `i` lies

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from gzip import BadGzipFile
 from io import BytesIO
 from pathlib import Path
 from typing import IO
@@ -59,7 +60,8 @@ def read_image(path: Path) -> Image:
         ImageError: missing, truncated, no NIfTI, not 3-D, not finite, or constant.
     """
     array, affine = _read_volume(path, ImageError)
-    image = Image(array.astype(np.float32, copy=False), affine)
+    with np.errstate(over="ignore"):  # becomes infinite, and is refused as such
+        image = Image(array.astype(np.float32, copy=False), affine)
     if not np.isfinite(image.array).all():
         bad = int((~np.isfinite(image.array)).sum())
         raise ImageError(f"{path}: {bad} voxels are NaN or infinite; mend the image")
@@ -76,14 +78,13 @@ def grid_shape(path: Path) -> Shape:
     Raises:
         ImageError: missing, no NIfTI, or not 3-D.
     """
-    try:
-        shape = nib.load(path).shape
-    except (OSError, EOFError, ImageFileError, WrapStructError, zlib_error) as cause:
-        raise ImageError(f"{path}: its header cannot be read: {cause}") from None
-    if len(shape) < 3 or any(size != 1 for size in shape[3:]):
-        raise ImageError(f"{path}: shape {shape}, but a 3-D volume (x, y, z) is expected")
-    x, y, z = shape[:3]
-    return x, y, z
+    with _image_errors(path, ImageError):
+        with path.open("rb") as file:
+            packed = file.read(2) == GZIP_MAGIC
+        with igzip.open(path) if packed else path.open("rb") as file:
+            head = file.read(nib.Nifti2Header.sizeof_hdr)
+        kind = _kind(head).header_class
+        return _three(kind(head[: kind.sizeof_hdr]).get_data_shape(), path, ImageError)
 
 
 def read_labels(path: Path) -> Labels:
@@ -95,7 +96,8 @@ def read_labels(path: Path) -> Labels:
     array, _ = _read_volume(path, ImageError)
     if np.issubdtype(array.dtype, np.integer):
         return array
-    labels = np.rint(array).astype(np.int32)
+    with np.errstate(invalid="ignore"):  # what is no int32 differs, and is refused
+        labels = np.rint(array).astype(np.int32)
     if not np.array_equal(labels, array):
         raise ImageError(
             f"{path}: labels must be whole numbers; was the map interpolated linearly?"
@@ -147,6 +149,17 @@ def write_field(
             packed.write(rows.data.cast("B"))
 
 
+def write_volume(path: Path, array: Shaped[np.ndarray, "x y z"]) -> None:
+    """Write an image or a label map as `.nii.gz`, atomically and byte for byte repeatable.
+
+    Raises:
+        OutputError: the folder is missing, read-only or full.
+    """
+    content = nib.Nifti1Image(array, np.eye(4)).to_bytes()
+    with writing(path) as file:
+        file.write(igzip.compress(content, GZIP_LEVEL, mtime=0))
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[IO[bytes]]:
     """A binary file that appears under its name only when it is complete and on the disk.
@@ -178,25 +191,26 @@ def _read_volume(
     path: Path, error: type[L2RError]
 ) -> tuple[Shaped[np.ndarray, "x y z"], Float[np.ndarray, "4 4"]]:
     array, affine = _read(path, error)
-    if array.ndim == 4 and array.shape[3] == 1:
-        array = array[..., 0]
-    if array.ndim != 3 or 0 in array.shape:
-        raise error(f"{path}: shape {array.shape}, but a 3-D volume (x, y, z) is expected")
-    return array, affine
+    return array.reshape(_three(array.shape, path, error)), affine
+
+
+def _three(shape: tuple[int, ...], path: Path, error: type[L2RError]) -> Shape:
+    """The shape without the ones that may follow."""
+    if len(shape) < 3 or 0 in shape or any(size != 1 for size in shape[3:]):
+        raise error(f"{path}: shape {shape}, but a 3-D volume (x, y, z) is expected")
+    x, y, z = (int(size) for size in shape[:3])
+    return x, y, z
 
 
 def _read(
     path: Path, error: type[L2RError], data: bytes | None = None
 ) -> tuple[Shaped[np.ndarray, "..."], Float[np.ndarray, "4 4"]]:
-    content = _decompressed(path, error, data)
-    try:
-        kind = nib.Nifti2Image if content[:4] in _NIFTI2_SIZES else nib.Nifti1Image
-        image = kind.from_bytes(content)
+    with _image_errors(path, error):
+        content = path.read_bytes() if data is None else data
+        if content[:2] == GZIP_MAGIC:
+            content = igzip.decompress(content)
+        image = _kind(content).from_bytes(content)
         array = np.asarray(image.dataobj)
-    except (ImageFileError, HeaderDataError, WrapStructError) as cause:
-        raise error(f"{path}: not a NIfTI image: {cause}") from None
-    except (OSError, ValueError, EOFError) as cause:
-        raise error(f"{path}: the image data are incomplete: {cause}") from None
     if array.dtype.kind not in "iuf":
         raise error(f"{path}: voxels are of type {array.dtype}, but plain numbers are expected")
     return array, np.asarray(image.affine, dtype=np.float64)
@@ -205,15 +219,27 @@ def _read(
 _NIFTI2_SIZES = ((540).to_bytes(4, "little"), (540).to_bytes(4, "big"))
 
 
-def _decompressed(path: Path, error: type[L2RError], data: bytes | None) -> bytes:
+def _kind(content: bytes) -> type[nib.Nifti1Image]:
+    return nib.Nifti2Image if content[:4] in _NIFTI2_SIZES else nib.Nifti1Image
+
+
+@contextmanager
+def _image_errors(path: Path, error: type[L2RError]) -> Iterator[None]:
+    """Whatever can go wrong in reading an image, as `error`, in one line."""
     try:
-        content = path.read_bytes() if data is None else data
-        return igzip.decompress(content) if content[:2] == GZIP_MAGIC else content
+        yield
     except FileNotFoundError:
         raise error(f"{path}: no such file") from None
     except EOFError:
         raise error(f"{path}: the gzip stream is truncated; copy the file again") from None
+    except BadGzipFile as cause:  # a faulty gzip header or check sum
+        raise error(f"{path}: cannot be read: {cause}") from None
     except (isal_zlib.error, zlib_error) as cause:  # type: ignore[misc] # untyped
         raise error(f"{path}: not a valid gzip file: {cause}") from None
-    except OSError as cause:  # a faulty gzip header too
-        raise error(f"{path}: cannot be read: {cause.strerror or cause}") from None
+    except (ImageFileError, HeaderDataError, WrapStructError) as cause:
+        raise error(f"{path}: not a NIfTI image: {cause}") from None
+    except (OSError, ValueError, MemoryError) as cause:
+        if isinstance(cause, OSError) and cause.strerror:
+            raise error(f"{path}: cannot be read: {cause.strerror}") from None
+        first = str(cause).partition("\n")[0]
+        raise error(f"{path}: the image data are incomplete: {first}") from None

@@ -11,14 +11,12 @@ from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
-from isal import igzip
 from jaxtyping import Float, Shaped, UInt8
-from nibabel.nifti1 import Nifti1Image
 from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 
 from l2r.arrays import Shape, Vectors
 from l2r.errors import OutputError
-from l2r.files import GZIP_LEVEL, writing
+from l2r.files import write_volume, writing
 
 Points = Float[np.ndarray, "x y z 3"]
 Map = UInt8[np.ndarray, "x y z"]
@@ -110,9 +108,9 @@ def write_phantom(
     for number, name in enumerate(names, start=1):
         places = _index(shape) + to_template(number, shape, seed)
         labels = _painted(BRAIN, places)
-        _save(folder / "imagesVal" / name, _scan(labels, places, texture))
-        _save(folder / "labelsVal" / name, labels)
-        _save(folder / "landmarksVal" / name, _painted(LANDMARKS, places))
+        write_volume(folder / "imagesVal" / name, _scan(labels, places, texture))
+        write_volume(folder / "labelsVal" / name, labels)
+        write_volume(folder / "landmarksVal" / name, _painted(LANDMARKS, places))
     evaluated = [0, *sorted(structure.label for structure in BRAIN)]
     _write(folder / "phantom.toml", TASK.format(shape=list(shape), labels=evaluated).encode())
     dataset = folder / "PHANTOM_dataset.json"
@@ -214,10 +212,6 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as cause:
         raise OutputError(f"{folder}: cannot be made: {cause.strerror or cause}") from cause
-
-
-def _save(path: Path, volume: Map) -> None:
-    _write(path, igzip.compress(Nifti1Image(volume, np.eye(4)).to_bytes(), GZIP_LEVEL, mtime=0))
 
 
 def _write(path: Path, content: bytes) -> None:

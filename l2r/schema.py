@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from l2r.errors import L2RError
 
 Record = TypeVar("Record")
+SHOWN = 3
+"""Faults of one file that a message names."""
 
 
 class Frozen(BaseModel):
@@ -42,6 +44,8 @@ def read_json(path: Path, error: type[L2RError]) -> object:
         raise error(
             f"{path}: not valid JSON at line {cause.lineno}, column {cause.colno}: {cause.msg}"
         ) from None
+    except (ValueError, RecursionError) as cause:  # thousands of digits or brackets
+        raise error(f"{path}: not valid JSON: {cause}") from None
 
 
 def read_toml(path: Path, error: type[L2RError]) -> dict[str, object]:
@@ -56,13 +60,13 @@ def parse(kind: type[Record], raw: object, where: str, error: type[L2RError]) ->
     """Turn parsed JSON or TOML into a record.
 
     Args:
-        kind: the record, a pydantic model or a union of them.
+        kind: the record, a pydantic model, which may be a `RootModel`.
         raw: what the file held.
         where: begins the message, usually the path.
         error: what is raised.
 
     Raises:
-        L2RError: of the kind `error`; every fault on the one line, the first one first.
+        L2RError: of the kind `error`; the first few faults on one line.
     """
     try:
         return TypeAdapter(kind).validate_python(raw)
@@ -71,4 +75,5 @@ def parse(kind: type[Record], raw: object, where: str, error: type[L2RError]) ->
             f"{'.'.join(str(part) for part in fault['loc']) or 'top level'}: {fault['msg'].lower()}"
             for fault in cause.errors(include_url=False)
         ]
-        raise error(f"{where}: " + "; ".join(faults)) from None
+        more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
+        raise error(f"{where}: " + "; ".join(faults[:SHOWN] + more)) from None

@@ -1,6 +1,7 @@
 """A submission: one field per pair, in a folder or in a flat zip, named as the scorer asks."""
 
 import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from l2r.files import TEMPORARY, read_field
 from l2r.task import FieldRule, Task
 
 MANIFEST = "manifest.json"
+# RuntimeError: it has a password; NotImplementedError, one of its kind: a method we do not know.
+_UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def field_name(rule: FieldRule, pair: Pair) -> str:
@@ -91,17 +94,21 @@ class Zip(Submission):
     """A zip of fields, read in place and never unpacked."""
 
     def names(self) -> list[str]:
-        with zipfile.ZipFile(self.path) as archive:
-            return sorted(name for name in archive.namelist() if not name.endswith("/"))
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                return sorted(name for name in archive.namelist() if not name.endswith("/"))
+        except _UNREADABLE as cause:
+            raise SubmissionError(f"{self.path}: cannot be read: {cause}; zip it again") from None
 
     def read(self, name: str) -> Float[np.ndarray, "..."]:
         try:
             with zipfile.ZipFile(self.path) as archive:
-                return read_field(self.path / name, archive.read(name))
+                content = archive.read(name)
         except KeyError:
             raise FieldError(f"{self.path / name}: no such file") from None
-        except (OSError, zipfile.BadZipFile) as cause:
+        except _UNREADABLE as cause:
             raise FieldError(f"{self.path / name}: cannot be read: {cause}") from None
+        return read_field(self.path / name, content)
 
 
 def open_submission(path: Path) -> Submission:

@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, model_validator
 
 from l2r.arrays import Shape, Volume
 from l2r.errors import TaskError
@@ -29,6 +29,12 @@ class Quantile(Frozen):
     kind: Literal["quantile"] = "quantile"
     low: Annotated[float, Field(ge=0, lt=1)] = 0.0
     high: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Quantile":
+        if self.low >= self.high:
+            raise ValueError(f"low, {self.low:g}, must be below high, {self.high:g}")
+        return self
 
     def __call__(self, volume: Volume) -> Volume:
         low, high = np.quantile(volume, [self.low, self.high])

@@ -6,6 +6,7 @@ from pydantic import Field, NonNegativeInt
 
 from l2r.schema import Frozen
 from models.base import Fields
+from models.repeatable import sample_repeatably
 from models.spatial import warp
 
 
@@ -14,6 +15,8 @@ def compose(outer: Fields, inner: Fields) -> Fields:
 
     Beyond the border the outer field continues with its border values.
     """
+    if outer.requires_grad and outer.is_cuda:
+        return inner + sample_repeatably(outer, inner)
     return inner + warp(outer, inner, padding="border")
 
 

@@ -84,11 +84,28 @@ def resize_field(
     """The same motion on a grid of another size over the same extent.
 
     Trilinear between voxels seen as areas (`align_corners` off); each component is multiplied by
-    `new size / old size` of its axis, because it counts voxels of the grid that it lives on.
+    `new size / old size` of its axis, because it counts voxels of the grid that it lives on. One
+    matrix product per axis: as fast as torch's `interpolate`, and its gradient is repeatable on a
+    GPU too, where that of `interpolate` is not.
     """
-    resized = functional.interpolate(field, size=shape, mode="trilinear")
-    ratios = [new / old for new, old in zip(shape, field.shape[2:], strict=True)]
-    return resized * resized.new_tensor(ratios).view(1, 3, 1, 1, 1)
+    old = field.shape[2:]
+    last, middle, first = (_interpolation(field, axis, shape[axis]) for axis in (2, 1, 0))
+    rows = field.reshape(-1, old[2]) @ last.T
+    planes = middle @ rows.view(-1, old[1], shape[2])
+    volumes = first @ planes.view(-1, old[0], shape[1] * shape[2])
+    ratios = field.new_tensor([new / size for new, size in zip(shape, old, strict=True)])
+    return volumes.view(-1, 3, *shape) * ratios.view(1, 3, 1, 1, 1)
+
+
+def _interpolation(
+    field: Float[Tensor, "batch 3 _ _ _"], axis: int, size: int
+) -> Float[Tensor, "new old"]:
+    """The weights that `old` voxels along an axis have for each of `size` new ones."""
+    old = field.shape[2 + axis]
+    index = torch.arange(size, dtype=field.dtype, device=field.device)
+    place = ((index + 0.5) * (old / size) - 0.5).clamp(0, old - 1)
+    distance = (place[:, None] - torch.arange(old, device=field.device)).abs()
+    return (1 - distance).clamp(min=0)
 
 
 def upsample_field(
@@ -106,7 +123,7 @@ def _sample(
     On a CPU torch shares the 3-D `grid_sample` out over the batch only, so a batch of one would
     run on one core. The slabs are a batch whose images are one and the same memory.
     """
-    grid = _sampling_grid(field)
+    grid = sampling_grid(field)
     image = image.to(grid.dtype)
     batch, *shape = grid.shape[:-1]
     count = _slabs(image, shape[0] * shape[1]) if batch == 1 and image.device.type == "cpu" else 1
@@ -129,7 +146,7 @@ def _slabs(image: Images, rows: int) -> int:
     return next(count for count in range(most, 0, -1) if rows % count == 0)
 
 
-def _sampling_grid(field: Fields) -> Float[Tensor, "batch x y z 3"]:
+def sampling_grid(field: Fields) -> Float[Tensor, "batch x y z 3"]:
     """`2 (index + u) / (S - 1) - 1` per axis, in torch's order: last axis first.
 
     In at least single precision: half precision would place a voxel 0.05 voxels wrong.

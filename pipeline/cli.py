@@ -71,13 +71,13 @@ def check(
     """
     from l2r.check import check_submission  # noqa: PLC0415
     from l2r.console import progress  # noqa: PLC0415
-    from l2r.submission import open_submission  # noqa: PLC0415
+    from l2r.dataset import read_pairs  # noqa: PLC0415
+    from l2r.submission import field_names, open_submission  # noqa: PLC0415
     from l2r.task import load_task  # noqa: PLC0415
-    from pipeline.request import find_pairs  # noqa: PLC0415
 
     with one_line_errors():
         rules = load_task(task)
-        pairs = find_pairs(rules, dataset, images or dataset.parent, split)
+        pairs = field_names(rules.field, read_pairs(dataset, images or dataset.parent, split))
         found = []
         with progress(len(pairs), "check") as advance:
             for name, findings in check_submission(open_submission(submission), rules, pairs):

@@ -44,5 +44,5 @@ class Budget:
         """In seconds of `time.monotonic`, for a pair that took `reading` seconds so far."""
         if self.seconds is None:
             return None
-        reserve = max(1.0, 8 * reading, 1.25 * self.slowest_end)
+        reserve = 0.5 + 1.5 * self.slowest_end if self.slowest_end else max(2.0, 12 * reading)
         return time.monotonic() + self.seconds - reading - reserve

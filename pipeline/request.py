@@ -1,6 +1,7 @@
 """What a user asks for, resolved to a task, pairs and places; no torch up to here."""
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from l2r.dataset import Pair, read_pairs
@@ -51,26 +52,16 @@ def resolve(request: Request) -> Resolved:
     else:
         task = load_task(request.task or _task_named_in(config))
         dataset, folder, output = request.dataset, request.dataset.parent, Path("output")
-    pairs = find_pairs(task, dataset, request.input or folder, request.split)
-    return Resolved(
-        config, task, dict(list(pairs.items())[: request.limit]), request.output or output
-    )
-
-
-def find_pairs(task: Task, dataset: Path, folder: Path, split: str) -> dict[str, Pair]:
-    """The pairs of a list by their fields' names.
-
-    Raises:
-        DatasetError: the list cannot be used, or none of its images lies in `folder`.
-    """
-    pairs = read_pairs(dataset, folder, split)
-    named = field_names(task.field, pairs)
-    if not any(pair.fixed.path.exists() or pair.moving.path.exists() for pair in pairs):
+    folder = request.input or folder
+    pairs = field_names(task.field, read_pairs(dataset, folder, request.split))
+    if not any(pair.fixed.path.exists() or pair.moving.path.exists() for pair in pairs.values()):
+        example = next(iter(pairs.values())).fixed.relative
         raise DatasetError(
-            f"{dataset}: none of the images of its {len(pairs)} pairs lies in {folder}, "
-            f"for instance {pairs[0].fixed.relative}; give their folder as --input"
+            f"{dataset}: none of the images of its {len(pairs)} pairs lies in {folder}, for "
+            f"instance {example}; give their folder as --input"
         )
-    return named
+    chosen = dict(islice(pairs.items(), request.limit))
+    return Resolved(config, task, chosen, request.output or output)
 
 
 def _task_named_in(config: Path) -> str:

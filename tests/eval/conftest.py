@@ -1,7 +1,6 @@
 """Small phantoms on the disk, in the layout of a challenge."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,15 +135,6 @@ def phantom(tmp_path: Path) -> Phantom:
     for name in field_names(made.task.field, made.pairs):
         write_field(made.fields / name, smooth_field(rng, 3.0), np.eye(4))
     return made
-
-
-@pytest.fixture
-def shared() -> Path:
-    """Where golden vectors and real brains are."""
-    folder = os.environ.get("REGATTA_SHARED")
-    if not folder:
-        pytest.skip("REGATTA_SHARED names no folder with golden vectors and real brains")
-    return Path(folder)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Vectors made by the published code, where `REGATTA_SHARED` says they are."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,18 +13,18 @@ Golden = Callable[[str], dict[str, Tensor]]
 Described = Callable[[str], dict[str, object]]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
     """For volumes as small as these, threads only wait for each other."""
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
-def golden_folder() -> Path:
-    shared = os.environ.get("REGATTA_SHARED")
-    if shared is None:
-        pytest.skip("REGATTA_SHARED is not set: no golden vectors")
-    return Path(shared) / "reference" / "golden"
+def golden_folder(shared: Path) -> Path:
+    return shared / "reference" / "golden"
 
 
 @pytest.fixture

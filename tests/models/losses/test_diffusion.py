@@ -1,10 +1,8 @@
-from pathlib import Path
-
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from models.losses.diffusion import DiffusionConfig
+from tests.models.conftest import Golden
 
 
 def test_a_slope_of_two_along_one_axis_costs_four_thirds_of_a_third() -> None:
@@ -19,12 +17,12 @@ def test_a_translation_costs_nothing() -> None:
 
 @pytest.mark.golden
 @pytest.mark.parametrize("case", ["smooth12x14x10", "rand_b2_8x9x7"])
-def test_it_equals_the_published_code(shared: Path, case: str) -> None:
-    golden = load_file(shared / "reference/golden/losses_regularisers.safetensors")
-    field = golden[f"{case}.flow"].requires_grad_()
+def test_it_equals_the_published_code(golden: Golden, case: str) -> None:
+    vectors = golden("losses_regularisers")
+    field = vectors[f"{case}.flow"].requires_grad_()
     loss = DiffusionConfig()(field)
     loss.backward()
-    torch.testing.assert_close(loss, golden[f"{case}.Grad3d_l2"], rtol=0, atol=1e-6)
-    torch.testing.assert_close(field.grad, golden[f"{case}.Grad3d_l2.grad"], rtol=1e-3, atol=1e-7)
+    torch.testing.assert_close(loss, vectors[f"{case}.Grad3d_l2"], rtol=0, atol=1e-6)
+    torch.testing.assert_close(field.grad, vectors[f"{case}.Grad3d_l2.grad"], rtol=1e-3, atol=1e-7)
     exact = DiffusionConfig()(field.detach().double())
-    torch.testing.assert_close(exact, golden[f"{case}.Grad3d_l2.f64"], rtol=0, atol=1e-10)
+    torch.testing.assert_close(exact, vectors[f"{case}.Grad3d_l2.f64"], rtol=0, atol=1e-10)

@@ -1,12 +1,10 @@
-from pathlib import Path
-
 import pytest
 import torch
 from pydantic import ValidationError
-from safetensors.torch import load_file
 from torch.nn import functional
 
 from models.losses.lncc import LnccConfig
+from tests.models.conftest import Golden
 
 
 def volume(seed: int, shape: tuple[int, int, int] = (6, 7, 5)) -> torch.Tensor:
@@ -68,17 +66,17 @@ def test_a_window_without_a_centre_is_refused() -> None:
 
 @pytest.mark.golden
 @pytest.mark.parametrize("case", ["blob16x20x24", "rand12x13x11", "batch2_9x9x9"])
-def test_it_equals_the_published_code(shared: Path, case: str) -> None:
-    golden = load_file(shared / "reference/golden/losses_similarity.safetensors")
-    warped, fixed = golden[f"{case}.a"].requires_grad_(), golden[f"{case}.b"]
+def test_it_equals_the_published_code(golden: Golden, case: str) -> None:
+    vectors = golden("losses_similarity")
+    warped, fixed = vectors[f"{case}.a"].requires_grad_(), vectors[f"{case}.b"]
     loss = LnccConfig(window=9).bind(fixed)(warped)
     loss.backward()
-    torch.testing.assert_close(loss, golden[f"{case}.NCC_vxm_win9"], rtol=0, atol=1e-6)
-    expected = golden[f"{case}.NCC_vxm_win9.grad"]
+    torch.testing.assert_close(loss, vectors[f"{case}.NCC_vxm_win9"], rtol=0, atol=1e-6)
+    expected = vectors[f"{case}.NCC_vxm_win9.grad"]
     torch.testing.assert_close(
         warped.grad, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max())
     )
     for window in (5, 3):
-        exact = golden[f"{case}.NCC_vxm_win{window}.f64"]
+        exact = vectors[f"{case}.NCC_vxm_win{window}.f64"]
         double = LnccConfig(window=window).bind(fixed.double())(warped.detach().double())
         torch.testing.assert_close(double, exact, rtol=0, atol=1e-10)

@@ -67,10 +67,13 @@ def test_a_stiff_regulariser_lets_nothing_move_differently_from_its_neighbour() 
     assert all(field.diff(dim=axis).abs().max() < 0.05 for axis in (2, 3, 4))
 
 
-def test_two_runs_are_bit_identical() -> None:
-    config = InstanceOptimisationConfig(weight=0.1, levels=LEVELS[:1])
-    zero = torch.zeros(1, 3, 24, 28, 20)
-    first, second = (config.build()(blobs(1), blobs(2), zero).field for _ in range(2))
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_two_runs_are_bit_identical(device: str) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no GPU here")
+    config = InstanceOptimisationConfig(weight=0.1, levels=LEVELS)
+    given = [v.to(device) for v in (blobs(1), blobs(2), torch.zeros(1, 3, 24, 28, 20))]
+    first, second = (config.build()(*given).field for _ in range(2))
     assert torch.equal(first, second)
 
 
