@@ -1,6 +1,5 @@
 """Weights from files: published checkpoints and safetensors, without running what they hold."""
 
-import hashlib
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -44,19 +43,6 @@ def load_weights(model: nn.Module, path: Path) -> None:
             "give the weights of this network or its sizes in the model's configuration"
         )
     model.load_state_dict(state)
-
-
-def weights_sha256(path: Path) -> str:
-    """Fingerprint of a weights file, in hexadecimal.
-
-    Raises:
-        WeightsError: there is no such file or it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as cause:
-        raise WeightsError(f"{path}: {_reason(cause)}") from None
 
 
 def _read(path: Path) -> object:

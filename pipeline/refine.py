@@ -1,7 +1,5 @@
 """Refinements: each makes the displacement field of one pair better."""
 
-from dataclasses import asdict
-
 import torch
 
 from models.optim.descend import Descent
@@ -29,7 +27,12 @@ class RefineByDescent:
 
 
 def _summary(descent: Descent) -> dict[str, object]:
-    """A descent without its whole course."""
-    full = asdict(descent)
-    losses = full.pop("losses")
-    return {"steps": len(losses), "start": losses[:1], "end": losses[descent.best :][:1], **full}
+    """A descent without its whole course; losses are one number per objective."""
+    summary: dict[str, object] = {"steps": len(descent.losses), "stopped": descent.stopped}
+    if descent.losses:
+        summary |= {
+            "best_step": descent.best,
+            "losses_at_start": descent.losses[0],
+            "losses_at_best": descent.losses[descent.best],
+        }
+    return summary

@@ -201,8 +201,8 @@ def _news(work: _Work, entry: Entry) -> str:
     if entry.status != "done":
         outcome = "zero field written" if entry.status == "fallback" else "no field written"
         return f"{work.name}: FAILED, {outcome}: {work.error}"
-    late = ", later than the time budget" if entry.over_budget else ""
-    return f"{work.name}: {work.watch.total:.1f} s{late}"
+    late = ["later than the time budget"] if entry.over_budget else []
+    return "; ".join([f"{work.name}: {work.watch.total:.1f} s", *late, *entry.warnings])
 
 
 def _peak_memory_gib() -> dict[str, float]:

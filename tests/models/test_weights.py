@@ -1,4 +1,3 @@
-import hashlib
 import os
 import pickle
 from collections import OrderedDict
@@ -12,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from l2r.errors import WeightsError
-from models.weights import load_weights, weights_sha256
+from models.weights import load_weights
 
 
 class Tiny(nn.Module):
@@ -198,15 +197,8 @@ def test_a_file_without_a_state_is_refused(
 def test_a_missing_file_is_refused(model: Tiny, tmp_path: Path) -> None:
     assert "no such weights file" in error_for(model, tmp_path / "w.pth")
     assert "no such weights file" in error_for(model, tmp_path)
-    with pytest.raises(WeightsError, match="No such file"):
-        weights_sha256(tmp_path / "w.pth")
 
 
 def test_a_name_of_another_kind_is_refused(model: Tiny, tmp_path: Path) -> None:
     (tmp_path / "w.onnx").write_bytes(b"x")
     assert ".safetensors, .pth.tar" in error_for(model, tmp_path / "w.onnx")
-
-
-def test_the_fingerprint_is_that_of_the_bytes(tmp_path: Path) -> None:
-    (tmp_path / "w.pt").write_bytes(b"weights")
-    assert weights_sha256(tmp_path / "w.pt") == hashlib.sha256(b"weights").hexdigest()
