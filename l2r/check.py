@@ -25,6 +25,8 @@ Vectors = Float[np.ndarray, "x y z 3"]
 
 COMPANIONS = {MANIFEST, "metrics.json"}
 """What may lie beside the fields without being asked for."""
+SHOWN = 3
+"""Unexpected files that are named."""
 STRIDE = 2
 """Voxels between the points at which readings of a field are compared."""
 CLEARLY_BETTER = 1.1
@@ -63,9 +65,13 @@ def check_submission(
             yield name, list(_check_field(submission, name, task, pair))
         else:
             yield name, [Finding(name, _missing(name, present))]
-    for name in present:
-        if name not in pairs and name not in COMPANIONS:
-            yield name, [Finding(name, "no pair of the list asks for this file; remove it")]
+    extra = [name for name in present if name not in pairs and name not in COMPANIONS]
+    if extra:
+        shown = ", ".join(extra[:SHOWN]) + (", ..." if len(extra) > SHOWN else "")
+        yield (
+            "other files",
+            [Finding("other files", f"{len(extra)} that no pair asks for ({shown}); remove them")],
+        )
 
 
 def _missing(name: str, present: list[str]) -> str:

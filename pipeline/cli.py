@@ -11,7 +11,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 Task = Annotated[str | None, typer.Option(help="a task of l2r/tasks, or the path of a task file")]
 Split = Annotated[str, typer.Option(help="validation, test, training, or a key of the JSON file")]
-Images = Annotated[Path | None, typer.Option("--input", help="images [default: the list's folder]")]
+Images = Annotated[Path | None, typer.Option("--input", help="images (else the list's folder)")]
 
 
 @app.callback()
@@ -23,14 +23,14 @@ def main() -> None:
 def run(  # noqa: PLR0913 - the options of the command
     *,
     config: Annotated[
-        Path | None, typer.Option(help="run file [default: configs/lumir_io.toml]")
+        Path | None, typer.Option(help="run file (else configs/lumir_io.toml)")
     ] = None,
     task: Task = None,
     dataset: Annotated[
-        Path | None, typer.Option(help="pair list [default: where the challenges mount it]")
+        Path | None, typer.Option(help="pair list (else where the challenges mount it)")
     ] = None,
     images: Images = None,
-    output: Annotated[Path | None, typer.Option(help="fields [default: ./output]")] = None,
+    output: Annotated[Path | None, typer.Option(help="fields (else ./output)")] = None,
     split: Split = "validation",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:n")] = "auto",
     limit: Annotated[int | None, typer.Option(min=1, help="only the first pairs")] = None,
@@ -41,8 +41,7 @@ def run(  # noqa: PLR0913 - the options of the command
 ) -> None:
     """Register every pair of a list and write the fields that its scorer accepts.
 
-    Exit code: 0 every pair is done; 1 some failed, a zero field stands in for them; 2 the input or
-    the output folder cannot be used.
+    Exit code: 0 all is done; 1 some pairs failed, zero fields stand in; 2 nothing can be done.
     """
     from pipeline.request import Request, resolve  # noqa: PLC0415 - numpy and nibabel
 
@@ -67,7 +66,7 @@ def check(
 ) -> None:
     """Say before the upload whether the scorer would accept a submission.
 
-    Exit code: 0 it would; 1 it would not, or the fields are in wrong units; 2 cannot be checked.
+    Exit code: 0 it would; 1 it would not, or the units are wrong; 2 it cannot be checked.
     """
     from l2r.check import check_submission  # noqa: PLC0415
     from l2r.console import progress  # noqa: PLC0415

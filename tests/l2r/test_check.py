@@ -200,10 +200,10 @@ def test_a_field_in_a_folder_of_its_own_is_missing_and_superfluous(check, folder
     (folder / "output").mkdir()
     (folder / FIRST).rename(folder / "output" / FIRST)
     findings = check(folder)
-    assert list(findings) == [FIRST, SECOND, f"output/{FIRST}"]
-    (missing,), (extra,) = findings[FIRST], findings[f"output/{FIRST}"]
+    assert list(findings) == [FIRST, SECOND, "other files"]
+    (missing,), (extra,) = findings[FIRST], findings["other files"]
     assert missing.text.startswith(f"missing; it lies in a folder, output/{FIRST}, but the scorer")
-    assert extra.text == "no pair of the list asks for this file; remove it"
+    assert extra.text == f"1 that no pair asks for (output/{FIRST}); remove them"
 
 
 def test_a_zip_of_the_folder_instead_of_its_content_is_told_so(check, folder: Path) -> None:
@@ -221,11 +221,18 @@ def test_a_file_that_nobody_asked_for_is_a_problem_but_what_our_own_commands_lea
     (folder / "manifest.json").write_text(json.dumps({}))
     (folder / "metrics.json").write_text(json.dumps({}))
     (folder / "disp_0001_0002.nii.gz").write_bytes(b"")
-    found = only(check(folder), "disp_0001_0002.nii.gz")
+    found = only(check(folder), "other files")
     assert (found.kind, found.text) == (
         "problem",
-        "no pair of the list asks for this file; remove it",
+        "1 that no pair asks for (disp_0001_0002.nii.gz); remove them",
     )
+
+
+def test_many_files_that_nobody_asked_for_are_one_finding(check, folder: Path) -> None:
+    for number in range(9):
+        (folder / f"x{number}.txt").touch()
+    text = only(check(folder), "other files").text
+    assert text == "9 that no pair asks for (x0.txt, x1.txt, x2.txt, ...); remove them"
 
 
 def test_findings_come_file_by_file(task: Task, pairs: dict[str, Pair], folder: Path) -> None:
