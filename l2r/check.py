@@ -96,6 +96,8 @@ def _check_field(submission: Submission, name: str, task: Task, pair: Pair) -> I
             name, f"displacements of up to {largest:g} voxels leave the grid; which unit is it?"
         )
     else:
+        if np.array_equal(vectors, np.rint(vectors)):
+            yield Finding(name, "whole voxels only: was it stored as integers?", "warning")
         yield from _check_units(name, vectors, pair, task.data.shape)
 
 

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -121,6 +122,15 @@ def test_a_field_in_other_units_is_recognised_and_the_reading_is_named(
     found = only(check(folder), name)
     assert found.kind == "problem"
     assert found.text.startswith(f"the numbers look like {said}")
+
+
+def test_a_field_of_whole_voxels_is_worth_a_look(
+    check, folder: Path, right: dict[str, np.ndarray]
+) -> None:
+    stored = nib.Nifti1Image(np.rint(right[FIRST]).astype(np.int16), np.eye(4))
+    nib.save(stored, folder / FIRST)
+    texts = [finding.text for finding in check(folder)[FIRST]]
+    assert "whole voxels only: was it stored as integers?" in texts
 
 
 def test_a_field_that_moves_nothing_is_worth_a_look(check, folder: Path) -> None:
@@ -240,7 +250,7 @@ def test_findings_come_file_by_file(task: Task, pairs: dict[str, Pair], folder: 
     (folder / "extra.txt").touch()
     findings = check_submission(open_submission(folder), task, pairs)
     assert next(findings) == (FIRST, [])
-    assert [name for name, _ in findings] == [SECOND, "extra.txt"]
+    assert [name for name, _ in findings] == [SECOND, "other files"]
 
 
 def alone(folder: Path, fixed: np.ndarray, moving: np.ndarray, field: np.ndarray) -> list[Finding]:
