@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from l2r.arrays import Box
 from l2r.dataset import read_pairs
@@ -128,6 +129,16 @@ def test_the_first_pair_is_written_while_the_second_is_computed(workshop: Worksh
 
     workshop.export, workshop.predict = export, predict
     assert workshop.run() == {"done": 2}
+
+
+def test_what_a_stage_draws_at_random_depends_on_the_seed_alone(workshop: Workshop) -> None:
+    def predict(item: Prepared) -> Predicted:
+        return Predicted(item, torch.rand(*SHAPE, 3).numpy())
+
+    workshop.predict = predict
+    workshop.run()
+    first, second = (path.read_bytes() for path in sorted(workshop.folder.glob("disp*")))
+    assert first == second  # every pair begins with the seed, so resuming changes nothing
 
 
 def test_a_stopwatch_adds_up_what_each_stage_takes() -> None:
