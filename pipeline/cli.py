@@ -1,5 +1,6 @@
 """The command line: each command parses, calls one function, and prints."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +48,8 @@ def run(  # noqa: PLR0913 - the options of the command
 
     with one_line_errors():
         what = resolve(Request(config, task, dataset, images, output, split, limit))
+        # Read when torch is loaded: threads that wait for work leave the core to others.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from pipeline.register import How, register  # noqa: PLC0415 - torch
 
         counts = register(what, How(device, resume, time_budget))
