@@ -1,6 +1,7 @@
 """The command line: each command parses, calls one function, and prints."""
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -84,9 +85,13 @@ def check(
         with progress(len(pairs), "check") as advance:
             for name, findings in check_submission(open_submission(submission), rules, pairs):
                 found += findings
-                advance(f"{name}: {'; '.join(f.text for f in findings) or 'good'}")
-        problems = [finding for finding in found if finding.kind == "problem"]
-        if problems:
-            typer.echo(f"{submission}: {len(problems)} problems; {rules.name} would not score this")
+                texts = [f"{finding.kind}: {finding.text}" for finding in findings]
+                advance(f"{name}: {'; '.join(texts) or 'good'}")
+        count = Counter(finding.kind for finding in found)
+        told = (
+            f"{submission}: {count['problem']} problems, {count['warning']} warnings; {rules.name}"
+        )
+        if count["problem"]:
+            typer.echo(f"{told} would not score this, or not as it is meant")
             raise typer.Exit(1)
-        typer.echo(f"{submission}: {len(pairs)} fields, {rules.name} would accept this")
+        typer.echo(f"{told} would accept all {len(pairs)} fields")
