@@ -5,6 +5,8 @@ python -m benchmarks.gzip_levels
 
 import gzip
 import time
+from importlib import import_module
+from importlib.util import find_spec
 
 import numpy as np
 from isal import igzip
@@ -28,6 +30,9 @@ def main() -> None:
     print("| library | level | seconds | MB |\n| --- | --- | --- | --- |")
     ways = {("isal", level): (igzip.compress, level) for level in range(4)}
     ways |= {("zlib", level): (gzip.compress, level) for level in (1, 6)}
+    if find_spec("zlib_ng"):
+        compress = import_module("zlib_ng.gzip_ng").compress
+        ways |= {("zlib-ng", level): (compress, level) for level in (1, 2, 6)}
     for (library, level), (compress, setting) in ways.items():
         start = time.perf_counter()
         packed = compress(raw, setting)

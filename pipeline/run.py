@@ -93,15 +93,14 @@ class Run:
         return counts
 
     def _read_ahead(self) -> Iterator[_Work]:
-        """The pairs in order, each read while the one before is computed."""
-        works = [_Work(name, pair) for name, pair in self._job.pairs.items()]
+        """The pairs in order, each read while the one before is computed; none is kept."""
+        works = (_Work(name, pair) for name, pair in self._job.pairs.items())
         with ThreadPoolExecutor(1, "read") as reader:
-            coming = reader.submit(self._read, works[0])
-            for following in [*works[1:], None]:
-                work = coming.result()
-                if following is not None:
-                    coming = reader.submit(self._read, following)
+            coming = reader.submit(self._read, next(works))
+            for following in works:
+                work, coming = coming.result(), reader.submit(self._read, following)
                 yield work
+            yield coming.result()
 
     def _read(self, work: _Work) -> _Work:
         with work.watch.measure("read"), _failures(work):

@@ -4,6 +4,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 from l2r.arrays import Box
 from l2r.dataset import read_pairs
 from l2r.errors import ImageError, OutputError
+from l2r.phantom import write_phantom
 from l2r.submission import field_names
 from l2r.task import load_task
 from pipeline.build import Stages
@@ -139,6 +141,25 @@ def test_what_a_stage_draws_at_random_depends_on_the_seed_alone(workshop: Worksh
     workshop.run()
     first, second = (path.read_bytes() for path in sorted(workshop.folder.glob("disp*")))
     assert first == second  # every pair begins with the seed, so resuming changes nothing
+
+
+def test_no_more_than_three_pairs_are_in_memory(tmp_path: Path) -> None:
+    write_phantom(tmp_path, subjects=8)
+    workshop = Workshop(tmp_path, tmp_path / "out")
+    workshop.folder.mkdir()
+    made: list[ref[Prepared]] = []
+    plain, most = workshop.preprocess, 0
+
+    def preprocess(pair: object) -> Prepared:
+        nonlocal most
+        prepared = plain(pair)
+        made.append(ref(prepared))
+        most = max(most, sum(item() is not None for item in made))
+        return prepared
+
+    workshop.preprocess = preprocess
+    assert workshop.run() == {"done": 7}
+    assert most <= 3
 
 
 def test_a_stopwatch_adds_up_what_each_stage_takes() -> None:
