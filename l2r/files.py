@@ -238,7 +238,7 @@ def _image_errors(path: Path, error: type[L2RError]) -> Iterator[None]:
         raise error(f"{path}: not a valid gzip file: {cause}") from None
     except (ImageFileError, HeaderDataError, WrapStructError) as cause:
         raise error(f"{path}: not a NIfTI image: {cause}") from None
-    except (OSError, ValueError, MemoryError) as cause:
+    except (OSError, ValueError, MemoryError, OverflowError) as cause:
         if isinstance(cause, OSError) and cause.strerror:
             raise error(f"{path}: cannot be read: {cause.strerror}") from None
         first = str(cause).partition("\n")[0]
