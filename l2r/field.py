@@ -5,30 +5,15 @@ axis `c`, shape `(x, y, z, 3)`: `warped(p) = moving(p + u(p))`. Whatever differs
 it enters or leaves, here, in one function per dialect.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Float, Float32
 
 from l2r.arrays import Shape, Vectors
 
 
-@dataclass(frozen=True)
-class DisplacementField:
-    """Displacements in voxels of the fixed grid."""
-
-    vectors: Vectors
-
-    @property
-    def shape(self) -> Shape:
-        """Of the fixed grid, in voxels."""
-        x, y, z, _ = self.vectors.shape
-        return x, y, z
-
-    @staticmethod
-    def zero(shape: Shape) -> "DisplacementField":
-        """The field that moves nothing."""
-        return DisplacementField(np.zeros((*shape, 3), np.float32))
+def zero_field(shape: Shape) -> Vectors:
+    """The field that moves nothing, on a fixed grid of this shape."""
+    return np.zeros((*shape, 3), np.float32)
 
 
 def from_channels_first(field: Float[np.ndarray, "3 x y z"]) -> Float[np.ndarray, "x y z 3"]:

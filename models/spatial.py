@@ -112,7 +112,8 @@ def upsample_field(
     field: Float[Tensor, "batch 3 _ _ _"], factor: int = 2
 ) -> Float[Tensor, "batch 3 _ _ _"]:
     """`resize_field` to `factor` times the size: from voxels of the coarse to the fine grid."""
-    return functional.interpolate(field, scale_factor=factor, mode="trilinear").mul_(factor)
+    x, y, z = (factor * size for size in field.shape[2:])
+    return resize_field(field, (x, y, z))
 
 
 def _sample(

@@ -5,6 +5,7 @@ import torch
 from jaxtyping import Float32
 
 from l2r.arrays import Vectors, Volume
+from l2r.field import from_channels_first, to_channels_first
 from models.base import Fields, RegistrationModel, Volumes
 from pipeline.stage import Predicted, Prepared
 
@@ -29,9 +30,9 @@ def to_torch(volume: Volume, device: torch.device) -> Volumes:
 
 def field_to_torch(vectors: Vectors, device: torch.device) -> Fields:
     """`(x, y, z, 3)` as a batch of one, `(1, 3, x, y, z)`."""
-    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(vectors, -1, 0)))[None].to(device)
+    return torch.from_numpy(np.ascontiguousarray(to_channels_first(vectors)))[None].to(device)
 
 
 def to_numpy(field: Fields) -> Float32[np.ndarray, "x y z 3"]:
     """The inverse of `field_to_torch`."""
-    return np.moveaxis(field[0].float().cpu().numpy(), 0, -1)
+    return from_channels_first(field[0].float().cpu().numpy())

@@ -21,7 +21,7 @@ from l2r.arrays import Shape
 from l2r.console import Advance
 from l2r.dataset import Pair
 from l2r.errors import ImageError, L2RError, OutputError
-from l2r.field import DisplacementField
+from l2r.field import zero_field
 from l2r.files import grid_shape, sha256, write_field
 from pipeline.build import Stages
 from pipeline.clock import Budget, Stopwatch
@@ -149,7 +149,7 @@ class Run:
         if shape is None:
             return None
         path = self._job.folder / work.name
-        write_field(path, DisplacementField.zero(shape).vectors, np.eye(4))
+        write_field(path, zero_field(shape), np.eye(4))
         return path
 
     def _entry(self, work: _Work, path: Path | None) -> Entry:

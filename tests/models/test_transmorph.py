@@ -51,7 +51,7 @@ def test_the_default_has_the_size_of_the_published_network() -> None:
 def test_a_config_is_read_without_torch() -> None:
     code = "import sys, models.transmorph.config; sys.exit('torch' in sys.modules)"
     root = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
 
 
 @pytest.mark.parametrize(
