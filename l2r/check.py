@@ -67,7 +67,8 @@ def check_submission(
             yield name, [Finding(name, _missing(name, present))]
     extra = [name for name in present if name not in pairs and name not in COMPANIONS]
     if extra:
-        shown = ", ".join(extra[:SHOWN]) + (", ..." if len(extra) > SHOWN else "")
+        names = (name if name.isprintable() else repr(name) for name in extra[:SHOWN])
+        shown = ", ".join(names) + (", ..." if len(extra) > SHOWN else "")
         yield (
             "other files",
             [Finding("other files", f"{len(extra)} that no pair asks for ({shown}); remove them")],

@@ -1,5 +1,6 @@
 """A submission: one field per pair, in a folder or in a flat zip, named as the scorer asks."""
 
+import lzma
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
@@ -17,7 +18,10 @@ from l2r.task import FieldRule, Task
 
 MANIFEST = "manifest.json"
 # RuntimeError: it has a password; NotImplementedError, one of its kind: a method we do not know.
-_UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_UNREADABLE = (
+    *(OSError, EOFError, ValueError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
 
 
 def field_name(rule: FieldRule, pair: Pair) -> str:

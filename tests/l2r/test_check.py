@@ -238,6 +238,11 @@ def test_a_file_that_nobody_asked_for_is_a_problem_but_what_our_own_commands_lea
     )
 
 
+def test_a_name_with_a_line_break_stays_on_its_line(check, folder: Path) -> None:
+    (folder / "a\nb").touch()
+    assert only(check(folder), "other files").text.startswith(r"1 that no pair asks for ('a\nb')")
+
+
 def test_many_files_that_nobody_asked_for_are_one_finding(check, folder: Path) -> None:
     for number in range(9):
         (folder / f"x{number}.txt").touch()

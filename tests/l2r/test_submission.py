@@ -220,6 +220,18 @@ def test_no_damage_to_a_zip_is_a_traceback(
     assert "\n" not in told
 
 
+def test_a_zip_with_a_damaged_lzma_member_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "fields.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("disp.nii.gz", b"field" * 99)
+    content = bytearray(path.read_bytes())
+    properties = 30 + len("disp.nii.gz") + 4  # after the member's header and LZMA's own version
+    content[properties] = 255
+    path.write_bytes(content)
+    with pytest.raises(FieldError, match=r"disp.nii.gz: cannot be read"):
+        open_submission(path).read("disp.nii.gz")
+
+
 def test_a_zip_that_goes_away_can_no_longer_be_read(zipped: Path, tmp_path: Path) -> None:
     path = tmp_path / "fields.zip"
     shutil.copy(zipped, path)
