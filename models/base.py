@@ -1,20 +1,35 @@
 """What every registration network is, for those who run one."""
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from l2r.arrays import GridRule
+from l2r.schema import Frozen
+from models.weights import load_weights
+
 Volumes = Float[Tensor, "batch 1 x y z"]
+Pairs = Float[Tensor, "batch 2 _ _ _"]
+"""Moving and fixed image as the channels of one, in this order, as published weights want them."""
 Fields = Float[Tensor, "batch 3 x y z"]
+OtherFields = Float[Tensor, "batch 3 _ _ _"]
+"""Fields on another grid than the arguments of the function that gives them."""
 
 
 class RegistrationModel(nn.Module, ABC):
-    """Predicts the displacement field that brings a moving image onto a fixed one."""
+    """Predicts the displacement field that brings a moving image onto a fixed one.
 
-    grid_multiple: ClassVar[int] = 1
-    """Every axis of the images must be a multiple of this; the caller pads."""
+    Under `torch.autocast` a network computes in half precision but for the last convolution of a
+    field and everything after it, see `models.blocks.FieldHead`.
+    """
+
+    grid: GridRule = GridRule()
+    """The grids that it works on; the caller pads."""
+    unused: ClassVar[tuple[str, ...]] = ()
+    """Beginnings of the names of parameters that published weights have but that take no part."""
 
     @abstractmethod
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
@@ -23,4 +38,56 @@ class RegistrationModel(nn.Module, ABC):
         Args:
             fixed: intensities as the task normalises them, LUMIR's are in [0, 1].
             moving: the same grid and intensities as `fixed`.
+
+        Raises:
+            ValueError: the grid is not one that the network works on.
         """
+
+    def check_grid(self, images: Float[Tensor, "_ _ _ _ _"]) -> None:
+        """Refuse images of a grid that the network does not work on.
+
+        Raises:
+            ValueError: with the nearest shape that works.
+        """
+        x, y, z = images.shape[2:]
+        if problem := self.grid.problem((x, y, z)):
+            raise ValueError(f"{type(self).__name__}: {problem}")
+
+
+class InvertibleModel(RegistrationModel):
+    """A network that gives the way back too."""
+
+    def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
+        """The first of `both`; networks that can compute it alone do so."""
+        return self.both(fixed, moving)[0]
+
+    @abstractmethod
+    def both(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
+        """The displacement field as `forward` gives it, and that of the inverse map.
+
+        The second lives on the moving grid: `fixed(p + v(p))` looks like `moving(p)`.
+        """
+
+
+class NetworkConfig(Frozen, ABC):
+    """A network in a run file, with its weights."""
+
+    weights: Path | None = None
+    """A checkpoint or a safetensors file; without one the network is untrained: a zero field."""
+    checkpoint: bool = False
+    """Training: recompute activations instead of keeping them; less memory, more time."""
+
+    @abstractmethod
+    def network(self) -> RegistrationModel:
+        """The untrained network."""
+
+    def build(self) -> RegistrationModel:
+        """The network with its weights, if there are any.
+
+        Raises:
+            WeightsError: the weights file cannot be used.
+        """
+        model = self.network()
+        if self.weights is not None:
+            load_weights(model, self.weights)
+        return model

@@ -1,13 +1,14 @@
 """From a run file to stages that can be called."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from l2r.arrays import GridRule
 from l2r.errors import ConfigError
 from l2r.task import Task
+from models.base import RegistrationModel
 from pipeline.config import RunConfig
 from pipeline.export import ExportField
 from pipeline.predict import PredictField
@@ -37,15 +38,29 @@ def build(config: RunConfig, task: Task, device: torch.device, folder: Path) -> 
 
     Raises:
         WeightsError: the model's weights cannot be used.
+        ConfigError: no grid suits both the network and the refinements.
     """
     model = config.model.build()
-    multiple = math.lcm(model.grid_multiple, *(part.grid_multiple for part in config.refine))
     return Stages(
-        preprocess=PreprocessPair(task, multiple),
+        preprocess=PreprocessPair(task, _grid(model, config)),
         predict=PredictField(model, device),
         refine=tuple(RefineByDescent(part.build(), device) for part in config.refine),
         export=ExportField(task, folder),
     )
+
+
+def _grid(model: RegistrationModel, config: RunConfig) -> GridRule:
+    """What the network and every refinement can work on."""
+    grid = model.grid
+    for part in config.refine:
+        try:
+            grid = grid.joined(part.grid)
+        except ValueError as cause:
+            raise ConfigError(
+                f"no grid suits both network {config.model.name!r} and refinement "
+                f"{part.name!r}: {cause}; change the refinement's levels or the network"
+            ) from None
+    return grid
 
 
 def find_device(name: str) -> torch.device:

@@ -1,8 +1,11 @@
 """From files to normalised volumes on a common working grid."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from l2r.arrays import working_box
+import numpy as np
+
+from l2r.arrays import Box, GridRule, working_box
 from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError
 from l2r.files import Image, read_image
@@ -15,17 +18,19 @@ class PreprocessPair:
     """Read, check, normalise, pad."""
 
     task: Task
-    grid_multiple: int
-    """Every axis of the working grid becomes a multiple of this."""
+    grid: GridRule
+    """What the network and the refinements can work on."""
 
     def __call__(self, pair: Pair, /) -> Prepared:
         """Load both images of a pair.
 
         Raises:
-            ImageError: a file cannot be used, or its shape is not the task's.
+            ImageError: a file cannot be used, its shape is not the task's, or it does not fit on
+                the only grid that the network has.
         """
         fixed, moving = self._read(pair.fixed), self._read(pair.moving)
-        box = working_box(fixed.shape, moving.shape, self.grid_multiple)
+        box = working_box(fixed.shape, moving.shape, self.grid)
+        _refuse_losses(box, self.grid, (pair.fixed.path, fixed), (pair.moving.path, moving))
         normalise = self.task.preprocess.normalise
         return Prepared(
             pair=pair,
@@ -46,6 +51,18 @@ class PreprocessPair:
                 f"{expected}; resample the image, or use --task any"
             )
         return image
+
+
+def _refuse_losses(box: Box, rule: GridRule, *images: tuple[Path, Image]) -> None:
+    """Cropping is allowed as long as it takes nothing but background away."""
+    for path, image in images:
+        lost = np.count_nonzero(image.array) - np.count_nonzero(box.cut(image.array))
+        if lost:
+            raise ImageError(
+                f"{path}: shape {image.shape}; the network has a grid of {rule.exactly} only and "
+                f"would cut {lost} voxels off that are not background; crop or resample the image, "
+                "or train weights for a larger grid and give its shape in the model's configuration"
+            )
 
 
 def _warnings(fixed: Image, moving: Image) -> tuple[str, ...]:

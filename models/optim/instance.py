@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional
 
-from l2r.arrays import Shape
+from l2r.arrays import GridRule, Shape
 from l2r.schema import Frozen
 from models.base import Fields, Volumes
 from models.deform import Parametrisation, VelocityConfig, compose
@@ -52,9 +52,10 @@ class InstanceOptimisationConfig(Frozen):
     levels: tuple[Level, ...] = Field(min_length=1)
 
     @property
-    def grid_multiple(self) -> int:
-        """Every axis of the images must be a multiple of this."""
-        return math.lcm(*(size for level in self.levels for size in (level.shrink, level.control)))
+    def grid(self) -> GridRule:
+        """The grids on which all levels shrink evenly."""
+        sizes = (size for level in self.levels for size in (level.shrink, level.control))
+        return GridRule(math.lcm(*sizes))
 
     def build(self) -> "InstanceOptimisation":
         return InstanceOptimisation(self)

@@ -1,16 +1,13 @@
-"""TransMorph with a time-varying velocity field, the published baseline of LUMIR.
+"""TransMorph: a shifted-window transformer of the stacked pair, and what is read from it.
 
-    config    the sizes of the network, and its entry in the catalogue (needs no torch)
-    swin      the encoder: attention within shifted windows of the stacked pair
-    tvf       the decoder blocks, and the loop that adds up one velocity per time step
-    network   the whole: two volumes in, one displacement field out
-    memory    activations recomputed instead of kept
+    lumir       three levels and time-varying velocities, the published baseline of LUMIR
+    classic     the networks published for IXI and for OASIS
+    tm_tvf      four levels and time-varying velocities, of the paper on them
+    sizes       of all of these
+    swin        the encoder: attention within shifted windows of tokens; windows cuts them
+    decoder     blocks that double the resolution; four_levels joins encoder and decoder
+    velocities  the loop that adds up one velocity per time step
 
 Names and shapes of the parameters are those of the published weights, so these load as they are.
-The network works at half the resolution of its images and warps with `models.spatial.warp_lumir`.
-
-Source:
-    Chen et al. (2022), TransMorph: Transformer for unsupervised medical image registration,
-    Medical Image Analysis 82, doi:10.1016/j.media.2022.102615.
-    Chen et al., LUMIR (Learn2Reg 2024) baseline: three levels, seven time steps.
+Networks that were trained with the biased warp `models.spatial.warp_lumir` keep it inside.
 """

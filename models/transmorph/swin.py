@@ -13,8 +13,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.transmorph.config import TransMorphSizes
-from models.transmorph.memory import recomputed
+from models.base import Pairs
+from models.memory import recomputed
+from models.transmorph.sizes import TransMorphSizes
 from models.transmorph.windows import (
     Extent,
     Tokens,
@@ -27,7 +28,6 @@ from models.transmorph.windows import (
     split,
 )
 
-Pairs = Float[Tensor, "batch 2 _ _ _"]
 Mask = Float[Tensor, "_ token token"]
 
 PATCH = 4
@@ -38,7 +38,7 @@ _PARITIES = ("000", "100", "010", "001", "110", "011", "101", "111")
 
 
 class SwinEncoder(nn.Module):
-    """Features of a stacked pair at 1/4, 1/8 and 1/16 of its resolution."""
+    """Features of a stacked pair at 1/4, 1/8, 1/16 and so on of its resolution."""
 
     def __init__(self, sizes: TransMorphSizes, *, checkpoint: bool) -> None:
         super().__init__()
@@ -46,16 +46,17 @@ class SwinEncoder(nn.Module):
         self.layers = nn.ModuleList(
             Stage(sizes, level, checkpoint=checkpoint) for level in range(len(sizes.depths))
         )
-        self.norm0 = nn.LayerNorm(sizes.embed_dim)
-        self.norm1 = nn.LayerNorm(sizes.embed_dim * 2)
-        self.norm2 = nn.LayerNorm(sizes.embed_dim * 4)
+        for level in range(len(sizes.depths)):
+            self.add_module(f"norm{level}", nn.LayerNorm(sizes.embed_dim * 2**level))
+        self.apply(_initialise)
 
     def forward(self, pair: Pairs) -> list[Tensor]:
         """One feature map `(batch, channel, x, y, z)` per level, the finest first."""
         tokens = self.patch_embed(pair)
         features = []
-        for stage, norm in zip(self.layers, (self.norm0, self.norm1, self.norm2), strict=True):
+        for level, stage in enumerate(self.layers):
             finished, tokens = stage(tokens)
+            norm = self.get_submodule(f"norm{level}")
             features.append(norm(finished).movedim(-1, 1).contiguous())
         return features
 
@@ -192,3 +193,13 @@ class Mlp(nn.Module):
 
     def forward(self, tokens: Tokens) -> Tokens:
         return self.fc2(functional.gelu(self.fc1(tokens)))
+
+
+def _initialise(module: nn.Module) -> None:
+    """Small normal weights for what is linear, as is usual for transformers."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, WindowAttention):
+        nn.init.trunc_normal_(module.relative_position_bias_table, std=0.02)

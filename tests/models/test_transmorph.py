@@ -13,19 +13,20 @@ from torch.nn import functional
 
 from models.spatial import correct_lumir_bias, upsample_field, warp_lumir
 from models.transmorph import windows
-from models.transmorph.config import TransMorphLumirConfig, TransMorphSizes
-from models.transmorph.network import TransMorphLumir
+from models.transmorph.decoder import DecoderBlock, conv_block
+from models.transmorph.lumir import TransMorphLumir, TransMorphLumirConfig
+from models.transmorph.sizes import LumirSizes
 from models.transmorph.swin import Block, PatchMerging, WindowAttention
-from models.transmorph.tvf import DecoderBlock, VelocityStep, add_up_velocities, conv_block
+from models.transmorph.velocities import VelocityStep, follow_velocities
 
-SMALL = TransMorphSizes(
+SMALL = LumirSizes(
     embed_dim=8, depths=(2, 1, 2), heads=(2, 2, 4), time_steps=2, head_channels=4, drop_path=0.0
 )
 
 sides = st.tuples(*[st.integers(1, 3)] * 3)
 
 
-def awake(sizes: TransMorphSizes = SMALL, **options: bool) -> TransMorphLumir:
+def awake(sizes: LumirSizes = SMALL, **options: bool) -> TransMorphLumir:
     """A small network whose velocities are of the order of a voxel."""
     torch.manual_seed(0)
     model = TransMorphLumirConfig(sizes=sizes, **options).build()
@@ -49,7 +50,7 @@ def test_the_default_has_the_size_of_the_published_network() -> None:
 
 
 def test_a_config_is_read_without_torch() -> None:
-    code = "import sys, models.transmorph.config; sys.exit('torch' in sys.modules)"
+    code = "import sys, models.transmorph.sizes; sys.exit('torch' in sys.modules)"
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
 
@@ -67,7 +68,7 @@ def test_a_config_is_read_without_torch() -> None:
 )
 def test_sizes_that_cannot_be_built_are_refused(sizes: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
-        TransMorphSizes(**sizes)
+        LumirSizes(**sizes)
 
 
 @pytest.mark.parametrize("shape", [(32, 32, 32), (64, 32, 96)], ids=str)
@@ -267,7 +268,7 @@ def test_velocities_are_carried_by_themselves_and_added_up() -> None:
         v = velocity(warped)
         expected = expected + warp_lumir(v, v)
         warped = warp_lumir(moving, expected)
-    field = add_up_velocities([step] * 3, features, fixed, moving, checkpoint=False)
+    field, _ = follow_velocities([step] * 3, features, fixed, moving, checkpoint=False)
     torch.testing.assert_close(field, expected)
 
 
@@ -311,7 +312,7 @@ def test_a_network_without_gradients_recomputes_nothing(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("models.transmorph.tvf.recomputed", refuse)
+    monkeypatch.setattr("models.transmorph.velocities.recomputed", refuse)
     monkeypatch.setattr("models.transmorph.swin.recomputed", refuse)
     with torch.no_grad():
         awake(checkpoint=True)(*some_images(32, 32, 32))

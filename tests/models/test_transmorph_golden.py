@@ -1,21 +1,18 @@
 """The network against outputs and gradients of the published code."""
 
 import os
-import zlib
 from collections.abc import Callable
-from math import prod
 
-import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional
 
 from models.spatial import upsample_field, warp_lumir
-from models.transmorph.config import TransMorphLumirConfig, TransMorphSizes
-from models.transmorph.network import TransMorphLumir
+from models.transmorph.lumir import TransMorphLumir, TransMorphLumirConfig
+from models.transmorph.sizes import LumirSizes
 from tests.models.conftest import Described, Golden
+from tests.models.recipes import made_up_volume, made_up_weights
 
 pytestmark = pytest.mark.golden
 
@@ -33,9 +30,9 @@ LAST_GRADIENT_RTOL = 1e-3
 UNUSED = {"reg_head.0.weight", "reg_head.0.bias"}
 
 
-def sizes_of(config: dict, time_steps: int) -> TransMorphSizes:
+def sizes_of(config: dict, time_steps: int) -> LumirSizes:
     """Our names for the sizes of the published configuration."""
-    return TransMorphSizes(
+    return LumirSizes(
         embed_dim=config["embed_dim"],
         depths=config["depths"],
         heads=config["num_heads"],
@@ -172,42 +169,6 @@ def test_training_goes_the_published_way(
     state = model.state_dict()
     for name in [name for name in vectors if name.startswith("train.after.")]:
         assert relative(state[name.removeprefix("train.after.")], vectors[name]) < 1e-5, name
-
-
-def made_up_weights(state: dict[str, Tensor], head_std: float) -> dict[str, Tensor]:
-    """The recipe of the vectors: every tensor from a random stream seeded by its name."""
-
-    def fill(name: str, value: Tensor) -> Tensor:
-        if not value.is_floating_point():
-            return value
-        seed = zlib.crc32(name.encode()) & 0xFFFFFFFF
-        normal = np.random.RandomState(seed).standard_normal(tuple(value.shape))
-        return torch.from_numpy(scaled(name, normal)).float()
-
-    def scaled(name: str, normal: np.ndarray) -> np.ndarray:
-        endings = {"running_mean": 0.1, "relative_position_bias_table": 0.5, "bias": 0.05}
-        for ending, std in endings.items():
-            if name.endswith(ending):
-                return normal * std
-        if name.endswith("running_var"):
-            return 1 + 0.3 * np.abs(normal)
-        if normal.ndim == 1:
-            return 1 + 0.1 * normal
-        is_head = name.startswith(("reg_heads.", "reg_head."))
-        return normal * (head_std if is_head else 1 / prod(normal.shape[1:]) ** 0.5)
-
-    return {name: fill(name, value) for name, value in state.items()}
-
-
-def made_up_volume(shape: tuple[int, int, int], seed: int) -> Tensor:
-    """The recipe of the vectors: a smooth blob with a little noise, in [0, 1]."""
-    random = np.random.RandomState(seed)
-    image = gaussian_filter(random.standard_normal(shape), 2.0)
-    image = (image - image.min()) / (image.max() - image.min())
-    ramps = [np.clip(1.4 - 1.4 * np.abs(np.linspace(-1, 1, size)), 0, 1) for size in shape]
-    inside = ramps[0][:, None, None] * ramps[1][:, None] * ramps[2] > 0.05
-    image = image * inside + 0.02 * random.rand(*shape) * inside
-    return torch.from_numpy(image / image.max()).float()[None, None]
 
 
 @pytest.mark.slow

@@ -54,4 +54,4 @@ def test_refining_twice_is_repeatable_and_notes_both(kind: type, predicted: Pred
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_grid_that_it_wants_is_a_positive_multiple(kind: type) -> None:
-    assert QUICK[kind].grid_multiple >= 1
+    assert QUICK[kind].grid.multiple >= 1

@@ -85,7 +85,7 @@ def test_the_grid_must_hold_every_level() -> None:
             "levels": [{"shrink": 4, "control": 6, **level}, {"shrink": 2, "control": 2, **level}],
         }
     )
-    assert config.grid_multiple == 12
+    assert config.grid.multiple == 12
 
 
 @pytest.mark.parametrize(

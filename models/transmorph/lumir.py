@@ -1,32 +1,47 @@
-"""TransMorph of the LUMIR challenge: a pair of volumes in, one displacement field out."""
+"""TransMorph of the LUMIR challenge: three levels, seven time steps, at half the resolution."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from models.base import Fields, RegistrationModel, Volumes
+from l2r.arrays import GridRule
+from models.base import Fields, NetworkConfig, RegistrationModel, Volumes
+from models.blocks import FieldHead, double
 from models.spatial import correct_lumir_bias, upsample_field
-from models.transmorph.config import TransMorphLumirConfig
-from models.transmorph.swin import SwinEncoder, WindowAttention
-from models.transmorph.tvf import (
-    DecoderBlock,
-    VelocityStep,
-    add_up_velocities,
-    conv_block,
-    double,
-)
+from models.transmorph.decoder import DecoderBlock, conv_block
+from models.transmorph.sizes import LumirSizes
+from models.transmorph.swin import SwinEncoder
+from models.transmorph.velocities import VelocityStep, follow_velocities
+
+
+class TransMorphLumirConfig(NetworkConfig):
+    """TransMorph of the LUMIR challenge, with the published or one's own weights."""
+
+    name: Literal["transmorph_lumir"] = "transmorph_lumir"
+    sizes: LumirSizes = LumirSizes()
+    correct_bias: bool = False
+    """Translate the field from the warp of the training to the scorer's, up to half a voxel.
+
+    Leave it off to report the published network faithfully, its fields were scored as they came;
+    on, the scorer sees what the network meant. See `models.spatial.correct_lumir_bias`.
+    """
+
+    def network(self) -> "TransMorphLumir":
+        return TransMorphLumir(self)
 
 
 class TransMorphLumir(RegistrationModel):
     """An encoder of both images, a decoder, and a loop of time steps, at half the resolution.
 
-    `reg_head` belongs to the published weights but takes no part; it never has a gradient.
+    Source:
+        Chen et al., the baseline of LUMIR (Learn2Reg 2024), github.com/JHU-MedImage-Reg/LUMIR_L2R.
     """
 
-    grid_multiple: ClassVar[int] = 32
+    grid = GridRule(32)
     """Half resolution, tokens of four voxels, two mergings of tokens: 2 * 4 * 2 * 2."""
+    unused: ClassVar[tuple[str, ...]] = ("reg_head.",)
 
     def __init__(self, config: TransMorphLumirConfig) -> None:
         super().__init__()
@@ -39,17 +54,13 @@ class TransMorphLumir(RegistrationModel):
         self.c1 = conv_block(2, half, nn.BatchNorm3d(half))
         self.cs = nn.ModuleList(conv_block(2, half, nn.BatchNorm3d(half)) for _ in steps)
         self.up3s = nn.ModuleList(DecoderBlock(half, half, last) for _ in steps)
-        self.reg_heads = nn.ModuleList(_head(last) for _ in steps)
-        self.reg_head = _head(last)
+        self.reg_heads = nn.ModuleList(nn.Sequential(FieldHead(last)) for _ in steps)
+        self.reg_head = nn.Sequential(FieldHead(last))
         self._checkpoint, self._correct_bias = config.checkpoint, config.correct_bias
-        self.transformer.apply(_initialise)
 
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
         """Displacement in voxels of the full grid, intensities in [0, 1]."""
-        if any(size % self.grid_multiple for size in fixed.shape[2:]):
-            raise ValueError(
-                f"axes must be multiples of {self.grid_multiple}, got {tuple(fixed.shape[2:])}"
-            )
+        self.check_grid(fixed)
         coarse = self.half_field(functional.avg_pool3d(fixed, 2), functional.avg_pool3d(moving, 2))
         field = upsample_field(coarse)
         return correct_lumir_bias(field) if self._correct_bias else field
@@ -63,29 +74,8 @@ class TransMorphLumir(RegistrationModel):
         features = self.up1(double(features), fine)
         features = self.up2(double(features), skipped)
         parts = zip(self.cs, self.up3s, self.reg_heads, strict=True)
-        return add_up_velocities(
-            [VelocityStep(*part) for part in parts],
-            double(features),
-            fixed,
-            moving,
-            checkpoint=self._checkpoint,
+        steps = [VelocityStep(*part) for part in parts]
+        field, _ = follow_velocities(
+            steps, double(features), fixed, moving, checkpoint=self._checkpoint
         )
-
-
-def _head(channels: int) -> nn.Sequential:
-    """Velocity from features, almost zero before training, so that a network starts at rest."""
-    conv = nn.Conv3d(channels, 3, 3, padding=1)
-    nn.init.normal_(conv.weight, std=1e-5)
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return nn.Sequential(conv)
-
-
-def _initialise(module: nn.Module) -> None:
-    """Small normal weights for what is linear, as is usual for transformers."""
-    if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.02)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    elif isinstance(module, WindowAttention):
-        nn.init.trunc_normal_(module.relative_position_bias_table, std=0.02)
+        return field

@@ -1,0 +1,90 @@
+"""TransMorph with a time-varying velocity field, the network of the paper.
+
+Four levels; every time step looks at the images at half resolution and predicts a velocity there.
+The sum of the carried velocities counts as voxels of the full grid and is only interpolated. Its
+warps, inside the loop and in training, are the biased ones.
+
+Source:
+    Chen et al., TM-TVF and TM-TVF-LDDMM, github.com/junyuchen245/TransMorph_TVF; the two differ in
+    the number of time steps and in how they are trained, not in the graph.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import PositiveInt
+from torch import nn
+from torch.nn import functional
+
+from models.base import Fields, InvertibleModel, NetworkConfig, OtherFields, Volumes
+from models.blocks import FieldHead, double
+from models.spatial import correct_lumir_bias
+from models.transmorph.decoder import DecoderBlock, conv_block
+from models.transmorph.four_levels import FourLevelTransMorph
+from models.transmorph.sizes import ClassicSizes, SizeName, classic_sizes
+from models.transmorph.velocities import VelocityStep, follow_velocities, way_back
+
+
+class TmTvfConfig(NetworkConfig):
+    """TM-TVF; the published weights are large and have twelve steps."""
+
+    name: Literal["tm_tvf"] = "tm_tvf"
+    sizes: ClassicSizes | SizeName = "large"
+    """A published size by its name, or one's own numbers."""
+    time_steps: PositiveInt = 12
+    """Velocities that are predicted one after the other and added up."""
+    correct_bias: bool = False
+    """Translate the fields from the warp of the training to the scorer's, up to half a voxel."""
+
+    def network(self) -> "TmTvf":
+        return TmTvf(self)
+
+
+class TmTvfLddmmConfig(TmTvfConfig):
+    """TM-TVF-LDDMM, trained as a geodesic flow; the published weights are large, of eight steps."""
+
+    name: Literal["tm_tvf_lddmm"] = "tm_tvf_lddmm"  # type: ignore[assignment]
+    time_steps: PositiveInt = 8
+
+
+class TmTvf(FourLevelTransMorph, InvertibleModel):
+    """Velocities at half the resolution, one after the other."""
+
+    def __init__(self, config: TmTvfConfig) -> None:
+        sizes = classic_sizes(config.sizes)
+        channels, half, last = sizes.embed_dim, sizes.embed_dim // 2, sizes.head_channels
+        super().__init__(sizes, checkpoint=config.checkpoint)
+        steps = range(config.time_steps)
+        self.reg_heads = nn.ModuleList(nn.Sequential(FieldHead(last)) for _ in steps)
+        self.up3s = nn.ModuleList(DecoderBlock(channels, half, last) for _ in steps)
+        self.cs = nn.ModuleList(conv_block(2, half, nn.InstanceNorm3d(half)) for _ in steps)
+        self._checkpoint, self._correct_bias = config.checkpoint, config.correct_bias
+
+    def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
+        """Displacement in voxels, intensities in [0, 1]."""
+        field, _ = self.velocities(fixed, moving)
+        return self._on_full_grid(field)
+
+    def both(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
+        """The way back subtracts every velocity where it leads; it inverts only roughly."""
+        field, velocities = self.velocities(fixed, moving)
+        return self._on_full_grid(field), self._on_full_grid(way_back(velocities))
+
+    def velocities(self, fixed: Volumes, moving: Volumes) -> tuple[OtherFields, list[OtherFields]]:
+        """On the half grid: the sum of the carried velocities, and the velocities as predicted."""
+        self.check_grid(fixed)
+        pair = torch.cat([moving, fixed], dim=1)
+        features = double(self.quarter_features(pair))
+        halved = functional.avg_pool3d(pair, 3, stride=2, padding=1)
+        parts = zip(self.cs, self.up3s, self.reg_heads, strict=True)
+        return follow_velocities(
+            [VelocityStep(*part) for part in parts],
+            features,
+            fixed=halved[:, 1:],
+            moving=halved[:, :1],
+            checkpoint=self._checkpoint,
+        )
+
+    def _on_full_grid(self, coarse: Fields) -> OtherFields:
+        field = double(coarse)
+        return correct_lumir_bias(field) if self._correct_bias else field
