@@ -1,4 +1,4 @@
-"""Shapes, and the exact bookkeeping between an image's own grid and a working grid.
+"""Shapes, and pieces of index space.
 
 A `Box` is a piece of index space, in voxels of the fixed image. It may reach beyond the image
 (padding) or leave parts of it out (cropping). Fixed and moving image are cut by the same box, so
@@ -6,7 +6,7 @@ A `Box` is a piece of index space, in voxels of the fixed image. It may reach be
 change their value, only their place.
 """
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,63 +55,11 @@ class Box:
         return inside, outside
 
 
-@dataclass(frozen=True)
-class GridRule:
-    """Which grids a network or a refinement can work on."""
-
-    multiple: int = 1
-    """Every axis is a multiple of this many voxels."""
-    exactly: Shape | None = None
-    """The only shape there is, for networks whose weights know every place of their grid."""
-
-    def nearest(self, shape: Shape) -> Shape:
-        """The smallest shape that is allowed and holds `shape`; `exactly`, if there is one."""
-        if self.exactly is not None:
-            return self.exactly
-        return _triple([-(-size // self.multiple) * self.multiple for size in shape])
-
-    def problem(self, shape: Shape) -> str | None:
-        """Why a grid of this shape is not allowed and which one is, or None."""
-        works = self.nearest(shape)
-        if shape == works:
-            return None
-        if self.exactly is not None:
-            return f"the grid must be {works}, got {shape}"
-        return f"axes must be multiples of {self.multiple}, got {shape}; the nearest is {works}"
-
-    def joined(self, other: "GridRule") -> "GridRule":
-        """What both allow.
-
-        Raises:
-            ValueError: there is no such grid.
-        """
-        multiple, exactly = math.lcm(self.multiple, other.multiple), self.exactly or other.exactly
-        both = GridRule(multiple, exactly)
-        if exactly is not None:
-            for rule in (GridRule(multiple), self, other):
-                if problem := rule.problem(exactly):
-                    raise ValueError(problem)
-        return both
-
-
-def working_box(fixed: Shape, moving: Shape, rule: GridRule) -> Box:
-    """The smallest centred box that holds both images and that a network accepts.
-
-    Args:
-        fixed: shape of the fixed image, in voxels.
-        moving: shape of the moving image, in voxels; both share the origin of index space.
-        rule: what the network accepts; a shape that it fixes may be too small for the images.
-    """
-    both = _triple([max(pair) for pair in zip(fixed, moving, strict=True)])
-    shape = rule.nearest(both)
-    start = [-((length - size) // 2) for length, size in zip(shape, both, strict=True)]
-    return Box(_triple(start), shape)
-
-
-def _triple(values: list[int]) -> Shape:
+def triple(values: Sequence[int]) -> Shape:
+    """Three numbers, one per axis."""
     x, y, z = values
     return x, y, z
 
 
 def _shape_of(volume: Shaped[np.ndarray, "_ _ _"]) -> Shape:
-    return _triple(list(volume.shape))
+    return triple(list(volume.shape))

@@ -48,6 +48,11 @@ class Image:
         return x, y, z
 
     @property
+    def spacing_mm(self) -> Float[np.ndarray, " 3"]:
+        """The sides of a voxel."""
+        return np.linalg.norm(self.affine[:3, :3], axis=0)
+
+    @property
     def orientation(self) -> str:
         """For instance `RAS`: where each array axis points to."""
         return "".join(code or "?" for code in nib.aff2axcodes(self.affine))

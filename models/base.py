@@ -7,7 +7,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from l2r.arrays import GridRule
+from l2r.grid import GridRule
 from l2r.schema import Frozen
 from models.weights import load_weights
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from l2r.arrays import GridRule
 from l2r.errors import ConfigError
+from l2r.grid import GridRule
 from l2r.task import Task
 from models.base import RegistrationModel
 from pipeline.config import RunConfig
@@ -42,25 +42,25 @@ def build(config: RunConfig, task: Task, device: torch.device, folder: Path) -> 
     """
     model = config.model.build()
     return Stages(
-        preprocess=PreprocessPair(task, _grid(model, config)),
+        preprocess=PreprocessPair(task, _rule(model, config), config.voxel_mm),
         predict=PredictField(model, device),
         refine=tuple(RefineByDescent(part.build(), device) for part in config.refine),
         export=ExportField(task, folder),
     )
 
 
-def _grid(model: RegistrationModel, config: RunConfig) -> GridRule:
+def _rule(model: RegistrationModel, config: RunConfig) -> GridRule:
     """What the network and every refinement can work on."""
-    grid = model.grid
+    rule = model.grid
     for part in config.refine:
         try:
-            grid = grid.joined(part.grid)
+            rule = rule.joined(part.grid)
         except ValueError as cause:
             raise ConfigError(
                 f"no grid suits both network {config.model.name!r} and refinement "
                 f"{part.name!r}: {cause}; change the refinement's levels or the network"
             ) from None
-    return grid
+    return rule
 
 
 def find_device(name: str) -> torch.device:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TypeAlias
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from l2r.errors import ConfigError
 from l2r.schema import Frozen, parse, read_toml
@@ -22,6 +22,9 @@ class RunConfig(Frozen):
     """A file of `l2r/tasks/`, by name or by path."""
     seed: int = Field(default=0, ge=0)
     """Of torch's generators, set anew for every pair."""
+    voxel_mm: PositiveFloat | None = None
+    """Resample the images to voxels of this side, by their headers, for networks that were trained
+    on it; fields come back on the fixed image's own grid. Without it voxels are taken as stored."""
     model: ModelConfig = IdentityConfig()
     refine: tuple[Refinement, ...] = ()
     """One after the other, on the network's prediction."""

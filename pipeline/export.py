@@ -25,7 +25,7 @@ class ExportField:
         """
         prepared = item.prepared
         path = self.folder / field_name(self.task.field, prepared.pair)
-        vectors = prepared.box.place(item.vectors, prepared.shape)
-        as_vectors(vectors, prepared.shape, self.task, path.name)  # as strict as the scorer
+        vectors = prepared.grid.place(item.vectors)
+        as_vectors(vectors, prepared.grid.shape, self.task, path.name)  # as strict as the scorer
         write_field(path, vectors, prepared.affine)
         return path

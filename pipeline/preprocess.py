@@ -1,43 +1,51 @@
 """From files to normalised volumes on a common working grid."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from l2r.arrays import Box, GridRule, working_box
 from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError
 from l2r.files import Image, read_image
+from l2r.grid import GridRule, WorkingGrid, working_grid
 from l2r.task import Task
 from pipeline.stage import Prepared
+
+_MOST = 8
+"""Voxels that one may become, or that may become one, along an axis; more is a wrong header."""
 
 
 @dataclass(frozen=True)
 class PreprocessPair:
-    """Read, check, normalise, pad."""
+    """Read, check, normalise, resample, pad."""
 
     task: Task
-    grid: GridRule
+    rule: GridRule
     """What the network and the refinements can work on."""
+    voxel_mm: float | None = None
+    """The side of a working voxel; without it voxels are taken as they are stored."""
 
     def __call__(self, pair: Pair, /) -> Prepared:
         """Load both images of a pair.
 
         Raises:
-            ImageError: a file cannot be used, its shape is not the task's, or it does not fit on
-                the only grid that the network has.
+            ImageError: a file cannot be used, its shape is not the task's, its header's spacing
+                makes no sense, or it does not fit on the only grid that the network has.
         """
         fixed, moving = self._read(pair.fixed), self._read(pair.moving)
-        box = working_box(fixed.shape, moving.shape, self.grid)
-        _refuse_losses(box, self.grid, (pair.fixed.path, fixed), (pair.moving.path, moving))
+        ratios = (1.0, 1.0, 1.0)
+        if self.voxel_mm is not None:
+            ratios = _ratios(self.voxel_mm, pair, fixed, moving)
+        grid = working_grid(fixed.shape, moving.shape, self.rule, ratios)
+        grid = grid.around(fixed.array, moving.array)
+        for scan, image in ((pair.fixed, fixed), (pair.moving, moving)):
+            _refuse_cropping(scan, image, grid)
         normalise = self.task.preprocess.normalise
         return Prepared(
             pair=pair,
-            fixed=box.cut(normalise(fixed.array)),
-            moving=box.cut(normalise(moving.array)),
-            box=box,
-            shape=fixed.shape,
+            fixed=grid.bring(normalise(fixed.array)),
+            moving=grid.bring(normalise(moving.array)),
+            grid=grid,
             affine=fixed.affine,
             warnings=_warnings(fixed, moving),
         )
@@ -53,16 +61,34 @@ class PreprocessPair:
         return image
 
 
-def _refuse_losses(box: Box, rule: GridRule, *images: tuple[Path, Image]) -> None:
+def _ratios(voxel_mm: float, pair: Pair, fixed: Image, moving: Image) -> tuple[float, ...]:
+    """Working voxels per image voxel along each axis."""
+    ratios = fixed.spacing_mm / voxel_mm
+    if not (ratios.min() >= 1 / _MOST and ratios.max() <= _MOST):
+        raise ImageError(
+            f"{pair.fixed.path}: voxels of {_text(fixed)} mm by the header, {voxel_mm:g} mm are "
+            "asked for; correct the header, or leave voxel_mm out of the run file"
+        )
+    if not np.allclose(fixed.spacing_mm, moving.spacing_mm, rtol=0.01, atol=0):
+        raise ImageError(
+            f"{pair.moving.path}: voxels of {_text(moving)} mm, those of the fixed image have "
+            f"{_text(fixed)}; resample one to the other's grid, fields count in common voxels"
+        )
+    return tuple(ratios.tolist())
+
+
+def _text(image: Image) -> str:
+    return " x ".join(f"{size:.3g}" for size in image.spacing_mm)
+
+
+def _refuse_cropping(scan: Scan, image: Image, grid: WorkingGrid) -> None:
     """Cropping is allowed as long as it takes nothing but background away."""
-    for path, image in images:
-        lost = np.count_nonzero(image.array) - np.count_nonzero(box.cut(image.array))
-        if lost:
-            raise ImageError(
-                f"{path}: shape {image.shape}; the network has a grid of {rule.exactly} only and "
-                f"would cut {lost} voxels off that are not background; crop or resample the image, "
-                "or train weights for a larger grid and give its shape in the model's configuration"
-            )
+    if lost := grid.cut_off(image.array):
+        raise ImageError(
+            f"{scan.path}: shape {image.shape}, but the network works on {grid.box.shape} only, "
+            f"and {lost} voxels beyond that are not background; crop or resample the image, or "
+            "train weights for a larger grid"
+        )
 
 
 def _warnings(fixed: Image, moving: Image) -> tuple[str, ...]:

@@ -13,8 +13,9 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from l2r.arrays import Box, Shape, Vectors, Volume
+from l2r.arrays import Vectors, Volume
 from l2r.dataset import Pair
+from l2r.grid import WorkingGrid
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,11 @@ class Prepared:
 
     pair: Pair
     fixed: Volume
-    """Normalised, cut to `box`."""
+    """Normalised, on the working grid."""
     moving: Volume
-    """Normalised, cut to the same box."""
-    box: Box
-    """Where the working grid lies in the fixed image's grid."""
-    shape: Shape
-    """Of the fixed image."""
+    """Normalised, on the working grid."""
+    grid: WorkingGrid
+    """How to get back to the grid of the fixed image."""
     affine: Float[np.ndarray, "4 4"]
     """Of the fixed image, voxels to RAS millimetres."""
     warnings: tuple[str, ...] = ()
@@ -43,7 +42,7 @@ class Predicted:
 
     prepared: Prepared
     vectors: Vectors
-    """In voxels."""
+    """In voxels of the working grid."""
     log: tuple[Mapping[str, object], ...] = field(default=())
     """One entry per refinement, for the manifest."""
 

@@ -10,7 +10,8 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional
 
-from l2r.arrays import GridRule, Shape
+from l2r.arrays import Shape
+from l2r.grid import GridRule
 from l2r.schema import Frozen
 from models.base import Fields, Volumes
 from models.deform import Parametrisation, VelocityConfig, compose

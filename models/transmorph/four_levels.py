@@ -1,6 +1,6 @@
 """What the published networks of four levels have in common, up to a quarter of the resolution."""
 
-from l2r.arrays import GridRule
+from l2r.grid import GridRule
 from models.base import Pairs, RegistrationModel
 from models.blocks import Features, double
 from models.transmorph.decoder import DecoderBlock

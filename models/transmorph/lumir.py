@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from l2r.arrays import GridRule
+from l2r.grid import GridRule
 from models.base import Fields, NetworkConfig, RegistrationModel, Volumes
 from models.blocks import FieldHead, double
 from models.spatial import correct_lumir_bias, upsample_field

@@ -79,7 +79,8 @@ class Stage(nn.Module):
     def __init__(self, sizes: TransMorphSizes, level: int, *, checkpoint: bool) -> None:
         super().__init__()
         channels, before = sizes.embed_dim * 2**level, sum(sizes.depths[:level])
-        drops = torch.linspace(0, sizes.drop_path, sum(sizes.depths)).tolist()
+        count = sum(sizes.depths)
+        drops = [sizes.drop_path * block / max(count - 1, 1) for block in range(count)]
         self.blocks = nn.ModuleList(
             Block(channels, sizes.heads[level], sizes.window, drop, shifted=number % 2 == 1)
             for number, drop in enumerate(drops[before : before + sizes.depths[level]])

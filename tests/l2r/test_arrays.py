@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
-from l2r.arrays import Box, GridRule, working_box
+from l2r.arrays import Box
 from tests.l2r.making import noise
 
 shapes = st.tuples(*[st.integers(1, 6)] * 3)
@@ -115,69 +115,3 @@ def test_a_displacement_means_the_same_inside_the_box_as_outside() -> None:
 def warp(moving: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     places = np.indices(moving.shape) + np.moveaxis(vectors, -1, 0)
     return map_coordinates(moving, places, order=1)
-
-
-@pytest.mark.parametrize(
-    ("fixed", "moving", "multiple", "box"),
-    [
-        ((160, 224, 192), (160, 224, 192), 32, Box((0, 0, 0), (160, 224, 192))),
-        ((5, 6, 7), (4, 8, 7), 4, Box((-1, 0, 0), (8, 8, 8))),
-        ((5, 6, 7), (5, 6, 7), 1, Box((0, 0, 0), (5, 6, 7))),
-        ((1, 2, 3), (1, 2, 3), 8, Box((-3, -3, -2), (8, 8, 8))),
-    ],
-    ids=str,
-)
-def test_working_boxes_by_hand(
-    fixed: tuple[int, int, int], moving: tuple[int, int, int], multiple: int, box: Box
-) -> None:
-    assert working_box(fixed, moving, GridRule(multiple)) == box
-
-
-@given(shapes, shapes, st.integers(1, 9))
-def test_a_working_box_is_the_smallest_centred_one_that_holds_both_images(
-    fixed: tuple[int, int, int], moving: tuple[int, int, int], multiple: int
-) -> None:
-    box = working_box(fixed, moving, GridRule(multiple))
-    larger = np.maximum(fixed, moving)
-    before, after = -np.array(box.start), np.array(box.start) + box.shape - larger
-    assert (np.array(box.shape) % multiple == 0).all()
-    assert (before >= 0).all()
-    assert (after >= 0).all()
-    assert (before + after < multiple).all()
-    assert (abs(after - before) <= 1).all()
-
-
-def test_a_box_of_a_fixed_shape_pads_and_crops_around_the_centre() -> None:
-    rule = GridRule(exactly=(8, 4, 7))
-    assert working_box((5, 7, 7), (6, 6, 7), rule) == Box((-1, 2, 0), (8, 4, 7))
-
-
-def test_a_rule_names_the_nearest_shape_that_works() -> None:
-    assert GridRule(32).problem((160, 224, 192)) is None
-    assert GridRule(32).problem((150, 224, 193)) == (
-        "axes must be multiples of 32, got (150, 224, 193); the nearest is (160, 224, 224)"
-    )
-    rule = GridRule(exactly=(160, 192, 224))
-    assert rule.problem((160, 192, 224)) is None
-    assert rule.problem((160, 224, 192)) == (
-        "the grid must be (160, 192, 224), got (160, 224, 192)"
-    )
-
-
-@given(shapes, st.integers(1, 9), st.integers(1, 9))
-def test_joined_rules_allow_what_both_allow(
-    shape: tuple[int, int, int], first: int, second: int
-) -> None:
-    joined = GridRule(first).joined(GridRule(second))
-    both = GridRule(first).problem(shape) is None and GridRule(second).problem(shape) is None
-    assert (joined.problem(shape) is None) == both
-
-
-def test_rules_that_no_grid_fulfils_are_refused() -> None:
-    only = GridRule(exactly=(160, 192, 224))
-    assert only.joined(GridRule(32)) == GridRule(32).joined(only) == GridRule(32, (160, 192, 224))
-    assert only.joined(only) == only
-    with pytest.raises(ValueError, match="axes must be multiples of 5"):
-        GridRule(5).joined(only)
-    with pytest.raises(ValueError, match=r"must be \(160, 192, 224\), got \(32, 32, 32\)"):
-        GridRule(exactly=(32, 32, 32)).joined(only)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import pipeline.request
-from l2r.arrays import GridRule
 from l2r.errors import ConfigError, DatasetError, ImageError, OutputError
+from l2r.grid import GridRule
 from l2r.mounts import find_mounts
 from l2r.task import load_task
 from pipeline.build import find_device
@@ -79,7 +79,7 @@ def test_images_become_normalised_volumes_on_a_grid_that_fits(phantom: Path) -> 
     prepared = PreprocessPair(found.task, GridRule(32))(next(iter(found.pairs.values())))
     assert prepared.fixed.shape == prepared.moving.shape == (32, 64, 64)
     assert 0.3 < prepared.fixed.max() <= 1.0
-    assert (prepared.shape, prepared.box.start) == ((32, 40, 36), (0, -12, -14))
+    assert (prepared.grid.shape, prepared.grid.box.start) == ((32, 40, 36), (0, -12, -14))
     inside = prepared.fixed[:, 12:52, 14:50]
     assert np.count_nonzero(inside) == np.count_nonzero(prepared.fixed) > 0
 
