@@ -50,7 +50,7 @@ def warp(
         padding: "zeros" as above; "border" continues the image with its border values, as the
             composition of fields needs it.
     """
-    return _sample(image, field, mode, padding, align_corners=True)
+    return _sample(image, sampling_grid(field), mode, padding, align_corners=True)
 
 
 def warp_lumir(image: Images, field: Fields, *, mode: Mode = "bilinear") -> Images:
@@ -59,7 +59,22 @@ def warp_lumir(image: Images, field: Fields, *, mode: Mode = "bilinear") -> Imag
     Source:
         The published TransMorph baseline of LUMIR: its weights only work with this warp.
     """
-    return _sample(image, field, mode, "zeros", align_corners=False)
+    return _sample(image, sampling_grid(field), mode, "zeros", align_corners=False)
+
+
+def sample(
+    image: Images, coordinates: Float[Tensor, "batch 3 _ _ _"], *, padding: Padding
+) -> Float[Tensor, "batch channel _ _ _"]:
+    """The image at any places, trilinear.
+
+    Args:
+        image: any channels.
+        coordinates: component `c` along axis `c`, 0 at the centre of the first voxel and 1 at that
+            of the last; the places may be more or fewer than the image has voxels.
+        padding: what lies beyond the image, as for `warp`.
+    """
+    parts = [2 * coordinates[:, axis] - 1 for axis in (2, 1, 0)]
+    return _sample(image, torch.stack(parts, dim=-1), "bilinear", padding, align_corners=True)
 
 
 def correct_lumir_bias(field: Fields) -> Fields:
@@ -117,22 +132,31 @@ def upsample_field(
 
 
 def _sample(
-    image: Images, field: Fields, mode: Mode, padding: Padding, *, align_corners: bool
-) -> Images:
-    """Image at the places of `field`; on a CPU one slab of them per core.
+    image: Images,
+    grid: Float[Tensor, "batch _ _ _ 3"],
+    mode: Mode,
+    padding: Padding,
+    *,
+    align_corners: bool,
+) -> Float[Tensor, "batch channel _ _ _"]:
+    """Image at the places of torch's `grid`; on a CPU one slab of them per core.
 
     On a CPU torch shares the 3-D `grid_sample` out over the batch only, so a batch of one would
     run on one core. The slabs are a batch whose images are one and the same memory.
     """
-    grid = sampling_grid(field)
     image = image.to(grid.dtype)
-    batch, *shape = grid.shape[:-1]
-    count = _slabs(image, shape[0] * shape[1]) if batch == 1 and image.device.type == "cpu" else 1
-    if count > 1:
-        image = image.expand(count, -1, -1, -1, -1)
-        grid = grid.view(count, 1, shape[0] * shape[1] // count, shape[2], 3)
-    sampled = functional.grid_sample(image, grid, mode, padding, align_corners)
-    return sampled.transpose(0, 1).reshape(1, -1, *shape) if count > 1 else sampled
+    batch, x, y, z, _ = grid.shape
+    if batch > 1 or image.device.type != "cpu":
+        return functional.grid_sample(image, grid, mode, padding, align_corners)
+    rows = grid.view(x * y, z, 3)
+    if spare := -len(rows) % _threads():  # an odd number of rows would be one slab for two cores
+        rows = functional.pad(rows, (0, 0, 0, 0, 0, spare))
+    count = _slabs(image, len(rows))
+    slabs = rows.view(count, 1, -1, z, 3)
+    image = image.expand(count, -1, -1, -1, -1)
+    sampled = functional.grid_sample(image, slabs, mode, padding, align_corners)
+    sampled = sampled.transpose(0, 1).reshape(1, -1, len(rows), z)
+    return sampled[:, :, : x * y].unflatten(2, (x, y))
 
 
 def _slabs(image: Images, rows: int) -> int:
@@ -141,10 +165,16 @@ def _slabs(image: Images, rows: int) -> int:
     If the image needs a gradient then torch allots one per slab and adds them up afterwards, so a
     machine of many cores has to hold back.
     """
-    most = torch.get_num_threads()
+    most = _threads()
     if image.requires_grad:
         most = min(most, _MOST_GRADIENTS)
     return next(count for count in range(most, 0, -1) if rows % count == 0)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _threads() -> int:
+    """A call that `torch.compile` cannot look into."""
+    return torch.get_num_threads()
 
 
 def sampling_grid(field: Fields) -> Float[Tensor, "batch x y z 3"]:

@@ -43,7 +43,7 @@ def build(config: RunConfig, task: Task, device: torch.device, folder: Path) -> 
     model = config.model.build()
     return Stages(
         preprocess=PreprocessPair(task, _rule(model, config), config.voxel_mm),
-        predict=PredictField(model, device),
+        predict=PredictField(model, device, half=config.precision == "bfloat16"),
         refine=tuple(RefineByDescent(part.build(), device) for part in config.refine),
         export=ExportField(task, folder),
     )

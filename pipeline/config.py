@@ -1,7 +1,7 @@
 """A run file says everything that decides an output; the command line adds where and how fast."""
 
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from pydantic import Field, PositiveFloat
 
@@ -15,6 +15,9 @@ Refinement: TypeAlias = InstanceOptimisationConfig
 """Every refinement by name: this list is the registry."""
 
 
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+
+
 class RunConfig(Frozen):
     """What is done to each pair."""
 
@@ -25,6 +28,9 @@ class RunConfig(Frozen):
     voxel_mm: PositiveFloat | None = None
     """Resample the images to voxels of this side, by their headers, for networks that were trained
     on it; fields come back on the fixed image's own grid. Without it voxels are taken as stored."""
+    precision: Precision = "float32"
+    """Of the network; bfloat16 halves its memory and is fast on GPUs since Ampere, and the last
+    convolution of a field keeps single precision. Refinements always have single precision."""
     model: ModelConfig = IdentityConfig()
     refine: tuple[Refinement, ...] = ()
     """One after the other, on the network's prediction."""

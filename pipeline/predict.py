@@ -13,12 +13,16 @@ from pipeline.stage import Predicted, Prepared
 class PredictField:
     """Run a network once, without gradients."""
 
-    def __init__(self, model: RegistrationModel, device: torch.device) -> None:
+    def __init__(
+        self, model: RegistrationModel, device: torch.device, *, half: bool = False
+    ) -> None:
+        """`half`: compute in bfloat16 wherever torch's autocast allows it."""
         self._model = model.to(device).eval()
-        self._device = device
+        self._device, self._half = device, half
 
     def __call__(self, item: Prepared, /) -> Predicted:
-        with torch.inference_mode():
+        half = torch.autocast(self._device.type, torch.bfloat16, enabled=self._half)
+        with torch.inference_mode(), half:
             field = self._model(*(to_torch(v, self._device) for v in (item.fixed, item.moving)))
         return Predicted(item, to_numpy(field))
 

@@ -1,5 +1,6 @@
 """From files to normalised volumes on a common working grid."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,7 @@ class PreprocessPair:
                 makes no sense, or it does not fit on the only grid that the network has.
         """
         fixed, moving = self._read(pair.fixed), self._read(pair.moving)
-        ratios = (1.0, 1.0, 1.0)
+        ratios: Sequence[float] = (1.0, 1.0, 1.0)
         if self.voxel_mm is not None:
             ratios = _ratios(self.voxel_mm, pair, fixed, moving)
         grid = working_grid(fixed.shape, moving.shape, self.rule, ratios)
