@@ -30,3 +30,11 @@ class FieldHead(nn.Conv3d):
 def double(features: Features) -> Float[Tensor, "batch _ _ _ _"]:
     """Twice the resolution, trilinear between voxels seen as areas; values stay as they are."""
     return functional.interpolate(features, scale_factor=2, mode="trilinear")
+
+
+def conv_stacked(conv: nn.Conv3d, first: Features, second: Features) -> Features:
+    """`conv(cat(first, second))` without the stack, the largest tensor that there would be."""
+    channels = first.shape[1]
+    partial = functional.conv3d(first, conv.weight[:, :channels], conv.bias, padding=conv.padding)
+    rest = functional.conv3d(second, conv.weight[:, channels:], padding=conv.padding)
+    return partial.add_(rest)

@@ -1,9 +1,10 @@
 """The decoder: features of all levels of the encoder, joined up to the resolution of a field."""
 
-from torch import nn
-from torch.nn import functional
+from typing import cast
 
-from models.blocks import Features
+from torch import nn
+
+from models.blocks import Features, conv_stacked
 
 
 def conv_block(inputs: int, outputs: int, norm: nn.Module) -> nn.Sequential:
@@ -22,11 +23,4 @@ class DecoderBlock(nn.Module):
 
     def forward(self, features: Features, skipped: Features) -> Features:
         conv, norm, rectify = self.conv1
-        return self.conv2(rectify(norm(_conv_stacked(conv, features, skipped))))
-
-
-def _conv_stacked(conv: nn.Module, first: Features, second: Features) -> Features:
-    """`conv(cat(first, second))` without the stack, the largest tensor that there would be."""
-    weight, channels = conv.get_parameter("weight"), first.shape[1]
-    partial = functional.conv3d(first, weight[:, :channels], padding=1)
-    return partial.add_(functional.conv3d(second, weight[:, channels:], padding=1))
+        return self.conv2(rectify(norm(conv_stacked(cast("nn.Conv3d", conv), features, skipped))))
