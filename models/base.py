@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from l2r.grid import GridRule
 from l2r.schema import Frozen
+from models.checkpoint import State
+from models.registry import find_weights
 from models.weights import load_weights
 
 Volumes = Float[Tensor, "batch 1 x y z"]
@@ -73,7 +75,8 @@ class NetworkConfig(Frozen, ABC):
     """A network in a run file, with its weights."""
 
     weights: Path | None = None
-    """A checkpoint or a safetensors file; without one the network is untrained: a zero field."""
+    """A checkpoint or a safetensors file, or a name in the registry (`models.registry`); without
+    one the network is untrained: a zero field."""
     checkpoint: bool = False
     """Training: recompute activations instead of keeping them; less memory, more time."""
 
@@ -81,13 +84,22 @@ class NetworkConfig(Frozen, ABC):
     def network(self) -> RegistrationModel:
         """The untrained network."""
 
+    @classmethod
+    def candidates(cls, state: State) -> tuple["NetworkConfig", ...]:  # noqa: ARG003 - for those who read it
+        """The configurations that are worth comparing with a state of unknown origin.
+
+        The defaults; a network that is published in several sizes, or whose size can be read off
+        the state, has more.
+        """
+        return (cls(),)
+
     def build(self) -> RegistrationModel:
         """The network with its weights, if there are any.
 
         Raises:
-            WeightsError: the weights file cannot be used.
+            WeightsError: the weights cannot be found or used.
         """
         model = self.network()
         if self.weights is not None:
-            load_weights(model, self.weights)
+            load_weights(model, find_weights(self.weights))
         return model

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Features = Float[Tensor, "batch _ x y z"]
+OtherFeatures = Float[Tensor, "batch _ _ _ _"]
+"""Features on another grid than the arguments of the function that gives or takes them."""
 
 
 class FieldHead(nn.Conv3d):
@@ -38,3 +40,35 @@ def conv_stacked(conv: nn.Conv3d, first: Features, second: Features) -> Features
     partial = functional.conv3d(first, conv.weight[:, :channels], conv.bias, padding=conv.padding)
     rest = functional.conv3d(second, conv.weight[:, channels:], padding=conv.padding)
     return partial.add_(rest)
+
+
+class ConvBlock(nn.Module):
+    """3x3x3 convolution and leaky rectifier, as VoxelMorph has them."""
+
+    def __init__(self, inputs: int, outputs: int, *, stride: int = 1) -> None:
+        super().__init__()
+        self.main = nn.Conv3d(inputs, outputs, 3, stride, padding=1)
+
+    def forward(self, features: Features) -> OtherFeatures:
+        return functional.leaky_relu_(self.main(features), 0.2)
+
+
+class JoinBlock(nn.Module):
+    """A `ConvBlock` over features of half the resolution (nearest voxel) and those skipped."""
+
+    def __init__(self, inputs: int, skipped: int, outputs: int) -> None:
+        super().__init__()
+        self.main = nn.Conv3d(inputs + skipped, outputs, 3, padding=1)
+
+    def forward(self, coarse: OtherFeatures, skipped: Features) -> Features:
+        # As `conv_stacked`, but the doubled features, the largest tensor here, have no name and so
+        # are gone before the second convolution: a fourth less memory at full resolution.
+        weight, channels = self.main.weight, coarse.shape[1]
+        features = functional.conv3d(
+            functional.interpolate(coarse, scale_factor=2.0, mode="nearest"),
+            weight[:, :channels],
+            self.main.bias,
+            padding=1,
+        )
+        features.add_(functional.conv3d(skipped, weight[:, channels:], padding=1))
+        return functional.leaky_relu_(features, 0.2)

@@ -1,106 +1,88 @@
-"""Weights from files: published checkpoints and safetensors, without running what they hold."""
+"""Weights into networks: all of them must fit, and a message says how they do not."""
 
-import re
-import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from l2r.errors import WeightsError
-
-_SAFETENSORS = ".safetensors"
-_CHECKPOINTS = (".pth.tar", ".pth", ".pt", ".trch")
-_SHOWN = 3
-"""How many names an error gives of each kind."""
+from models.checkpoint import State, read_checkpoint, some, type_of
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
     """Give the model the weights of a file; all of them must fit.
 
-    A checkpoint is the state of a network or a dictionary with one under `state_dict`. `module.`
-    before names and entries that end in `.grid` (grids of indices, which older networks keep) are
-    dropped.
+    Half precision becomes the model's precision. What a file may be, and what of it counts, says
+    `models.checkpoint`.
 
     Args:
         model: changed only if everything fits.
-        path: `.safetensors`, or `.pth.tar`, `.pth`, `.pt` or `.trch` of `torch.save`, of which
-            only tensors and plain containers are read: a pickle cannot run anything.
+        path: of the file.
 
     Raises:
-        WeightsError: there is no such file, it cannot be read safely, or it does not fit.
+        WeightsError: there is no such file, it cannot be read safely, or it does not fit; where
+            it fits another network of the catalogue, the message says which.
     """
-    state = {
-        name.removeprefix("module."): value
-        for name, value in _state(_read(path), path).items()
-        if not name.endswith(".grid")
-    }
-    if differences := _differences(model.state_dict(), state):
+    state = read_checkpoint(path).state
+    if differences := Differences.between(model.state_dict(), state):
         raise WeightsError(
-            f"{path}: does not fit {type(model).__name__}: {'; '.join(differences)}; "
-            "give the weights of this network or its sizes in the model's configuration"
+            f"{path}: does not fit {type(model).__name__}: {differences}; {_advice(state)}"
         )
     model.load_state_dict(state)
 
 
-def _read(path: Path) -> object:
-    """What the file holds, on the CPU."""
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such weights file")
-    if not path.name.endswith((_SAFETENSORS, *_CHECKPOINTS)):
-        known = ", ".join((_SAFETENSORS, *_CHECKPOINTS))
-        raise WeightsError(f"{path}: not the name of a weights file, which end in {known}")
-    try:
-        if path.name.endswith(_SAFETENSORS):
-            return load_file(path)
-        with warnings.catch_warnings(action="ignore"):  # of pickles that fail a moment later
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as cause:  # a damaged pickle can raise anything
-        raise WeightsError(f"{path}: {_reason(cause)}") from cause
+def _advice(state: State) -> str:
+    # Here, because the networks of the catalogue import this module.
+    from models.fitting import compare_with_catalog, in_words  # noqa: PLC0415
+
+    for nearest in compare_with_catalog(state)[:1]:
+        if not nearest.differences:
+            return f"it fits model {in_words(nearest.config)}"
+    return "give the weights of this network or its sizes in the model's configuration"
 
 
-def _reason(cause: Exception) -> str:
-    """Why a file could not be read; torch's own advice is to switch its protection off."""
-    if isinstance(cause, OSError) and cause.strerror:
-        return f"cannot be read: {cause.strerror}"
-    if wanted := re.search(r"GLOBAL (\S+)", str(cause)):
-        return (
-            f"refused: it asks for {wanted[1]!r}, but only tensors and plain values are read; "
-            "save the state_dict alone"
+@dataclass(frozen=True)
+class Differences:
+    """How a state departs from the one that a network needs; false if it fits."""
+
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    reshaped: tuple[str, ...]
+    """Of another shape; each name with both shapes."""
+    retyped: tuple[str, ...]
+    """Of another type; floating-point numbers may have any precision."""
+
+    @classmethod
+    def between(cls, wanted: State, found: State) -> "Differences":
+        both = [(name, wanted[name], found[name]) for name in wanted if name in found]
+        return cls(
+            missing=tuple(name for name in wanted if name not in found),
+            unexpected=tuple(name for name in found if name not in wanted),
+            reshaped=tuple(
+                f"{name} {tuple(there.shape)} for {tuple(here.shape)}"
+                for name, here, there in both
+                if here.shape != there.shape
+            ),
+            retyped=tuple(
+                f"{name} {type_of(there)} for {type_of(here)}"
+                for name, here, there in both
+                if here.dtype != there.dtype
+                and not (here.is_floating_point() and there.is_floating_point())
+            ),
         )
-    return "damaged, cut off or not a weights file"
 
+    def __len__(self) -> int:
+        return sum(map(len, self._kinds().values()))
 
-def _state(content: object, path: Path) -> dict[str, Tensor]:
-    """The state of the network out of its container."""
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping):
-        raise WeightsError(f"{path}: holds no state_dict but a {type(content).__name__}")
-    strange = [str(name) for name, value in content.items() if not isinstance(value, Tensor)]
-    if strange:
-        raise WeightsError(f"{path}: holds more than tensors: {_some(strange)}")
-    return {str(name): value for name, value in content.items()}
+    def __str__(self) -> str:
+        kinds = self._kinds().items()
+        return "; ".join(f"{len(names)} {kind} ({some(names)})" for kind, names in kinds if names)
 
-
-def _differences(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
-    """One phrase for each way in which two states differ, none if they fit."""
-    shapes = [
-        f"{name} {tuple(found[name].shape)} for {tuple(wanted[name].shape)}"
-        for name in wanted
-        if name in found and found[name].shape != wanted[name].shape
-    ]
-    kinds = {
-        "missing": [name for name in wanted if name not in found],
-        "unexpected": [name for name in found if name not in wanted],
-        "of another shape": shapes,
-    }
-    return [f"{len(names)} {kind} ({_some(names)})" for kind, names in kinds.items() if names]
-
-
-def _some(names: Iterable[str]) -> str:
-    """The first few names."""
-    names = list(names)
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    def _kinds(self) -> Mapping[str, tuple[str, ...]]:
+        return {
+            "missing": self.missing,
+            "unexpected": self.unexpected,
+            "of another shape": self.reshaped,
+            "of another type": self.retyped,
+        }

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from l2r.console import one_line_errors
+from pipeline import weights
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(weights.app, name="weights")
 
 Task = Annotated[str | None, typer.Option(help="a task of l2r/tasks, or the path of a task file")]
 Split = Annotated[str, typer.Option(help="validation, test, training, or a key of the JSON file")]

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from l2r.console import progress
+from models.registry import find_weights
 from pipeline.build import build, find_device
 from pipeline.config import RunConfig, load_run
 from pipeline.manifest import Ledger, settings_of
@@ -60,7 +61,9 @@ def register(what: Resolved, how: How) -> Counter[str]:
 
 
 def _weights(config: RunConfig) -> Path | None:
-    return getattr(config.model, "weights", None)
+    """The file behind the weights, which a run file may give by name."""
+    weights = getattr(config.model, "weights", None)
+    return find_weights(weights) if weights else None
 
 
 def _describe(device: torch.device) -> str:

@@ -9,7 +9,7 @@ Source:
     Medical Image Analysis 82, doi:10.1016/j.media.2022.102615, and its repository.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from models.base import Fields, NetworkConfig, OtherFields, Pairs, Volumes
 from models.blocks import Features, FieldHead, double
+from models.checkpoint import State
 from models.memory import recomputed
 from models.spatial import correct_lumir_bias
 from models.transmorph.decoder import DecoderBlock, conv_block
@@ -30,6 +31,10 @@ class TransMorphIxiConfig(NetworkConfig):
     name: Literal["transmorph_ixi"] = "transmorph_ixi"
     sizes: ClassicSizes | SizeName = "normal"
     """A published size by its name, or one's own numbers."""
+
+    @classmethod
+    def candidates(cls, state: State) -> tuple["TransMorphIxiConfig", ...]:  # noqa: ARG003
+        return tuple(cls(sizes=size) for size in get_args(SizeName))
 
     def network(self) -> "TransMorphIxi":
         return TransMorphIxi(self)
@@ -73,6 +78,10 @@ class TransMorphOasisConfig(NetworkConfig):
     """A published size by its name, or one's own numbers."""
     correct_bias: bool = False
     """Translate the field from the warp of the training to the scorer's, up to half a voxel."""
+
+    @classmethod
+    def candidates(cls, state: State) -> tuple["TransMorphOasisConfig", ...]:  # noqa: ARG003
+        return tuple(cls(sizes=size) for size in get_args(SizeName))
 
     def network(self) -> "TransMorphOasis":
         return TransMorphOasis(self)

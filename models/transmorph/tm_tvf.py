@@ -9,7 +9,7 @@ Source:
     the number of time steps and in how they are trained, not in the graph.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from pydantic import PositiveInt
@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from models.base import Fields, InvertibleModel, NetworkConfig, OtherFields, Volumes
 from models.blocks import FieldHead, double
+from models.checkpoint import State
 from models.spatial import correct_lumir_bias
 from models.transmorph.decoder import DecoderBlock, conv_block
 from models.transmorph.four_levels import FourLevelTransMorph
@@ -35,6 +36,13 @@ class TmTvfConfig(NetworkConfig):
     """Velocities that are predicted one after the other and added up."""
     correct_bias: bool = False
     """Translate the fields from the warp of the training to the scorer's, up to half a voxel."""
+
+    @classmethod
+    def candidates(cls, state: State) -> tuple["TmTvfConfig", ...]:
+        """Every published size, with as many time steps as the state has heads."""
+        heads = {name.split(".")[1] for name in state if name.startswith("reg_heads.")}
+        steps = {"time_steps": len(heads)} if heads else {}
+        return tuple(cls(sizes=size, **steps) for size in get_args(SizeName))
 
     def network(self) -> "TmTvf":
         return TmTvf(self)

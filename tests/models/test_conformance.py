@@ -40,9 +40,6 @@ SMALLER = {
 }
 """Stand-ins for networks that are too slow at their usual size."""
 
-HEAD_STD: dict[type, float] = {}
-"""Of weights that move something by about a voxel, where 0.05 does not."""
-
 CONFIGS = [SMALLER.get(kind) or kind() for kind in get_args(UNION)]
 configs = pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
 
@@ -90,9 +87,13 @@ def test_the_same_images_give_the_same_field(config: ModelConfig) -> None:
 def awake(config: ModelConfig) -> RegistrationModel:
     """With heads that move something by a voxel or so."""
     model = built(config).eval()
-    for part in model.modules():
-        if isinstance(part, FieldHead):
-            nn.init.normal_(part.weight, std=HEAD_STD.get(type(config), 0.05))
+    heads = [part for part in model.modules() if isinstance(part, FieldHead)]
+    for head in heads:
+        nn.init.normal_(head.weight, std=0.05)
+    with torch.no_grad():
+        farthest = model(*some_images(model)).abs().max()
+        for head in heads:
+            head.weight.div_(farthest)
     return model
 
 

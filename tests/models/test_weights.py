@@ -11,6 +11,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from l2r.errors import WeightsError
+from models.checkpoint import read_checkpoint
+from models.transmorph.classic import TransMorphIxiConfig, TransMorphOasisConfig
 from models.weights import load_weights
 
 
@@ -81,6 +83,19 @@ def test_a_container_with_more_in_it_is_loaded(
     assert_loaded(model, state)
 
 
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model_state"])
+def test_a_record_says_what_else_a_container_held(
+    state: dict[str, Tensor], tmp_path: Path, key: str
+) -> None:
+    path = tmp_path / "w.pth"
+    grids = {"module.up.grid": torch.zeros(2)}
+    torch.save({"epoch": 3, key: {**state, **grids}, "optimizer": {"state": {}}}, path)
+    held = read_checkpoint(path)
+    assert (held.container, held.others) == (key, ("epoch", "optimizer"))
+    assert held.grids == ("module.up.grid",)
+    torch.testing.assert_close(held.state, state, rtol=0, atol=0)
+
+
 def test_an_error_says_how_the_weights_differ(
     model: Tiny, state: dict[str, Tensor], tmp_path: Path
 ) -> None:
@@ -99,6 +114,42 @@ def test_an_error_says_how_the_weights_differ(
         "give the weights of this network or its sizes in the model's configuration"
     )
     assert_loaded(model, before)
+
+
+def test_an_error_says_which_network_the_weights_fit(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_file(TransMorphOasisConfig(sizes="tiny").network().state_dict(), path)
+    message = error_for(TransMorphIxiConfig(sizes="tiny").network(), path)
+    assert "does not fit TransMorphIxi: 2 missing (up4.conv1.0.weight" in message
+    assert message.endswith('; it fits model name = "transmorph_oasis" with sizes = "tiny"')
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_numbers_of_another_precision_become_the_networks(
+    model: Tiny, state: dict[str, Tensor], tmp_path: Path, kind: torch.dtype
+) -> None:
+    kept = {name: v.to(kind) if v.is_floating_point() else v for name, v in state.items()}
+    save_file(kept, tmp_path / "w.safetensors")
+    load_weights(model, tmp_path / "w.safetensors")
+    assert model.conv.weight.dtype == torch.float32
+    assert model.norm.num_batches_tracked == 5
+    torch.testing.assert_close(dict(model.state_dict()), state, rtol=1e-2, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("norm.num_batches_tracked", torch.tensor(5.0), "float32 for int64"),
+        ("norm.num_batches_tracked", torch.tensor(5, dtype=torch.int32), "int32 for int64"),
+        ("conv.bias", torch.ones(2, dtype=torch.int64), "int64 for float32"),
+        ("conv.bias", torch.ones(2, dtype=torch.complex64), "complex64 for float32"),
+    ],
+)
+def test_only_floating_point_numbers_are_converted(
+    model: Tiny, state: dict[str, Tensor], tmp_path: Path, name: str, value: Tensor, said: str
+) -> None:
+    torch.save(state | {name: value}, tmp_path / "w.pth")
+    assert f"1 of another type ({name} {said});" in error_for(model, tmp_path / "w.pth")
 
 
 def error_for(model: nn.Module, path: Path) -> str:
@@ -194,9 +245,51 @@ def test_a_file_without_a_state_is_refused(
         load_weights(model, tmp_path / "w.pth")
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        torch.ones(2).to_sparse(),
+        torch.zeros(1).expand(10**12),
+        torch.zeros(2, device="meta"),
+    ],
+    ids=["sparse", "larger than its memory", "without memory"],
+)
+def test_tensors_that_are_no_plain_arrays_are_refused(
+    model: Tiny, state: dict[str, Tensor], tmp_path: Path, odd: Tensor
+) -> None:
+    torch.save(state | {"conv.bias": odd}, tmp_path / "w.pth")
+    assert "no plain arrays: conv.bias" in error_for(model, tmp_path / "w.pth")
+
+
+def test_a_name_with_and_without_module_is_refused(model: Tiny, tmp_path: Path) -> None:
+    torch.save({"module.a": torch.ones(1), "a": torch.zeros(1)}, tmp_path / "w.pth")
+    assert "holds some names twice" in error_for(model, tmp_path / "w.pth")
+
+
+def test_names_with_line_breaks_are_told_in_one_line(
+    model: Tiny, state: dict[str, Tensor], tmp_path: Path
+) -> None:
+    torch.save(state | {"a\nerror: b": torch.ones(1)}, tmp_path / "w.pth")
+    assert r"1 unexpected ('a\nerror: b')" in error_for(model, tmp_path / "w.pth")
+
+
 def test_a_missing_file_is_refused(model: Tiny, tmp_path: Path) -> None:
     assert "no such weights file" in error_for(model, tmp_path / "w.pth")
     assert "no such weights file" in error_for(model, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "reader"), [("w.pth", "torch.load"), ("w.safetensors", "models.checkpoint.load_file")]
+)
+def test_a_file_that_cannot_be_read_is_told(
+    model: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, reader: str
+) -> None:
+    def failing(path: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / name).touch()
+    monkeypatch.setattr(reader, failing)
+    assert error_for(model, tmp_path / name).endswith("cannot be read: Permission denied")
 
 
 def test_a_name_of_another_kind_is_refused(model: Tiny, tmp_path: Path) -> None:
