@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from l2r.errors import WeightsError
 from models.checkpoint import State, read_checkpoint, some, type_of
@@ -52,6 +53,8 @@ class Differences:
     """Of another shape; each name with both shapes."""
     retyped: tuple[str, ...]
     """Of another type; floating-point numbers may have any precision."""
+    altered: tuple[str, ...]
+    """Tables of integers with other values: they say for which windows weights were trained."""
 
     @classmethod
     def between(cls, wanted: State, found: State) -> "Differences":
@@ -70,6 +73,7 @@ class Differences:
                 if here.dtype != there.dtype
                 and not (here.is_floating_point() and there.is_floating_point())
             ),
+            altered=tuple(name for name, here, there in both if _is_altered(here, there)),
         )
 
     def __len__(self) -> int:
@@ -85,4 +89,12 @@ class Differences:
             "unexpected": self.unexpected,
             "of another shape": self.reshaped,
             "of another type": self.retyped,
+            "of other values": self.altered,
         }
+
+
+def _is_altered(here: Tensor, there: Tensor) -> bool:
+    """Whether two tables of integers differ; counts are no tables, and on `meta` is no table."""
+    if here.is_floating_point() or here.ndim == 0 or here.is_meta or there.is_meta:
+        return False
+    return here.shape == there.shape and not torch.equal(here.cpu(), there)

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from l2r.errors import WeightsError
 from models.checkpoint import read_checkpoint
 from models.transmorph.classic import TransMorphIxiConfig, TransMorphOasisConfig
+from models.transmorph.lumir import TransMorphLumirConfig
+from models.transmorph.sizes import LumirSizes
 from models.weights import load_weights
 
 
@@ -295,3 +297,17 @@ def test_a_file_that_cannot_be_read_is_told(
 def test_a_name_of_another_kind_is_refused(model: Tiny, tmp_path: Path) -> None:
     (tmp_path / "w.onnx").write_bytes(b"x")
     assert ".safetensors, .pth.tar" in error_for(model, tmp_path / "w.onnx")
+
+
+def test_weights_of_another_window_are_refused_though_names_and_shapes_are_the_same(
+    tmp_path: Path,
+) -> None:
+    sizes = {"embed_dim": 8, "depths": (1, 1, 1), "heads": (2, 2, 2), "time_steps": 1}
+    upright, lying = (
+        TransMorphLumirConfig(sizes=LumirSizes(window=window, **sizes)).network()
+        for window in ((2, 3, 3), (3, 2, 3))
+    )
+    save_file(upright.state_dict(), tmp_path / "w.safetensors")
+    load_weights(upright, tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match=r"3 of other values \(transformer.*relative_position"):
+        load_weights(lying, tmp_path / "w.safetensors")
