@@ -4,10 +4,14 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from models.gradicon.network import UniGradIconConfig
 from models.identity import IdentityConfig
 from models.transmorph.classic import TransMorphIxiConfig, TransMorphOasisConfig
 from models.transmorph.lumir import TransMorphLumirConfig
 from models.transmorph.tm_tvf import TmTvfConfig, TmTvfLddmmConfig
+from models.vit_v_net import VitVNetConfig
+from models.voxelmorph import VoxelMorph1Config, VoxelMorph2Config
+from models.voxelmorph_official import VoxelMorphConfig
 
 ModelConfig: TypeAlias = Annotated[
     IdentityConfig
@@ -15,7 +19,12 @@ ModelConfig: TypeAlias = Annotated[
     | TransMorphIxiConfig
     | TransMorphOasisConfig
     | TmTvfConfig
-    | TmTvfLddmmConfig,
+    | TmTvfLddmmConfig
+    | VoxelMorph1Config
+    | VoxelMorph2Config
+    | VoxelMorphConfig
+    | VitVNetConfig
+    | UniGradIconConfig,
     Field(discriminator="name"),
 ]
 """Any network; `name` says which. Each config has `build()`."""

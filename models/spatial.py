@@ -156,7 +156,7 @@ def _sample(
     image = image.expand(count, -1, -1, -1, -1)
     sampled = functional.grid_sample(image, slabs, mode, padding, align_corners)
     sampled = sampled.transpose(0, 1).reshape(1, -1, len(rows), z)
-    return sampled[:, :, : x * y].unflatten(2, (x, y))
+    return sampled[:, :, : x * y].view(1, -1, x, y, z)
 
 
 def _slabs(image: Images, rows: int) -> int:
