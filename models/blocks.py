@@ -1,5 +1,7 @@
 """Parts that several networks have."""
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -29,15 +31,21 @@ class FieldHead(nn.Conv3d):
             return super().forward(features.to(self.weight.dtype))
 
 
-def double(features: Features) -> Float[Tensor, "batch _ _ _ _"]:
-    """Twice the resolution, trilinear between voxels seen as areas; values stay as they are."""
-    return functional.interpolate(features, scale_factor=2, mode="trilinear")
+def double(
+    features: Features, mode: Literal["trilinear", "nearest"] = "trilinear"
+) -> Float[Tensor, "batch _ _ _ _"]:
+    """Twice the resolution, voxels seen as areas; values stay as they are."""
+    return functional.interpolate(features, scale_factor=2.0, mode=mode)
 
 
 def conv_stacked(conv: nn.Conv3d, first: Features, second: Features) -> Features:
-    """`conv(cat(first, second))` without the stack, the largest tensor that there would be."""
+    """`conv(cat(first, second))` without the stack, the largest tensor that there would be.
+
+    Give `first` without keeping it: it is let go as soon as it has been convolved.
+    """
     channels = first.shape[1]
     partial = functional.conv3d(first, conv.weight[:, :channels], conv.bias, padding=conv.padding)
+    del first
     rest = functional.conv3d(second, conv.weight[:, channels:], padding=conv.padding)
     return partial.add_(rest)
 
@@ -61,14 +69,5 @@ class JoinBlock(nn.Module):
         self.main = nn.Conv3d(inputs + skipped, outputs, 3, padding=1)
 
     def forward(self, coarse: OtherFeatures, skipped: Features) -> Features:
-        # As `conv_stacked`, but the doubled features, the largest tensor here, have no name and so
-        # are gone before the second convolution: a fourth less memory at full resolution.
-        weight, channels = self.main.weight, coarse.shape[1]
-        features = functional.conv3d(
-            functional.interpolate(coarse, scale_factor=2.0, mode="nearest"),
-            weight[:, :channels],
-            self.main.bias,
-            padding=1,
-        )
-        features.add_(functional.conv3d(skipped, weight[:, channels:], padding=1))
+        features = conv_stacked(self.main, double(coarse, "nearest"), skipped)
         return functional.leaky_relu_(features, 0.2)

@@ -18,6 +18,8 @@ class PredictField:
     ) -> None:
         """`half`: compute in bfloat16 wherever torch's autocast allows it."""
         self._model = model.to(device).eval()
+        if device.type == "cpu":  # convolutions take up to half the time with channels innermost
+            self._model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self._device, self._half = device, half
 
     def __call__(self, item: Prepared, /) -> Predicted:

@@ -59,7 +59,7 @@ class UNet(nn.Module):
 
     def forward(self, moving: Volumes, fixed: Volumes) -> Fields:
         """A displacement in coordinates, see `models.gradicon.maps`."""
-        pair = _stacked(moving, fixed)
+        pair = torch.cat([moving, fixed], dim=1)
         skipped, features = [], pair
         for conv in self.downConvs:
             skipped.append(features)
@@ -69,7 +69,7 @@ class UNet(nn.Module):
             features = self.batchNorms[level](_doubled(self.upConvs[level], features))
             features = features[..., :x, :y, :z]
             if level > 0:
-                features = _stacked(features, skipped[level])
+                features = torch.cat([features, skipped[level]], dim=1)
         return PART * self._read(features, pair)
 
     def _read(self, features: Features, pair: Pairs) -> Float[Tensor, "batch 3 x y z"]:
@@ -77,14 +77,6 @@ class UNet(nn.Module):
         with torch.autocast(pair.device.type, enabled=False):
             dtype = self.lastConv.weight.dtype
             return conv_stacked(self.lastConv, features.to(dtype), pair.to(dtype))
-
-
-def _stacked(first: Features, second: Features) -> Features:
-    """The channels of both; innermost in memory on a CPU, where all that follows is faster so."""
-    stack = torch.cat([first, second], dim=1)
-    if stack.device.type == "cpu":
-        return stack.contiguous(memory_format=torch.channels_last_3d)
-    return stack
 
 
 def _halved(conv: nn.Module, features: Features) -> OtherFeatures:
