@@ -28,6 +28,7 @@ bench: $(VENV)/.dev
 	$(PY) -m benchmarks.end_to_end
 	$(PY) -m benchmarks.lncc
 	$(PY) -m benchmarks.gzip_levels
+	$(PY) -m benchmarks.networks
 
 setup: $(VENV)/.dev
 

@@ -3,7 +3,7 @@
 .venv/bin/python -m docs.networks_picture
 
 Published weights do not come with Regatta, so each network is fitted to this one pair, from scratch
-and at a third of the resolution: sixty steps of Adam on local correlation and diffusion. The
+and at a third of the resolution: thirty steps of Adam on local correlation and diffusion. The
 picture shows what the fields of a network look like, not how well it registers once it is trained.
 """
 
@@ -35,7 +35,7 @@ from models.voxelmorph import VoxelMorph1Config, VoxelMorph2Config
 from models.voxelmorph_official import VoxelMorphConfig
 
 mpl.use("Agg")
-STEPS, CORONAL = 60, 32
+STEPS, CORONAL = 30, 32
 SHAPE = (64, 64, 64)
 CONFIGS: dict[str, tuple[NetworkConfig, float]] = {
     "transmorph_lumir": (TransMorphLumirConfig(), 3e-4),

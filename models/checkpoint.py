@@ -1,5 +1,6 @@
 """Weights files, read without running what they hold."""
 
+import errno
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -84,7 +85,8 @@ def _read(path: Path) -> object:
 
 def _reason(cause: Exception) -> str:
     """Why a file could not be read; torch's own advice is to switch its protection off."""
-    if isinstance(cause, OSError) and cause.strerror:
+    cut_off = isinstance(cause, OSError) and cause.errno == errno.EINVAL  # sought beyond the end
+    if isinstance(cause, OSError) and cause.strerror and not cut_off:
         return f"cannot be read: {cause.strerror}"
     if wanted := re.search(r"GLOBAL (\S+)", str(cause)):
         return (

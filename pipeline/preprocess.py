@@ -14,6 +14,8 @@ from pipeline.stage import Prepared
 
 _MOST = 8
 """Voxels that one may become, or that may become one, along an axis; more is a wrong header."""
+_FRINGE = 1e-3
+"""Of an image's tissue, what cropping may take off: less than any label map is sure about."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,11 @@ class PreprocessPair:
             ratios = _ratios(self.voxel_mm, pair, fixed, moving)
         grid = working_grid(fixed.shape, moving.shape, self.rule, ratios)
         grid = grid.around(fixed.array, moving.array)
-        for scan, image in ((pair.fixed, fixed), (pair.moving, moving)):
-            _refuse_cropping(scan, image, grid)
+        warnings = [
+            *_orientation(fixed, moving),
+            *_cropped(pair.fixed, fixed, grid),
+            *_cropped(pair.moving, moving, grid),
+        ]
         normalise = self.task.preprocess.normalise
         return Prepared(
             pair=pair,
@@ -48,7 +53,7 @@ class PreprocessPair:
             moving=grid.bring(normalise(moving.array)),
             grid=grid,
             affine=fixed.affine,
-            warnings=_warnings(fixed, moving),
+            warnings=tuple(warnings),
         )
 
     def _read(self, scan: Scan) -> Image:
@@ -82,17 +87,21 @@ def _text(image: Image) -> str:
     return " x ".join(f"{size:.3g}" for size in image.spacing_mm)
 
 
-def _refuse_cropping(scan: Scan, image: Image, grid: WorkingGrid) -> None:
-    """Cropping is allowed as long as it takes nothing but background away."""
-    if lost := grid.cut_off(image.array):
-        raise ImageError(
-            f"{scan.path}: shape {image.shape}, but the network works on {grid.box.shape} only, "
-            f"and {lost} voxels beyond that are not background; crop or resample the image, or "
-            "train weights for a larger grid"
-        )
+def _cropped(scan: Scan, image: Image, grid: WorkingGrid) -> tuple[str, ...]:
+    """A warning if cropping to the network's grid takes a little tissue off; more is refused."""
+    lost = grid.cut_off(image.array)
+    if not lost:
+        return ()
+    told = (
+        f"{scan.path}: shape {image.shape}, but the network works on {grid.box.shape} only, and "
+        f"{lost} voxels beyond that are not background"
+    )
+    if lost > _FRINGE * np.count_nonzero(image.array):
+        raise ImageError(f"{told}; crop or resample the image, or train weights for a larger grid")
+    return (f"{told}; they are ignored",)
 
 
-def _warnings(fixed: Image, moving: Image) -> tuple[str, ...]:
+def _orientation(fixed: Image, moving: Image) -> tuple[str, ...]:
     if fixed.orientation == moving.orientation:
         return ()
     return (

@@ -311,3 +311,12 @@ def test_weights_of_another_window_are_refused_though_names_and_shapes_are_the_s
     load_weights(upright, tmp_path / "w.safetensors")
     with pytest.raises(WeightsError, match=r"3 of other values \(transformer.*relative_position"):
         load_weights(lying, tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize("kept", [10, 1000, 5000, 9000])
+def test_a_checkpoint_that_was_cut_off_is_called_so(tmp_path: Path, kept: int) -> None:
+    torch.save({"weight": torch.zeros(4000)}, tmp_path / "w.pth")
+    whole = (tmp_path / "w.pth").read_bytes()
+    (tmp_path / "w.pth").write_bytes(whole[:kept])
+    with pytest.raises(WeightsError, match="damaged, cut off or not a weights file"):
+        load_weights(torch.nn.Linear(1, 1), tmp_path / "w.pth")

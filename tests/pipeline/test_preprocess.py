@@ -77,6 +77,18 @@ def test_a_network_of_one_grid_gets_background_cropped_and_padded(task: Task, pa
     assert prepared.grid.box.start[0] == -16
 
 
+def test_a_fringe_that_is_cropped_off_is_told(task: Task, pair: Pair) -> None:
+    image = nib.load(pair.fixed.path)
+    array = np.zeros_like(image.get_fdata())
+    array[4:28] = 1
+    array[0, 3, 5] = array[31, 3, 5] = 9
+    for scan in (pair.fixed, pair.moving):
+        nib.save(nib.Nifti1Image(array, np.eye(4)), scan.path)
+    prepared = PreprocessPair(task, GridRule(exactly=(30, 40, 36)))(pair)
+    assert [text.split("; ")[-1] for text in prepared.warnings] == ["they are ignored"] * 2
+    assert "and 2 voxels beyond that are not background" in prepared.warnings[0]
+
+
 def test_a_network_of_one_grid_refuses_to_cut_tissue_off(task: Task, pair: Pair) -> None:
     with pytest.raises(ImageError, match=r"works on \(16, 64, 64\) only, and \d+ voxels beyond"):
         PreprocessPair(task, GridRule(exactly=(16, 64, 64)))(pair)
