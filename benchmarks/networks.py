@@ -82,7 +82,9 @@ def shape_of(model: RegistrationModel) -> tuple[int, int, int]:
 
 def operations(config: NetworkConfig) -> float:
     """10^12 floating-point operations of the convolutions and products of the published graph."""
-    with torch.device("meta"), as_published(), torch.no_grad():
+    # There is no autocast on meta, where nothing is computed.
+    without = patch("torch.autocast", lambda *_, **__: ExitStack())
+    with torch.device("meta"), as_published(), without, torch.no_grad():
         model = config.network().eval()
         images = torch.empty(2, 1, 1, *shape_of(model))
         with FlopCounterMode(display=False) as counter:

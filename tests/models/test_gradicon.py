@@ -404,65 +404,6 @@ def test_intensities_stay_on_request_and_an_empty_image_stays_empty() -> None:
     assert not normalised(torch.full((1, 1, 3, 3, 3), 4.0), "quantile").any()
 
 
-def trained_once(model: UniGradIcon) -> dict[str, Tensor]:
-    """Gradients and running statistics after one pass in training mode."""
-    model(*some_images()).square().mean().backward()
-    gradients = {name: value.grad for name, value in model.named_parameters()}
-    return gradients | dict(model.named_buffers())
-
-
-def test_recomputed_activations_change_nothing_but_memory() -> None:
-    plain, recomputed = trained_once(awake()), trained_once(awake(checkpoint=True))
-    assert plain["netPsi.net.batchNorms.1.num_batches_tracked"] == 1
-    torch.testing.assert_close(recomputed, plain)
-
-
-def test_recomputing_keeps_less() -> None:
-    def kept(**options: object) -> int:
-        sizes: dict[int, int] = {}
-
-        def pack(tensor: Tensor) -> Tensor:
-            sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-            return tensor
-
-        model = awake(sizes=UNetSizes(down=(16, 16), up=(16, 16)), **options)
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            model(*some_images())
-        return sum(sizes.values())
-
-    assert kept(checkpoint=True) < kept() / 2
-
-
-def test_a_network_without_gradients_recomputes_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError
-
-    monkeypatch.setattr("models.gradicon.tree.recomputed", refuse)
-    with torch.no_grad():
-        awake(checkpoint=True)(*some_images())
-
-
-def test_it_runs_in_double_precision_too() -> None:
-    model, images = awake().eval(), some_images()
-    with torch.inference_mode():
-        single = model(*images)
-        double = model.double()(*(image.double() for image in images))
-    assert double.dtype == torch.float64
-    torch.testing.assert_close(single.double(), double, atol=1e-4, rtol=0)
-
-
-def test_it_runs_in_mixed_precision_too() -> None:
-    model, images = awake().eval(), some_images()
-    with torch.inference_mode():
-        single = model(*images)
-        with torch.autocast("cpu", torch.bfloat16):
-            mixed = model(*images)
-    assert mixed.dtype == torch.float32
-    assert (mixed - single).abs().mean() < 0.05 * single.abs().mean()
-
-
 COMPILED = f"""
 import torch
 from models.gradicon.network import UniGradIconConfig

@@ -157,68 +157,6 @@ def test_a_rectifier_keeps_a_fifth_of_what_is_negative() -> None:
     assert plain.min() < 0 < plain.max()
 
 
-def trained_once(model: RegistrationModel) -> dict[str, Tensor]:
-    model(*pair()).square().mean().backward()
-    return {name: value.grad for name, value in model.named_parameters()}
-
-
-@both_networks
-def test_recomputed_activations_change_no_gradient(config: UnetConfig) -> None:
-    plain = trained_once(awake(config))
-    assert all(gradient.abs().max() > 0 for gradient in plain.values())
-    torch.testing.assert_close(trained_once(awake(config, checkpoint=True)), plain)
-
-
-@both_networks
-def test_recomputing_keeps_less(config: UnetConfig) -> None:
-    def kept(*, checkpoint: bool) -> int:
-        sizes: dict[int, int] = {}
-
-        def pack(tensor: Tensor) -> Tensor:
-            sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-            return tensor
-
-        model = config.model_copy(update={"checkpoint": checkpoint}).network()
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            model.read(*pair())
-        return sum(sizes.values())
-
-    assert kept(checkpoint=True) < kept(checkpoint=False) / 2
-
-
-@both_networks
-def test_a_network_without_gradients_recomputes_nothing(
-    config: UnetConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise AssertionError
-
-    monkeypatch.setattr("models.voxelmorph.recomputed", refuse)
-    with torch.no_grad():
-        awake(config, checkpoint=True)(*pair())
-
-
-@both_networks
-def test_it_runs_in_mixed_precision_and_gives_single(config: UnetConfig) -> None:
-    model, images = awake(config).eval(), pair()
-    with torch.inference_mode():
-        single = model(*images)
-        with torch.autocast("cpu", torch.bfloat16):
-            mixed = model(*images)
-    assert mixed.dtype == torch.float32
-    assert (mixed - single).abs().mean() < 0.05 * single.abs().mean()
-
-
-@both_networks
-def test_it_runs_in_double_precision_too(config: UnetConfig) -> None:
-    model, images = awake(config).eval(), pair()
-    with torch.inference_mode():
-        single = model(*images)
-        double = model.double()(*(image.double() for image in images))
-    assert double.dtype == torch.float64
-    torch.testing.assert_close(single.double(), double, atol=1e-4, rtol=0)
-
-
 def reading(field: Tensor, **options: int) -> VoxelMorphOfficial:
     """A network that reads the given field from any images."""
     model = VoxelMorphOfficial(POOLED.model_copy(update=options))

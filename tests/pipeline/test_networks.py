@@ -75,6 +75,33 @@ def test_a_refinement_goes_on_from_a_prediction(
             assert sum(level["losses_at_best"]) < sum(level["losses_at_start"])
 
 
+def field_of(folder: Path) -> np.ndarray:
+    return np.asarray(nib.load(folder / "out/disp_0002_0001.nii.gz").dataobj)
+
+
+@pytest.mark.parametrize("line", ['precision = "bfloat16"', "voxel_mm = 0.5"])
+def test_another_precision_or_voxel_size_reaches_the_network(
+    command: Command,
+    words: Sequence[str | Path],
+    quick: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    line: str,
+) -> None:
+    text = RUN_FILE.format(weights=checkpoint)
+    quick.write_text(text)
+    command("run", *words)
+    before = field_of(tmp_path)
+    quick.write_text(line + text)
+    ran = command("run", *words)
+    assert ran.code == 0, ran.err
+    after = field_of(tmp_path)
+    assert after.shape == before.shape
+    assert not np.array_equal(after, before)
+    if "precision" in line:
+        assert np.square(after - before).mean() < 0.01 * np.square(before).mean()
+
+
 def test_weights_that_do_not_fit_end_the_run_with_a_line(
     command: Command, words: Sequence[str | Path], quick: Path, checkpoint: Path
 ) -> None:
