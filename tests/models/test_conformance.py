@@ -25,6 +25,7 @@ from models.vit_v_net import VitVNetConfig, VitVNetSizes
 from models.voxelmorph import VoxelMorph1Config, VoxelMorph2Config
 from models.voxelmorph_official import VoxelMorphConfig
 from models.weights import load_weights
+from tests.models.checks import kept_for_backward
 
 UNION, *_ = get_args(ModelConfig)
 
@@ -171,6 +172,42 @@ def test_recomputed_activations_change_no_gradient(config: ModelConfig) -> None:
         assert plain
         recomputed = trained_once(config.model_copy(update={"checkpoint": True}))
         torch.testing.assert_close(recomputed, plain)
+
+
+@configs
+def test_recomputing_keeps_less(config: ModelConfig) -> None:
+    if isinstance(config, NetworkConfig):
+        kept = [
+            kept_for_backward(model, some_images(model))
+            for on in (False, True)
+            for model in [awake(config.model_copy(update={"checkpoint": on})).train()]
+        ]
+        assert kept[1] < 0.75 * kept[0]
+
+
+@configs
+def test_a_network_without_gradients_recomputes_nothing(
+    config: ModelConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    if isinstance(config, NetworkConfig):
+        model = built(config.model_copy(update={"checkpoint": True}))
+        monkeypatch.setattr("models.memory.checkpoint", refuse)
+        with torch.no_grad():
+            model.eval()(*some_images(model))
+
+
+@configs
+def test_it_runs_in_double_precision_too(config: ModelConfig) -> None:
+    model = awake(config)
+    images = some_images(model)
+    with torch.inference_mode():
+        single = model(*images)
+        double = model.double()(*(image.double() for image in images))
+    assert double.dtype == torch.float64
+    torch.testing.assert_close(single.double(), double, atol=1e-4, rtol=0)
 
 
 def trained_once(config: NetworkConfig) -> dict[str, Tensor]:

@@ -1,9 +1,6 @@
 """What uniGradICON must do, whatever its weights are."""
 
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -402,24 +399,3 @@ def test_intensities_stay_on_request_and_an_empty_image_stays_empty() -> None:
     image, _ = some_images()
     assert normalised(image, "none") is image
     assert not normalised(torch.full((1, 1, 3, 3, 3), 4.0), "quantile").any()
-
-
-COMPILED = f"""
-import torch
-from models.gradicon.network import UniGradIconConfig
-from models.gradicon.unet import UNetSizes
-sizes = UNetSizes(down={SIZES.down}, up={SIZES.up})
-model = UniGradIconConfig(shape={SHAPE}, sizes=sizes).build().eval()
-torch.nn.init.normal_(model.netPsi.net.lastConv.weight)
-fixed, moving = torch.rand(2, 1, 1, *{IMAGE})
-with torch.no_grad():
-    graph = torch.compile(model, fullgraph=True, backend="eager")
-    assert torch.equal(graph(fixed, moving), model(fixed, moving))
-"""
-
-
-@pytest.mark.slow
-def test_it_compiles_in_one_piece() -> None:
-    """In a process of its own, where no shapes are checked: that is what cannot be compiled."""
-    root = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", COMPILED], cwd=root, check=True)

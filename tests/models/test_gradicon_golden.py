@@ -16,6 +16,7 @@ from models.gradicon.network import UniGradIcon, UniGradIconConfig
 from models.gradicon.preprocess import normalised, resized
 from models.gradicon.unet import UNetSizes
 from models.spatial import sample
+from tests.models.checks import assert_names_shapes_and_sizes_are_published
 from tests.models.conftest import Described, Golden
 from tests.models.recipes import made_up_volume, made_up_weights
 
@@ -153,15 +154,11 @@ def inputs(vectors: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def test_names_shapes_and_sizes_are_the_published_ones(described: Described) -> None:
-    about = described("keys_unigradicon_regis_net")
+    keys = "keys_unigradicon_regis_net"
     with torch.device("meta"):
         model = UniGradIconConfig().network()
-    assert {
-        name: [list(value.shape), str(value.dtype).removeprefix("torch.")]
-        for name, value in model.state_dict().items()
-    } == about["state_dict"]
-    assert sum(value.numel() for value in model.parameters()) == about["n_params"]
-    assert [1, 1, *UniGradIconConfig().shape] == about["input_shape"]
+    assert_names_shapes_and_sizes_are_published(model, described, keys)
+    assert [1, 1, *UniGradIconConfig().shape] == described(keys)["input_shape"]
 
 
 def test_the_maps_are_the_published_ones(small: UniGradIcon, vectors: dict[str, Tensor]) -> None:

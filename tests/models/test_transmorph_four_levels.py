@@ -9,6 +9,7 @@ from models.spatial import correct_lumir_bias, warp, warp_lumir
 from models.transmorph.classic import TransMorphIxiConfig, TransMorphOasisConfig
 from models.transmorph.sizes import ClassicSizes
 from models.transmorph.tm_tvf import TmTvf, TmTvfConfig, TmTvfLddmmConfig
+from tests.models.checks import assert_names_shapes_and_sizes_are_published, state_of
 from tests.models.conftest import Described, Golden
 from tests.models.recipes import made_up_volume
 
@@ -30,11 +31,6 @@ def sizes_of(config: dict) -> ClassicSizes:
         head_channels=config["reg_head_chan"],
         drop_path=config["drop_path_rate"],
     )
-
-
-def state_of(vectors: dict[str, Tensor]) -> dict[str, Tensor]:
-    state = {name[3:]: value for name, value in vectors.items() if name.startswith("sd.")}
-    return {name: value for name, value in state.items() if not name.endswith(".grid")}
 
 
 def loaded(model: RegistrationModel, vectors: dict[str, Tensor]) -> RegistrationModel:
@@ -59,16 +55,9 @@ def assert_close(found: Tensor, expected: Tensor) -> None:
 def test_names_shapes_and_sizes_are_the_published_ones(
     described: Described, keys: str, config: TransMorphIxiConfig
 ) -> None:
-    about = described(keys)
     with torch.device("meta"):
         model = config.network()
-    ours = {
-        name: [list(value.shape), str(value.dtype).removeprefix("torch.")]
-        for name, value in model.state_dict().items()
-    }
-    published = about["state_dict"]
-    assert ours == {name: published[name] for name in published if not name.endswith(".grid")}
-    assert sum(value.numel() for value in model.parameters()) == about["n_params"]
+    assert_names_shapes_and_sizes_are_published(model, described, keys)
 
 
 @pytest.mark.parametrize(

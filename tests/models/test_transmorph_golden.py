@@ -11,6 +11,7 @@ from torch.nn import functional
 from models.spatial import upsample_field, warp_lumir
 from models.transmorph.lumir import TransMorphLumir, TransMorphLumirConfig
 from models.transmorph.sizes import LumirSizes
+from tests.models.checks import assert_names_shapes_and_sizes_are_published, state_of
 from tests.models.conftest import Described, Golden
 from tests.models.recipes import made_up_volume, made_up_weights
 
@@ -48,11 +49,6 @@ def network_of(about: dict) -> TransMorphLumir:
     return TransMorphLumirConfig(sizes=sizes).build()
 
 
-def state_of(vectors: dict[str, Tensor]) -> dict[str, Tensor]:
-    state = {name[3:]: value for name, value in vectors.items() if name.startswith("sd.")}
-    return {name: value for name, value in state.items() if not name.endswith(".grid")}
-
-
 @pytest.fixture
 def vectors(golden: Golden) -> dict[str, Tensor]:
     return golden("transmorph_tvf_lumir_small")
@@ -71,13 +67,8 @@ def assert_flows_agree(found: Tensor, expected: Tensor) -> None:
 
 def test_names_and_shapes_are_the_published_ones(described: Described) -> None:
     about = described("keys_transmorph_tvf_lumir")
-    state = network_of(about).state_dict()
-    ours = {
-        name: [list(value.shape), str(value.dtype).removeprefix("torch.")]
-        for name, value in state.items()
-    }
-    published = about["state_dict"]
-    assert ours == {name: published[name] for name in published if not name.endswith(".grid")}
+    keys = "keys_transmorph_tvf_lumir"
+    assert_names_shapes_and_sizes_are_published(network_of(about), described, keys)
     assert set(TransMorphLumirConfig().sizes) == set(sizes_of(about["config"], 7))
 
 

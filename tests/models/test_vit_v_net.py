@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from models.spatial import warp
 from models.vision_transformer import Attention, Mlp, TransformerBlock
 from models.vit_v_net import DecoderBlock, VitVNet, VitVNetConfig, VitVNetSizes
+from tests.models.checks import assert_names_shapes_and_sizes_are_published, state_of
 from tests.models.conftest import Described, Golden
 from tests.models.recipes import made_up_volume, made_up_weights
 
@@ -53,22 +54,14 @@ def test_names_shapes_and_sizes_are_the_published_ones(described: Described) -> 
     about = described("keys_vitvnet")
     with torch.device("meta"):
         model = VitVNetConfig(shape=about["img_size"]).network()
-    ours = {
-        name: [list(value.shape), str(value.dtype).removeprefix("torch.")]
-        for name, value in model.state_dict().items()
-    }
-    published = about["state_dict"]
-    assert ours == {name: published[name] for name in published if not name.endswith(".grid")}
-    assert sum(value.numel() for value in model.parameters()) == about["n_params"]
+    assert_names_shapes_and_sizes_are_published(model, described, "keys_vitvnet")
 
 
 @pytest.mark.golden
 def test_the_field_is_the_published_one(golden: Golden, described: Described) -> None:
     vectors = golden("vitvnet_small")
     model = config_of(described("vitvnet_small")).network().eval()
-    model.load_state_dict(
-        {name[3:]: value for name, value in vectors.items() if name.startswith("sd.")}
-    )
+    model.load_state_dict(state_of(vectors))
     with torch.inference_mode():
         field = model(vectors["in.y"], vectors["in.x"])
     assert_close(field, vectors["out.flow"])
@@ -238,5 +231,3 @@ def test_a_tenth_of_the_embeddings_is_dropped_in_training() -> None:
         whole = embeddings.eval()(pair)[0]
     assert (dropped == 0).float().mean() == pytest.approx(0.1, abs=0.03)
     torch.testing.assert_close(dropped, torch.where(dropped == 0, 0, whole / 0.9))
-
-

@@ -11,6 +11,7 @@ from models.blocks import ConvBlock, JoinBlock
 from models.spatial import warp
 from models.voxelmorph import UnetConfig, VoxelMorph1Config, VoxelMorph2Config
 from models.voxelmorph_official import VoxelMorphConfig, VoxelMorphOfficial
+from tests.models.checks import assert_names_shapes_and_sizes_are_published, state_of
 from tests.models.conftest import Described, Golden
 from tests.models.recipes import made_up_volume
 
@@ -24,9 +25,8 @@ both_networks = pytest.mark.parametrize("config", [STRIDED, POOLED], ids=lambda 
 
 
 def loaded(config: UnetConfig, vectors: dict[str, Tensor]) -> RegistrationModel:
-    state = {name[3:]: value for name, value in vectors.items() if name.startswith("sd.")}
     model = config.network().eval()
-    model.load_state_dict({name: state[name] for name in state if not name.endswith(".grid")})
+    model.load_state_dict(state_of(vectors))
     return model
 
 
@@ -46,15 +46,8 @@ def assert_close(found: Tensor, expected: Tensor) -> None:
 def test_names_shapes_and_sizes_are_the_published_ones(
     described: Described, keys: str, config: UnetConfig, count: int
 ) -> None:
-    about = described(keys)
-    model = config.network()
-    ours = {
-        name: [list(value.shape), str(value.dtype).removeprefix("torch.")]
-        for name, value in model.state_dict().items()
-    }
-    published = about["state_dict"]
-    assert ours == {name: published[name] for name in published if not name.endswith(".grid")}
-    assert sum(value.numel() for value in model.parameters()) == about["n_params"] == count
+    assert_names_shapes_and_sizes_are_published(config.network(), described, keys)
+    assert described(keys)["n_params"] == count
 
 
 @pytest.mark.golden
