@@ -26,6 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.machine import describe
 from models.base import NetworkConfig, RegistrationModel
 from models.catalog import ModelConfig
+from pipeline.predict import arrange_for
 
 KINDS = get_args(get_args(ModelConfig)[0])
 CONFIGS = {kind().name: kind() for kind in KINDS if issubclass(kind, NetworkConfig)}
@@ -96,8 +97,8 @@ def measure(name: str, way: str, device: str) -> dict[str, float]:
     """Mean seconds after the first pass, and the peak memory of the process or of the device."""
     torch.manual_seed(0)
     model = CONFIGS[name].network().eval().to(device)
-    if device == "cpu" and not way.startswith("plain"):  # as pipeline/predict.py does
-        model.to(memory_format=torch.channels_last_3d)
+    if not way.startswith("plain"):
+        arrange_for(torch.device(device), model)
     fixed, moving = torch.rand(2, 1, 1, *shape_of(model), device=device)
     half = torch.autocast(device, torch.bfloat16, enabled=way == "bfloat16")
     seconds = []
