@@ -77,16 +77,26 @@ def test_a_network_of_one_grid_gets_background_cropped_and_padded(task: Task, pa
     assert prepared.grid.box.start[0] == -16
 
 
-def test_a_fringe_that_is_cropped_off_is_told(task: Task, pair: Pair) -> None:
-    image = nib.load(pair.fixed.path)
-    array = np.zeros_like(image.get_fdata())
+def set_fringe(pair: Pair, voxels: int) -> None:
+    """34,560 voxels of tissue, and so many beyond them at either end of the first axis."""
+    array = np.zeros(SHAPE)
     array[4:28] = 1
-    array[0, 3, 5] = array[31, 3, 5] = 9
+    array[0, 3, :voxels] = array[31, 3, :voxels] = 9
     for scan in (pair.fixed, pair.moving):
         nib.save(nib.Nifti1Image(array, np.eye(4)), scan.path)
+
+
+def test_a_fringe_that_is_cropped_off_is_told(task: Task, pair: Pair) -> None:
+    set_fringe(pair, 17)
     prepared = PreprocessPair(task, GridRule(exactly=(30, 40, 36)))(pair)
     assert [text.split("; ")[-1] for text in prepared.warnings] == ["they are ignored"] * 2
-    assert "and 2 voxels beyond that are not background" in prepared.warnings[0]
+    assert "and 34 voxels beyond that are not background" in prepared.warnings[0]
+
+
+def test_more_than_a_fringe_is_not_cropped_off(task: Task, pair: Pair) -> None:
+    set_fringe(pair, 18)
+    with pytest.raises(ImageError, match="and 36 voxels beyond that are not background; crop"):
+        PreprocessPair(task, GridRule(exactly=(30, 40, 36)))(pair)
 
 
 def test_a_network_of_one_grid_refuses_to_cut_tissue_off(task: Task, pair: Pair) -> None:
