@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from l2r.arrays import Box
 from l2r.dataset import read_pairs
 from l2r.files import read_image
+from l2r.grid import GridRule, working_grid
 from models.optim.instance import InstanceOptimisationConfig, Level
 from pipeline.config import Refinement
 from pipeline.refine import RefineByDescent
@@ -27,8 +27,8 @@ KINDS = get_args(get_args(Refinement)[0]) if get_args(Refinement) else (Refineme
 def predicted(phantom) -> Predicted:
     pair = read_pairs(phantom / "PHANTOM_dataset.json", phantom)[0]
     fixed, moving = (read_image(s.path).array / np.float32(255) for s in (pair.fixed, pair.moving))
-    box = Box((0, 0, 0), fixed.shape)
-    prepared = Prepared(pair, fixed, moving, box, fixed.shape, np.eye(4))
+    grid = working_grid(fixed.shape, moving.shape, GridRule())
+    prepared = Prepared(pair, fixed, moving, grid, np.eye(4))
     return Predicted(prepared, np.zeros((*fixed.shape, 3), np.float32))
 
 

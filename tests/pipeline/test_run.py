@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from l2r.arrays import Box
 from l2r.dataset import read_pairs
 from l2r.errors import ImageError, OutputError
+from l2r.grid import GridRule, working_grid
 from l2r.phantom import write_phantom
 from l2r.submission import field_names
 from l2r.task import load_task
@@ -47,7 +47,7 @@ class Workshop:
     def preprocess(self, pair: object) -> Prepared:
         self.note("read", pair.fixed.stem)
         volume = np.zeros(SHAPE, np.float32)
-        return Prepared(pair, volume, volume, Box((0, 0, 0), SHAPE), SHAPE, np.eye(4))
+        return Prepared(pair, volume, volume, working_grid(SHAPE, SHAPE, GridRule()), np.eye(4))
 
     def predict(self, item: Prepared) -> Predicted:
         self.note("predict", item.pair.fixed.stem)
