@@ -165,6 +165,19 @@ def test_half_precision_changes_a_field_by_little(config: ModelConfig) -> None:
         assert (half - field).square().mean() < 0.01 * field.square().mean()
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@configs
+def test_a_gpu_gives_the_field_that_a_cpu_gives(config: ModelConfig) -> None:
+    model = awake(config)
+    images = some_images(model)
+    with torch.inference_mode():
+        expected = model(*images)
+        found = model.cuda()(*(image.cuda() for image in images))
+    assert found.is_cuda
+    torch.testing.assert_close(found.cpu(), expected, atol=1e-2, rtol=0)
+
+
 @configs
 def test_recomputed_activations_change_no_gradient(config: ModelConfig) -> None:
     if isinstance(config, NetworkConfig):
