@@ -62,4 +62,4 @@ def triple(values: Sequence[int]) -> Shape:
 
 
 def _shape_of(volume: Shaped[np.ndarray, "_ _ _"]) -> Shape:
-    return triple(list(volume.shape))
+    return triple(volume.shape)

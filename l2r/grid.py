@@ -101,11 +101,15 @@ class WorkingGrid:
 
     def cut_off(self, volume: Float32[np.ndarray, "_ _ _"]) -> int:
         """How many voxels of an image that are not zero lie beyond the working grid."""
-        rows = []
+        inside = []
         for axis, ratio in enumerate(self._ratios):
             places = (np.arange(volume.shape[axis]) + 0.5) * ratio - self.box.start[axis]
-            rows.append(np.flatnonzero((places > 0) & (places < self.box.shape[axis])))
-        return int(np.count_nonzero(volume) - np.count_nonzero(volume[np.ix_(*rows)]))
+            kept = np.flatnonzero((places > 0) & (places < self.box.shape[axis]))
+            inside.append(slice(kept[0], kept[-1] + 1) if kept.size else slice(0))
+        rest = volume[tuple(inside)]
+        if rest.shape == volume.shape:
+            return 0
+        return int(np.count_nonzero(volume) - np.count_nonzero(rest))
 
     @property
     def _ratios(self) -> tuple[float, ...]:

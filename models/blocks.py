@@ -26,9 +26,15 @@ class FieldHead(nn.Conv3d):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
-    def forward(self, features: Features) -> Float[Tensor, "batch 3 x y z"]:
+    def forward(
+        self, features: Features, skipped: Features | None = None
+    ) -> Float[Tensor, "batch 3 x y z"]:
+        """From `features`, or from `cat(features, skipped)`."""
+        dtype = self.weight.dtype
         with torch.autocast(features.device.type, enabled=False):
-            return super().forward(features.to(self.weight.dtype))
+            if skipped is None:
+                return super().forward(features.to(dtype))
+            return conv_stacked(self, features.to(dtype), skipped.to(dtype))
 
 
 def double(

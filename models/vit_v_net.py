@@ -144,9 +144,9 @@ class ConvEncoder(nn.Module):
         self._checkpoint = checkpoint
 
     def forward(self, pair: Pairs) -> tuple[Tensor, Tensor, Tensor]:
-        full = _run(self.inc, pair, checkpoint=self._checkpoint)
-        half = _run(self.down1, full, checkpoint=self._checkpoint)
-        return full, half, _run(self.down2, half, checkpoint=self._checkpoint)
+        full = recomputed(self.inc, pair, when=self._checkpoint)
+        half = recomputed(self.down1, full, when=self._checkpoint)
+        return full, half, recomputed(self.down2, half, when=self._checkpoint)
 
 
 class Encoder(nn.Module):
@@ -163,7 +163,7 @@ class Encoder(nn.Module):
 
     def forward(self, tokens: Tokens) -> Tokens:
         for block in self.layer:
-            tokens = _run(block, tokens, checkpoint=self._checkpoint)
+            tokens = recomputed(block, tokens, when=self._checkpoint)
         return self.encoder_norm(tokens)
 
 
@@ -180,9 +180,9 @@ class Decoder(nn.Module):
         self._checkpoint = checkpoint
 
     def forward(self, features: Features, skipped: list[Tensor]) -> OtherFeatures:
-        features = _run(self.conv_more, features, checkpoint=self._checkpoint)
+        features = recomputed(self.conv_more, features, when=self._checkpoint)
         for block, shown in zip(self.blocks, skipped, strict=True):
-            features = _run(block, features, shown, checkpoint=self._checkpoint)
+            features = recomputed(block, features, shown, when=self._checkpoint)
         return features
 
 
@@ -221,10 +221,3 @@ def _conv_block(inputs: int, outputs: int) -> nn.Sequential:
     """Convolution, normalisation over the batch, rectifier."""
     conv = nn.Conv3d(inputs, outputs, 3, padding=1, bias=False)
     return nn.Sequential(conv, nn.BatchNorm3d(outputs), nn.ReLU(inplace=True))
-
-
-def _run(part: nn.Module, *inputs: Tensor, checkpoint: bool) -> Tensor:
-    """`part(*inputs)`; with `checkpoint`, what happens inside is computed again, not kept."""
-    if checkpoint and torch.is_grad_enabled():
-        return recomputed(part, *inputs, statistics=part)
-    return part(*inputs)

@@ -112,6 +112,7 @@ class StridedUnet(Unet):
         self.uparm, self.extras = nn.ModuleList(up), nn.ModuleList(extras)
 
     def forward(self, pair: Pairs) -> tuple[OtherFeatures, Features]:
+        """Features of half the resolution, and the images themselves."""
         levels = [pair]
         for block in self.downarm:
             levels.append(block(levels[-1]))
@@ -138,9 +139,7 @@ class UnetModel(RegistrationModel):
         """The field at full resolution as the last convolution gives it."""
         self.check_grid(fixed)
         coarse, skipped = self.unet_model(torch.cat([moving, fixed], dim=1))
-        if self._checkpoint and torch.is_grad_enabled():
-            return recomputed(self._finish, coarse, skipped)
-        return self._finish(coarse, skipped)
+        return recomputed(self._finish, coarse, skipped, when=self._checkpoint)
 
     def _finish(self, coarse: OtherFeatures, skipped: Features) -> OtherFields:
         return self.flow(self.unet_model.finish(coarse, skipped))

@@ -51,6 +51,7 @@ class PooledUnet(Unet):
         self.remaining = nn.ModuleList(remaining)
 
     def forward(self, pair: Pairs) -> tuple[OtherFeatures, Features]:
+        """Features of half the resolution, and those of the first level at full resolution."""
         levels, features = [], pair
         for level in self.encoder:
             levels.append(level.get_submodule("0")(features))

@@ -37,9 +37,9 @@ def _advice(state: State) -> str:
     # Here, because the networks of the catalogue import this module.
     from models.fitting import compare_with_catalog, in_words  # noqa: PLC0415
 
-    for nearest in compare_with_catalog(state)[:1]:
-        if not nearest.differences:
-            return f"it fits model {in_words(nearest.config)}"
+    nearest = compare_with_catalog(state)[0]
+    if not nearest.differences:
+        return f"it fits model {in_words(nearest.config)}"
     return "give the weights of this network or its sizes in the model's configuration"
 
 
@@ -58,6 +58,7 @@ class Differences:
 
     @classmethod
     def between(cls, wanted: State, found: State) -> "Differences":
+        """How `found`, of a file, departs from `wanted`, of a network."""
         both = [(name, wanted[name], found[name]) for name in wanted if name in found]
         return cls(
             missing=tuple(name for name in wanted if name not in found),

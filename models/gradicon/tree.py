@@ -7,7 +7,6 @@ Source:
     Tian et al. (2023), GradICON, arXiv:2206.05897.
 """
 
-import torch
 from torch import nn
 from torch.nn import functional
 
@@ -27,9 +26,7 @@ class Step(nn.Module):
         self._checkpoint = checkpoint
 
     def forward(self, moving: Volumes, fixed: Volumes) -> Map:
-        if self._checkpoint and torch.is_grad_enabled():
-            return displaced(recomputed(self.net, moving, fixed, statistics=self.net))
-        return displaced(self.net(moving, fixed))
+        return displaced(recomputed(self.net, moving, fixed, when=self._checkpoint))
 
 
 class Halved(nn.Module):

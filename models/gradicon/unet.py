@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from l2r.schema import Frozen
-from models.base import Fields, Pairs, Volumes
-from models.blocks import Features, FieldHead, OtherFeatures, conv_stacked, double
+from models.base import Fields, Volumes
+from models.blocks import Features, FieldHead, OtherFeatures, double
 
 PART = 0.1
 """Of what the last convolution gives, the displacement."""
@@ -70,13 +70,7 @@ class UNet(nn.Module):
             features = features[..., :x, :y, :z]
             if level > 0:
                 features = torch.cat([features, skipped[level]], dim=1)
-        return PART * self._read(features, pair)
-
-    def _read(self, features: Features, pair: Pairs) -> Float[Tensor, "batch 3 x y z"]:
-        """`lastConv` of both, in single precision at least and without the stack."""
-        with torch.autocast(pair.device.type, enabled=False):
-            dtype = self.lastConv.weight.dtype
-            return conv_stacked(self.lastConv, features.to(dtype), pair.to(dtype))
+        return PART * self.lastConv(features, pair)
 
 
 def _halved(conv: nn.Module, features: Features) -> OtherFeatures:

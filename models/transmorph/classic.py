@@ -9,110 +9,89 @@ Source:
     Medical Image Analysis 82, doi:10.1016/j.media.2022.102615, and its repository.
 """
 
-from typing import ClassVar, Literal, get_args
+from abc import abstractmethod
+from typing import ClassVar, Literal
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from models.base import Fields, NetworkConfig, OtherFields, Pairs, Volumes
+from models.base import Fields, OtherFields, Pairs, Volumes
 from models.blocks import Features, FieldHead, double
-from models.checkpoint import State
 from models.memory import recomputed
 from models.spatial import correct_lumir_bias
-from models.transmorph.decoder import DecoderBlock, conv_block
-from models.transmorph.four_levels import FourLevelTransMorph
-from models.transmorph.sizes import ClassicSizes, SizeName, classic_sizes
+from models.transmorph.decoder import DecoderBlock, conv_block, halved
+from models.transmorph.four_levels import FourLevelConfig, FourLevelTransMorph
 
 
-class TransMorphIxiConfig(NetworkConfig):
+class TransMorphIxiConfig(FourLevelConfig):
     """TransMorph as published for IXI; Optron and on-the-fly guidance have the same graph."""
 
     name: Literal["transmorph_ixi"] = "transmorph_ixi"
-    sizes: ClassicSizes | SizeName = "normal"
-    """A published size by its name, or one's own numbers."""
-
-    @classmethod
-    def candidates(cls, state: State) -> tuple["TransMorphIxiConfig", ...]:  # noqa: ARG003
-        return tuple(cls(sizes=size) for size in get_args(SizeName))
 
     def network(self) -> "TransMorphIxi":
         return TransMorphIxi(self)
 
 
-class TransMorphIxi(FourLevelTransMorph):
-    """The field is read at full resolution."""
-
-    def __init__(self, config: TransMorphIxiConfig) -> None:
-        sizes = classic_sizes(config.sizes)
-        channels, half, last = sizes.embed_dim, sizes.embed_dim // 2, sizes.head_channels
-        super().__init__(sizes, checkpoint=config.checkpoint)
-        self.up3 = DecoderBlock(channels, half, half)
-        self.up4 = DecoderBlock(half, last, last)
-        self.c1 = conv_block(2, half, nn.InstanceNorm3d(half))
-        self.c2 = conv_block(2, last, nn.InstanceNorm3d(last))
-        self.reg_head = nn.Sequential(FieldHead(last))
-        self._checkpoint = config.checkpoint
-
-    def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
-        """Displacement in voxels, intensities in [0, 1]."""
-        self.check_grid(fixed)
-        pair = torch.cat([moving, fixed], dim=1)
-        features, halved = self.quarter_features(pair), functional.avg_pool3d(pair, 3, 2, 1)
-        if self._checkpoint and torch.is_grad_enabled():
-            return recomputed(self._read, features, halved, pair)
-        return self._read(features, halved, pair)
-
-    def _read(self, features: Features, halved: Pairs, pair: Pairs) -> OtherFields:
-        """From features of the quarter grid to the field."""
-        features = self.up3(double(features), self.c1(halved))
-        features = self.up4(double(features), self.c2(pair))
-        return self.reg_head(features)
-
-
-class TransMorphOasisConfig(NetworkConfig):
+class TransMorphOasisConfig(FourLevelConfig):
     """TransMorph as published for OASIS (Learn2Reg 2021)."""
 
     name: Literal["transmorph_oasis"] = "transmorph_oasis"
-    sizes: ClassicSizes | SizeName = "normal"
-    """A published size by its name, or one's own numbers."""
     correct_bias: bool = False
     """Translate the field from the warp of the training to the scorer's, up to half a voxel."""
-
-    @classmethod
-    def candidates(cls, state: State) -> tuple["TransMorphOasisConfig", ...]:  # noqa: ARG003
-        return tuple(cls(sizes=size) for size in get_args(SizeName))
 
     def network(self) -> "TransMorphOasis":
         return TransMorphOasis(self)
 
 
-class TransMorphOasis(FourLevelTransMorph):
-    """The field is read at half resolution and interpolated."""
+class ClassicTransMorph(FourLevelTransMorph):
+    """A decoder with convolutions of the images skipped to it, and one field at its end."""
 
-    unused: ClassVar[tuple[str, ...]] = ("c2.",)
-
-    def __init__(self, config: TransMorphOasisConfig) -> None:
-        sizes = classic_sizes(config.sizes)
-        half, last = sizes.embed_dim // 2, sizes.head_channels
-        super().__init__(sizes, checkpoint=config.checkpoint)
-        self.up3 = DecoderBlock(sizes.embed_dim, half, last)
+    def __init__(self, config: FourLevelConfig) -> None:
+        super().__init__(config)
+        half, last = self._sizes.embed_dim // 2, self._sizes.head_channels
         self.c1 = conv_block(2, half, nn.InstanceNorm3d(half))
         self.c2 = conv_block(2, last, nn.InstanceNorm3d(last))
         self.reg_head = nn.Sequential(FieldHead(last))
-        self._checkpoint, self._correct_bias = config.checkpoint, config.correct_bias
 
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
         """Displacement in voxels, intensities in [0, 1]."""
         self.check_grid(fixed)
         pair = torch.cat([moving, fixed], dim=1)
-        features, halved = self.quarter_features(pair), functional.avg_pool3d(pair, 3, 2, 1)
-        if self._checkpoint and torch.is_grad_enabled():
-            field = recomputed(self._read, features, halved)
-        else:
-            field = self._read(features, halved)
-        return correct_lumir_bias(field) if self._correct_bias else field
+        return recomputed(self.read, self.quarter_features(pair), pair, when=self._checkpoint)
 
-    def _read(self, features: Features, halved: Pairs) -> OtherFields:
-        """From features of the quarter grid to the field."""
-        return double(self.reg_head(self.up3(double(features), self.c1(halved))))
+    @abstractmethod
+    def read(self, features: Features, pair: Pairs) -> OtherFields:
+        """The field from features of the quarter grid and from the images."""
+
+
+class TransMorphIxi(ClassicTransMorph):
+    """The field is read at full resolution."""
+
+    def __init__(self, config: TransMorphIxiConfig) -> None:
+        super().__init__(config)
+        channels, last = self._sizes.embed_dim, self._sizes.head_channels
+        self.up3 = DecoderBlock(channels, channels // 2, channels // 2)
+        self.up4 = DecoderBlock(channels // 2, last, last)
+
+    def read(self, features: Features, pair: Pairs) -> OtherFields:
+        """The field from features of the quarter grid and from the images."""
+        features = self.up3(double(features), self.c1(halved(pair)))
+        return self.reg_head(self.up4(double(features), self.c2(pair)))
+
+
+class TransMorphOasis(ClassicTransMorph):
+    """The field is read at half resolution and interpolated."""
+
+    unused: ClassVar[tuple[str, ...]] = ("c2.",)
+
+    def __init__(self, config: TransMorphOasisConfig) -> None:
+        super().__init__(config)
+        channels, last = self._sizes.embed_dim, self._sizes.head_channels
+        self.up3 = DecoderBlock(channels, channels // 2, last)
+        self._correct_bias = config.correct_bias
+
+    def read(self, features: Features, pair: Pairs) -> OtherFields:
+        """The field from features of the quarter grid and from the images."""
+        features = self.up3(double(features), self.c1(halved(pair)))
+        field = double(self.reg_head(features))
+        return correct_lumir_bias(field) if self._correct_bias else field

@@ -3,8 +3,15 @@
 from typing import cast
 
 from torch import nn
+from torch.nn import functional
 
+from models.base import Pairs
 from models.blocks import Features, conv_stacked
+
+
+def halved(pair: Pairs) -> Pairs:
+    """Half the resolution for what is skipped to it: means of 3x3x3 voxels, with zeros beyond."""
+    return functional.avg_pool3d(pair, 3, stride=2, padding=1)
 
 
 def conv_block(inputs: int, outputs: int, norm: nn.Module) -> nn.Sequential:

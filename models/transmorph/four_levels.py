@@ -1,11 +1,27 @@
 """What the published networks of four levels have in common, up to a quarter of the resolution."""
 
+from abc import ABC
+from typing import get_args
+
 from l2r.grid import GridRule
-from models.base import Pairs, RegistrationModel
+from models.base import NetworkConfig, Pairs, RegistrationModel
 from models.blocks import Features, double
+from models.checkpoint import State
 from models.transmorph.decoder import DecoderBlock
-from models.transmorph.sizes import TransMorphSizes
+from models.transmorph.sizes import ClassicSizes, SizeName, classic_sizes
 from models.transmorph.swin import SwinEncoder
+
+
+class FourLevelConfig(NetworkConfig, ABC):
+    """A network of four levels, of any size."""
+
+    sizes: ClassicSizes | SizeName = "normal"
+    """A published size by its name, or one's own numbers."""
+
+    @classmethod
+    def candidates(cls, state: State) -> tuple["FourLevelConfig", ...]:  # noqa: ARG003 - see base
+        """One for every published size."""
+        return tuple(cls(sizes=size) for size in get_args(SizeName))
 
 
 class FourLevelTransMorph(RegistrationModel):
@@ -14,10 +30,11 @@ class FourLevelTransMorph(RegistrationModel):
     grid = GridRule(32)
     """Tokens of four voxels, three mergings of tokens: 4 * 2 * 2 * 2."""
 
-    def __init__(self, sizes: TransMorphSizes, *, checkpoint: bool) -> None:
+    def __init__(self, config: FourLevelConfig) -> None:
         super().__init__()
-        channels = sizes.embed_dim
-        self.transformer = SwinEncoder(sizes, checkpoint=checkpoint)
+        self._sizes, self._checkpoint = classic_sizes(config.sizes), config.checkpoint
+        channels = self._sizes.embed_dim
+        self.transformer = SwinEncoder(self._sizes, checkpoint=config.checkpoint)
         self.up0 = DecoderBlock(8 * channels, 4 * channels, 4 * channels)
         self.up1 = DecoderBlock(4 * channels, 2 * channels, 2 * channels)
         self.up2 = DecoderBlock(2 * channels, channels, channels)

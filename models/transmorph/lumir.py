@@ -10,7 +10,7 @@ from l2r.grid import GridRule
 from models.base import Fields, NetworkConfig, RegistrationModel, Volumes
 from models.blocks import FieldHead, double
 from models.spatial import correct_lumir_bias, upsample_field
-from models.transmorph.decoder import DecoderBlock, conv_block
+from models.transmorph.decoder import DecoderBlock, conv_block, halved
 from models.transmorph.sizes import LumirSizes
 from models.transmorph.swin import SwinEncoder
 from models.transmorph.velocities import VelocityStep, follow_velocities
@@ -69,7 +69,7 @@ class TransMorphLumir(RegistrationModel):
         """Displacement in voxels of the half grid, from images on that grid."""
         pair = torch.cat([moving, fixed], dim=1)
         fine, middle, coarse = self.transformer(pair)
-        skipped = self.c1(functional.avg_pool3d(pair, 3, stride=2, padding=1))
+        skipped = self.c1(halved(pair))
         features = self.up0(double(coarse), middle)
         features = self.up1(double(features), fine)
         features = self.up2(double(features), skipped)

@@ -94,10 +94,7 @@ class Stage(nn.Module):
         x, y, z = tokens.shape[1:4]
         mask = shift_mask((x, y, z), self._window, tokens.device)
         for block in self.blocks:
-            if self._checkpoint and torch.is_grad_enabled():
-                tokens = recomputed(block, tokens, mask)
-            else:
-                tokens = block(tokens, mask)
+            tokens = recomputed(block, tokens, mask, when=self._checkpoint)
         return tokens, self.downsample(tokens)
 
 

@@ -14,24 +14,22 @@ from typing import Literal, get_args
 import torch
 from pydantic import PositiveInt
 from torch import nn
-from torch.nn import functional
 
-from models.base import Fields, InvertibleModel, NetworkConfig, OtherFields, Volumes
+from models.base import Fields, InvertibleModel, OtherFields, Volumes
 from models.blocks import FieldHead, double
 from models.checkpoint import State
 from models.spatial import correct_lumir_bias
-from models.transmorph.decoder import DecoderBlock, conv_block
-from models.transmorph.four_levels import FourLevelTransMorph
-from models.transmorph.sizes import ClassicSizes, SizeName, classic_sizes
+from models.transmorph.decoder import DecoderBlock, conv_block, halved
+from models.transmorph.four_levels import FourLevelConfig, FourLevelTransMorph
+from models.transmorph.sizes import ClassicSizes, SizeName
 from models.transmorph.velocities import VelocityStep, follow_velocities, way_back
 
 
-class TmTvfConfig(NetworkConfig):
+class TmTvfConfig(FourLevelConfig):
     """TM-TVF; the published weights are large and have twelve steps."""
 
     name: Literal["tm_tvf"] = "tm_tvf"
     sizes: ClassicSizes | SizeName = "large"
-    """A published size by its name, or one's own numbers."""
     time_steps: PositiveInt = 12
     """Velocities that are predicted one after the other and added up."""
     correct_bias: bool = False
@@ -59,14 +57,13 @@ class TmTvf(FourLevelTransMorph, InvertibleModel):
     """Velocities at half the resolution, one after the other."""
 
     def __init__(self, config: TmTvfConfig) -> None:
-        sizes = classic_sizes(config.sizes)
-        channels, half, last = sizes.embed_dim, sizes.embed_dim // 2, sizes.head_channels
-        super().__init__(sizes, checkpoint=config.checkpoint)
-        steps = range(config.time_steps)
+        super().__init__(config)
+        channels, last = self._sizes.embed_dim, self._sizes.head_channels
+        half, steps = channels // 2, range(config.time_steps)
         self.reg_heads = nn.ModuleList(nn.Sequential(FieldHead(last)) for _ in steps)
         self.up3s = nn.ModuleList(DecoderBlock(channels, half, last) for _ in steps)
         self.cs = nn.ModuleList(conv_block(2, half, nn.InstanceNorm3d(half)) for _ in steps)
-        self._checkpoint, self._correct_bias = config.checkpoint, config.correct_bias
+        self._correct_bias = config.correct_bias
 
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
         """Displacement in voxels, intensities in [0, 1]."""
@@ -83,13 +80,13 @@ class TmTvf(FourLevelTransMorph, InvertibleModel):
         self.check_grid(fixed)
         pair = torch.cat([moving, fixed], dim=1)
         features = double(self.quarter_features(pair))
-        halved = functional.avg_pool3d(pair, 3, stride=2, padding=1)
+        coarse = halved(pair)
         parts = zip(self.cs, self.up3s, self.reg_heads, strict=True)
         return follow_velocities(
             [VelocityStep(*part) for part in parts],
             features,
-            fixed=halved[:, 1:],
-            moving=halved[:, :1],
+            fixed=coarse[:, 1:],
+            moving=coarse[:, :1],
             checkpoint=self._checkpoint,
         )
 

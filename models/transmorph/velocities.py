@@ -55,9 +55,8 @@ def follow_velocities(
     """
 
     def velocity(step: VelocityStep, warped: Volumes) -> Fields:
-        if checkpoint and torch.is_grad_enabled():
-            return recomputed(step.velocity, features, warped, fixed, statistics=step.look)
-        return step.velocity(features, warped, fixed)
+        inputs = (features, warped, fixed)
+        return recomputed(step.velocity, *inputs, when=checkpoint, statistics=step.look)
 
     first, *later = steps
     velocities = [velocity(first, moving)]

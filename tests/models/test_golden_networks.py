@@ -1,15 +1,23 @@
-"""Every published network against fields of the published code, without any data from outside."""
+"""Every network against the published one: names and shapes of weights, and fields.
+
+The fields come from `tests/golden`, so that every clone can compare them.
+"""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import torch
 from pydantic import TypeAdapter
 from safetensors.torch import load_file
+from torch import Tensor
 
 from models.base import InvertibleModel
 from models.catalog import ModelConfig
+from models.fitting import compare_with_catalog
+from tests.models.conftest import Described
+from tests.models.published import PUBLISHED, published_state
 from tests.models.recipes import made_up_volume, made_up_weights
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -39,6 +47,30 @@ def test_the_field_is_the_published_one(name: str) -> None:
             published = vectors[f"{name}.{kind}"]
             assert published.abs().max() > 0.5
             torch.testing.assert_close(field[..., ::2, ::2, ::2], published, atol=ATOL, rtol=0)
+
+
+def described_by(state: Mapping[str, Tensor]) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+    return {name: (tuple(value.shape), value.dtype) for name, value in state.items()}
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("keys", PUBLISHED)
+def test_names_shapes_and_sizes_are_the_published_ones(described: Described, keys: str) -> None:
+    config, count = PUBLISHED[keys]
+    with torch.device("meta"):
+        model = config.network()
+    published = published_state(described, keys)
+    assert described_by(model.state_dict()) == described_by(published)
+    parameters = sum(value.numel() for value in model.parameters())
+    assert parameters == count == described(keys)["n_params"]
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("keys", PUBLISHED)
+def test_published_weights_are_recognised(described: Described, keys: str) -> None:
+    best = compare_with_catalog(published_state(described, keys))[0]
+    assert not best.differences
+    assert best.config == PUBLISHED[keys][0]
 
 
 def test_every_network_of_the_catalogue_is_compared() -> None:

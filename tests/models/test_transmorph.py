@@ -312,8 +312,7 @@ def test_a_network_without_gradients_recomputes_nothing(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("models.transmorph.velocities.recomputed", refuse)
-    monkeypatch.setattr("models.transmorph.swin.recomputed", refuse)
+    monkeypatch.setattr("models.memory.checkpoint", refuse)
     with torch.no_grad():
         awake(checkpoint=True)(*some_images(32, 32, 32))
 

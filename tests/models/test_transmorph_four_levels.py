@@ -1,5 +1,7 @@
 """The networks of four levels, against outputs of the published code and by what they must do."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,10 +9,11 @@ from torch import Tensor
 from models.base import RegistrationModel
 from models.spatial import correct_lumir_bias, warp, warp_lumir
 from models.transmorph.classic import TransMorphIxiConfig, TransMorphOasisConfig
+from models.transmorph.four_levels import FourLevelConfig
 from models.transmorph.sizes import ClassicSizes
-from models.transmorph.tm_tvf import TmTvf, TmTvfConfig, TmTvfLddmmConfig
-from tests.models.checks import assert_names_shapes_and_sizes_are_published, state_of
+from models.transmorph.tm_tvf import TmTvf, TmTvfConfig
 from tests.models.conftest import Described, Golden
+from tests.models.published import state_of
 from tests.models.recipes import made_up_volume
 
 FLOW_ATOL = 2e-4
@@ -42,24 +45,6 @@ def assert_close(found: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(found, expected, atol=FLOW_ATOL, rtol=0)
 
 
-@pytest.mark.golden
-@pytest.mark.parametrize(
-    ("keys", "config"),
-    [
-        ("keys_transmorph_ixi", TransMorphIxiConfig()),
-        ("keys_transmorph_oasis", TransMorphOasisConfig()),
-        ("keys_transmorph_oasis_large", TransMorphOasisConfig(sizes="large")),
-        ("keys_transmorph_tvf_wbir_large", TmTvfLddmmConfig()),
-    ],
-)
-def test_names_shapes_and_sizes_are_the_published_ones(
-    described: Described, keys: str, config: TransMorphIxiConfig
-) -> None:
-    with torch.device("meta"):
-        model = config.network()
-    assert_names_shapes_and_sizes_are_published(model, described, keys)
-
-
 @pytest.mark.parametrize(
     ("name", "millions"), [("tiny", 0.24), ("small", 11.76), ("large", 108.34)]
 )
@@ -71,23 +56,26 @@ def test_sizes_have_as_many_parameters_as_the_paper_says(name: str, millions: fl
 
 
 @pytest.mark.golden
-def test_the_ixi_field_is_the_published_one(golden: Golden, described: Described) -> None:
-    vectors, about = golden("transmorph_ixi_small"), described("transmorph_ixi_small")
-    model = loaded(TransMorphIxiConfig(sizes=sizes_of(about["config"])).network(), vectors)
+@pytest.mark.parametrize(
+    ("name", "kind", "its_warp"),
+    [
+        ("transmorph_ixi_small", TransMorphIxiConfig, warp),
+        ("transmorph_oasis_small", TransMorphOasisConfig, warp_lumir),
+    ],
+)
+def test_the_field_is_the_published_one(
+    golden: Golden,
+    described: Described,
+    name: str,
+    kind: type[FourLevelConfig],
+    its_warp: Callable[[Tensor, Tensor], Tensor],
+) -> None:
+    vectors = golden(name)
+    model = loaded(kind(sizes=sizes_of(described(name)["config"])).network(), vectors)
     with torch.inference_mode():
         field = model(vectors["in.y"], vectors["in.x"])
     assert_close(field, vectors["out.flow"])
-    assert_close(warp(vectors["in.x"], field), vectors["out.warped"])
-
-
-@pytest.mark.golden
-def test_the_oasis_field_is_the_published_one(golden: Golden, described: Described) -> None:
-    vectors, about = golden("transmorph_oasis_small"), described("transmorph_oasis_small")
-    model = loaded(TransMorphOasisConfig(sizes=sizes_of(about["config"])).network(), vectors)
-    with torch.inference_mode():
-        field = model(vectors["in.y"], vectors["in.x"])
-    assert_close(field, vectors["out.flow"])
-    assert_close(warp_lumir(vectors["in.x"], field), vectors["out.warped"])
+    assert_close(its_warp(vectors["in.x"], field), vectors["out.warped"])
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from models.spatial import warp
 from models.vision_transformer import Attention, Mlp, TransformerBlock
 from models.vit_v_net import DecoderBlock, VitVNet, VitVNetConfig, VitVNetSizes
-from tests.models.checks import assert_names_shapes_and_sizes_are_published, state_of
 from tests.models.conftest import Described, Golden
+from tests.models.published import state_of
 from tests.models.recipes import made_up_volume, made_up_weights
 
 FLOW_ATOL = 2e-5
@@ -47,14 +47,6 @@ def config_of(about: dict[str, Any]) -> VitVNetConfig:
 
 def assert_close(found: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(found, expected, atol=FLOW_ATOL, rtol=0)
-
-
-@pytest.mark.golden
-def test_names_shapes_and_sizes_are_the_published_ones(described: Described) -> None:
-    about = described("keys_vitvnet")
-    with torch.device("meta"):
-        model = VitVNetConfig(shape=about["img_size"]).network()
-    assert_names_shapes_and_sizes_are_published(model, described, "keys_vitvnet")
 
 
 @pytest.mark.golden

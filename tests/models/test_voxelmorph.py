@@ -11,8 +11,8 @@ from models.blocks import ConvBlock, JoinBlock
 from models.spatial import warp
 from models.voxelmorph import UnetConfig, VoxelMorph1Config, VoxelMorph2Config
 from models.voxelmorph_official import VoxelMorphConfig, VoxelMorphOfficial
-from tests.models.checks import assert_names_shapes_and_sizes_are_published, state_of
 from tests.models.conftest import Described, Golden
+from tests.models.published import state_of
 from tests.models.recipes import made_up_volume
 
 FLOW_ATOL = 2e-4
@@ -32,22 +32,6 @@ def loaded(config: UnetConfig, vectors: dict[str, Tensor]) -> RegistrationModel:
 
 def assert_close(found: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(found, expected, atol=FLOW_ATOL, rtol=0)
-
-
-@pytest.mark.golden
-@pytest.mark.parametrize(
-    ("keys", "config", "count"),
-    [
-        ("keys_voxelmorph1_lumirrepo", VoxelMorph1Config(), 274_387),
-        ("keys_voxelmorph2_lumir", VoxelMorph2Config(), 301_411),
-        ("keys_voxelmorph_official", VoxelMorphConfig(), 327_331),
-    ],
-)
-def test_names_shapes_and_sizes_are_the_published_ones(
-    described: Described, keys: str, config: UnetConfig, count: int
-) -> None:
-    assert_names_shapes_and_sizes_are_published(config.network(), described, keys)
-    assert described(keys)["n_params"] == count
 
 
 @pytest.mark.golden
