@@ -29,8 +29,7 @@ class GroundTruth:
             >>> GroundTruth(Path("truth")).path(scan, "labels").as_posix()
             'truth/labelsVal/A_0001_0000.nii.gz'
         """
-        *folders, name = scan.relative.parts
-        return self.folder.joinpath(*(part.replace(IMAGES, kind) for part in folders), name)
+        return self.folder / scan.beside(kind)
 
     def has(self, pair: Pair, kind: str) -> bool:
         """Whether both scans of a pair have this kind of ground truth.

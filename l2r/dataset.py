@@ -57,6 +57,21 @@ class Scan:
             )
         return found["subject"], found["modality"]
 
+    def beside(self, kind: str) -> PurePosixPath:
+        """The relative path of its `labels` or `landmarks`: `images` is replaced in every folder.
+
+        Example:
+            >>> Scan(PurePosixPath("imagesVal/A_0001_0000.nii.gz"), Path("unused")).beside("labels")
+            PurePosixPath('labelsVal/A_0001_0000.nii.gz')
+        """
+        *folders, name = self.relative.parts
+        return PurePosixPath(*(part.replace("images", kind) for part in folders), name)
+
+    @property
+    def labels(self) -> Path:
+        """Where a label map of the image lies, if there is one."""
+        return self.path.parents[len(self.relative.parts) - 1] / self.beside("labels")
+
 
 @dataclass(frozen=True)
 class Pair:

@@ -9,11 +9,12 @@ from l2r.errors import ConfigError
 from l2r.grid import GridRule
 from l2r.task import Task
 from models.base import RegistrationModel
-from pipeline.config import RunConfig
+from models.optim.network import WeightOptimisationConfig
+from pipeline.config import Refinement, RunConfig
 from pipeline.export import ExportField
 from pipeline.predict import PredictField
 from pipeline.preprocess import PreprocessPair
-from pipeline.refine import RefineByDescent
+from pipeline.refine import RefineField, RefineWeights
 from pipeline.stage import Export, Predict, Preprocess, Refine
 
 
@@ -38,15 +39,25 @@ def build(config: RunConfig, task: Task, device: torch.device, folder: Path) -> 
 
     Raises:
         WeightsError: the model's weights cannot be used.
-        ConfigError: no grid suits both the network and the refinements.
+        ConfigError: no grid suits both the network and the refinements, or the network has nothing
+            that could be refined.
     """
     model = config.model.build()
     return Stages(
-        preprocess=PreprocessPair(task, _rule(model, config), config.voxel_mm),
+        preprocess=PreprocessPair(task, _rule(model, config), config.voxel_mm, config.labels),
         predict=PredictField(model, device, half=config.precision == "bfloat16"),
-        refine=tuple(RefineByDescent(part.build(), device) for part in config.refine),
+        refine=tuple(_refinement(part, model, device) for part in config.refine),
         export=ExportField(task, folder),
     )
+
+
+def _refinement(part: Refinement, model: RegistrationModel, device: torch.device) -> Refine:
+    if not isinstance(part, WeightOptimisationConfig):
+        return RefineField(part, device)
+    try:
+        return RefineWeights(part, model, device)
+    except ValueError as cause:
+        raise ConfigError(f"refinement {part.name!r}: {cause}") from None
 
 
 def _rule(model: RegistrationModel, config: RunConfig) -> GridRule:

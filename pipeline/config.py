@@ -1,17 +1,20 @@
 """A run file says everything that decides an output; the command line adds where and how fast."""
 
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, model_validator
 
 from l2r.errors import ConfigError
 from l2r.schema import Frozen, parse, read_toml
 from models.catalog import ModelConfig
 from models.identity import IdentityConfig
 from models.optim.instance import InstanceOptimisationConfig
+from models.optim.network import WeightOptimisationConfig
 
-Refinement: TypeAlias = InstanceOptimisationConfig
+Refinement: TypeAlias = Annotated[
+    InstanceOptimisationConfig | WeightOptimisationConfig, Field(discriminator="name")
+]
 """Every refinement by name: this list is the registry."""
 
 
@@ -34,6 +37,22 @@ class RunConfig(Frozen):
     model: ModelConfig = IdentityConfig()
     refine: tuple[Refinement, ...] = ()
     """One after the other, on the network's prediction."""
+
+    @property
+    def labels(self) -> bool:
+        """Whether a refinement asks for label maps."""
+        return any(part.label_weight is not None for part in self.refine)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "RunConfig":
+        if any(isinstance(part, WeightOptimisationConfig) for part in self.refine[1:]):
+            raise ValueError(
+                "weight_optimisation predicts anew and would lose what was refined before; "
+                "make it the first refinement"
+            )
+        if self.labels and self.voxel_mm is not None:
+            raise ValueError("label maps are not resampled; leave out label_weight or voxel_mm")
+        return self
 
 
 def load_run(path: Path) -> RunConfig:

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from l2r.arrays import Volume
 from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError
 from l2r.files import Image, read_image
@@ -27,6 +29,8 @@ class PreprocessPair:
     """What the network and the refinements can work on."""
     voxel_mm: float | None = None
     """The side of a working voxel; without it voxels are taken as they are stored."""
+    labels: bool = False
+    """Read label maps too, see `l2r.dataset.Scan.labels`."""
 
     def __call__(self, pair: Pair, /) -> Prepared:
         """Load both images of a pair.
@@ -53,8 +57,28 @@ class PreprocessPair:
             moving=grid.bring(normalise(moving.array)),
             grid=grid,
             affine=fixed.affine,
+            labels=self._label_maps(pair, grid, (fixed, moving)) if self.labels else None,
             warnings=tuple(warnings),
         )
+
+    def inputs(self, pair: Pair) -> list[Path]:
+        """Every file that decides the field."""
+        images = [pair.fixed.path, pair.moving.path]
+        return [*images, pair.fixed.labels, pair.moving.labels] if self.labels else images
+
+    def _label_maps(
+        self, pair: Pair, grid: WorkingGrid, images: tuple[Image, Image]
+    ) -> tuple[Volume, Volume]:
+        """On a working grid that only pads and crops."""
+        maps = []
+        for scan, image in zip((pair.fixed, pair.moving), images, strict=True):
+            found = read_image(scan.labels)
+            if found.shape != image.shape:
+                raise ImageError(
+                    f"{scan.labels}: shape {found.shape}, but its image has {image.shape}"
+                )
+            maps.append(grid.bring(found.array))
+        return maps[0], maps[1]
 
     def _read(self, scan: Scan) -> Image:
         image = read_image(scan.path)

@@ -1,38 +1,134 @@
 """Refinements: each makes the displacement field of one pair better."""
 
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
+
 import torch
 
+from models.base import RegistrationModel
+from models.losses.dice import one_hot
 from models.optim.descend import Descent
-from models.optim.instance import InstanceOptimisation
+from models.optim.instance import InstanceOptimisationConfig
+from models.optim.network import WeightOptimisationConfig
+from models.optim.objective import Case, DescentConfig, Refined
 from pipeline.predict import field_to_torch, to_numpy, to_torch
-from pipeline.stage import Predicted
+from pipeline.stage import Predicted, Prepared
+
+logger = logging.getLogger(__name__)
+
+CPU = torch.device("cpu")
+Way: TypeAlias = tuple[str, Callable[[], Refined]]
+"""How something is refined, in words, and the doing of it."""
 
 
-class RefineByDescent:
-    """Instance optimisation as a stage."""
+class Refinement(ABC):
+    """A descent on one pair as a stage; where a GPU's memory is too small, in another way."""
 
-    def __init__(self, optimise: InstanceOptimisation, device: torch.device) -> None:
-        self._optimise, self._device = optimise, device
+    def __init__(self, config: DescentConfig, device: torch.device) -> None:
+        self._config, self._device = config, device
 
     def __call__(self, item: Predicted, /) -> Predicted:
-        prepared, device = item.prepared, self._device
-        result = self._optimise(
-            to_torch(prepared.fixed, device),
-            to_torch(prepared.moving, device),
+        warnings = []
+        for way, refine in self.ways(item):
+            try:
+                result = refine()
+            except torch.OutOfMemoryError:
+                warnings.append(f"refining {way} ran out of GPU memory")
+                logger.warning("%s: %s", item.prepared.pair.name, warnings[-1])
+            else:
+                return item.refined(to_numpy(result.field), self._summary(result), warnings)
+            torch.cuda.empty_cache()
+        raise torch.OutOfMemoryError(warnings[-1])
+
+    @abstractmethod
+    def ways(self, item: Predicted) -> Iterator[Way]:
+        """The best first; each is tried if the ones before ran out of GPU memory."""
+
+    def case(self, prepared: Prepared, device: torch.device) -> Case:
+        """The pair as descents want it."""
+        labels = None
+        if prepared.labels is not None:
+            fixed, moving = (to_torch(volume, device).long() for volume in prepared.labels)
+            labels = one_hot(fixed, moving)
+        return Case(to_torch(prepared.fixed, device), to_torch(prepared.moving, device), labels)
+
+    def random(self) -> torch.Generator:
+        """On the CPU, so that all devices draw alike; with the run's seed."""
+        return torch.Generator().manual_seed(torch.initial_seed())
+
+    def _summary(self, result: Refined) -> dict[str, object]:
+        names = self._config.objectives
+        return {"levels": [_summary(descent, names) for descent in result.course]}
+
+
+class RefineField(Refinement):
+    """Instance optimisation of a deformation that follows the prediction."""
+
+    def __init__(self, config: InstanceOptimisationConfig, device: torch.device) -> None:
+        super().__init__(config, device)
+        self._fine = config
+
+    def ways(self, item: Predicted) -> Iterator[Way]:
+        fine, coarse, device = self._fine, self._fine.halved, self._device
+        yield f"on {device}", lambda: self._refine(item, fine, device)
+        if device.type != "cpu":
+            if not coarse.grid.problem(item.prepared.fixed.shape):
+                yield "at half the resolution", lambda: self._refine(item, coarse, device)
+            yield "on the CPU", lambda: self._refine(item, fine, CPU)
+
+    def _refine(
+        self, item: Predicted, config: InstanceOptimisationConfig, device: torch.device
+    ) -> Refined:
+        return config.build()(
+            self.case(item.prepared, device),
             field_to_torch(item.vectors, device),
-            prepared.deadline,
+            deadline=item.prepared.deadline,
+            random=self.random(),
         )
-        levels = [_summary(descent) for descent in result.course]
-        return item.refined(to_numpy(result.field), {"levels": levels})
 
 
-def _summary(descent: Descent) -> dict[str, object]:
-    """A descent without its whole course; losses are one number per objective."""
-    summary: dict[str, object] = {"steps": len(descent.losses), "stopped": descent.stopped}
+class RefineWeights(Refinement):
+    """Instance optimisation of the network's weights, which predict anew."""
+
+    def __init__(
+        self, config: WeightOptimisationConfig, model: RegistrationModel, device: torch.device
+    ) -> None:
+        super().__init__(config, device)
+        self._model, self._optimise = model, config.build(model)
+
+    def ways(self, item: Predicted) -> Iterator[Way]:
+        yield f"on {self._device}", lambda: self._refine(item, self._device)
+        if self._device.type != "cpu":
+            yield "on the CPU", lambda: self._refine(item, CPU)
+
+    def _refine(self, item: Predicted, device: torch.device) -> Refined:
+        self._model.to(device)
+        try:
+            return self._optimise(
+                self.case(item.prepared, device),
+                deadline=item.prepared.deadline,
+                random=self.random(),
+            )
+        finally:
+            self._model.to(self._device)
+
+
+def _summary(descent: Descent, names: tuple[str, ...]) -> Mapping[str, object]:
+    """A descent without its whole course."""
+    summary: dict[str, object] = {
+        "steps": max(len(descent.losses) - 1, 0),
+        "skipped": descent.skipped,
+        "stopped": descent.stopped,
+    }
     if descent.losses:
+        start, best = (dict(zip(names, descent.losses[i], strict=True)) for i in (0, descent.best))
+        summary |= {"best_step": descent.best, "losses_at_start": start, "losses_at_best": best}
+    if descent.cosines:
+        smallest = [min(step) for step in descent.cosines]
         summary |= {
-            "best_step": descent.best,
-            "losses_at_start": descent.losses[0],
-            "losses_at_best": descent.losses[descent.best],
+            "conflict_rate": descent.conflict_rate,
+            "mean_cosine": sum(smallest) / len(smallest),
         }
     return summary

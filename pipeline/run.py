@@ -104,7 +104,7 @@ class Run:
 
     def _read(self, work: _Work) -> _Work:
         with work.watch.measure("read"), _failures(work):
-            work.inputs_sha256 = hash_inputs([work.pair.fixed.path, work.pair.moving.path])
+            work.inputs_sha256 = hash_inputs(self._stages.preprocess.inputs(work.pair))
             if self._job.resume and self._ledger.is_done(work.name, work.inputs_sha256):
                 work.skip = True
             else:
@@ -155,6 +155,9 @@ class Run:
     def _entry(self, work: _Work, path: Path | None) -> Entry:
         budget = self._job.time_budget_s
         log = work.predicted.log if work.predicted else ()
+        warnings = work.prepared.warnings if work.prepared else ()
+        if work.predicted:
+            warnings += work.predicted.warnings
         return Entry(
             status="failed" if path is None else "fallback" if work.error else "done",
             fixed=str(work.pair.fixed.relative),
@@ -162,7 +165,7 @@ class Run:
             inputs_sha256=work.inputs_sha256,
             field_sha256=sha256(path) if path else None,
             error=work.error,
-            warnings=work.prepared.warnings if work.prepared else (),
+            warnings=warnings,
             refinements=tuple(dict(entry) for entry in log),
             over_budget=budget is not None and work.watch.total > budget,
             seconds=work.watch.seconds,

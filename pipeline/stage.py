@@ -5,10 +5,10 @@
 Each arrow is a callable from one frozen record to the next, so a wrong order does not type-check.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
@@ -31,6 +31,8 @@ class Prepared:
     """How to get back to the grid of the fixed image."""
     affine: Float[np.ndarray, "4 4"]
     """Of the fixed image, voxels to RAS millimetres."""
+    labels: tuple[Volume, Volume] | None = None
+    """Label maps of both images on the working grid, where a refinement asks for them."""
     warnings: tuple[str, ...] = ()
     deadline: float | None = None
     """In seconds of `time.monotonic`: when the field must be ready for export."""
@@ -45,13 +47,30 @@ class Predicted:
     """In voxels of the working grid."""
     log: tuple[Mapping[str, object], ...] = field(default=())
     """One entry per refinement, for the manifest."""
+    warnings: tuple[str, ...] = ()
+    """Of predicting and refining."""
 
-    def refined(self, vectors: Vectors, entry: Mapping[str, object]) -> "Predicted":
+    def refined(
+        self, vectors: Vectors, entry: Mapping[str, object], warnings: Sequence[str] = ()
+    ) -> "Predicted":
         """The same pair with a better field."""
-        return replace(self, vectors=vectors, log=(*self.log, entry))
+        return replace(
+            self,
+            vectors=vectors,
+            log=(*self.log, entry),
+            warnings=(*self.warnings, *warnings),
+        )
 
 
-Preprocess: TypeAlias = Callable[[Pair], Prepared]
+class Preprocess(Protocol):
+    """Read a pair."""
+
+    def __call__(self, pair: Pair, /) -> Prepared: ...
+
+    def inputs(self, pair: Pair) -> list[Path]:
+        """Every file that decides the field."""
+
+
 Predict: TypeAlias = Callable[[Prepared], Predicted]
 Refine: TypeAlias = Callable[[Predicted], Predicted]
 Export: TypeAlias = Callable[[Predicted], Path]

@@ -17,7 +17,7 @@ import torch
 
 from l2r.arrays import Shape, triple
 from models.base import Fields, Volumes
-from models.gradicon.maps import Map, Points, evenly_spaced, identity
+from models.maps import Map, Points, evenly_spaced, identity
 
 Conversion: TypeAlias = Literal["exact", "lumir"]
 

@@ -12,10 +12,10 @@ from pydantic import PositiveInt, model_validator
 from l2r.arrays import triple
 from models.base import Fields, InvertibleModel, NetworkConfig, OtherFields, Volumes
 from models.gradicon.conversion import Conversion, displacement
-from models.gradicon.maps import Images, Map
 from models.gradicon.preprocess import Intensities, normalised, resized
 from models.gradicon.tree import Halved, Step, TwoSteps, two_steps
 from models.gradicon.unet import UNetSizes
+from models.maps import Images, Map, MapModel
 
 
 class UniGradIconConfig(NetworkConfig):
@@ -45,7 +45,7 @@ class UniGradIconConfig(NetworkConfig):
         return UniGradIcon(self)
 
 
-class UniGradIcon(InvertibleModel):
+class UniGradIcon(InvertibleModel, MapModel):
     """Maps found at 1/4, 1/2 and 1/1 of the resolution, and a last one, composed."""
 
     def __init__(self, config: UniGradIconConfig) -> None:

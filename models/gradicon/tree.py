@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn import functional
 
 from models.base import Volumes
-from models.gradicon.maps import Map, composed, displaced, identity
 from models.gradicon.unet import UNet, UNetSizes
+from models.maps import Map, composed, displaced, identity
 from models.memory import recomputed
 from models.spatial import sample
 

@@ -58,7 +58,7 @@ class UNet(nn.Module):
         self.lastConv = FieldHead(sizes.up[0] + 2, std=0.0)
 
     def forward(self, moving: Volumes, fixed: Volumes) -> Fields:
-        """A displacement in coordinates, see `models.gradicon.maps`."""
+        """A displacement in coordinates, see `models.maps`."""
         pair = torch.cat([moving, fixed], dim=1)
         skipped, features = [], pair
         for conv in self.downConvs:

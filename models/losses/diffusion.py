@@ -5,11 +5,11 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
-from l2r.schema import Frozen
 from models.base import Fields
+from models.losses.base import SmoothnessTerm
 
 
-class DiffusionConfig(Frozen):
+class DiffusionConfig(SmoothnessTerm):
     """`(mean |d_x u|^2 + mean |d_y u|^2 + mean |d_z u|^2) / 3`, forward differences in voxels.
 
     Each mean runs over batch, components and voxels.

@@ -1,6 +1,8 @@
-"""Local normalised cross-correlation, squared, with a box window: VoxelMorph's definition."""
+"""Local normalised cross-correlation with a box window, VoxelMorph's definition among others."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import torch
@@ -10,11 +12,11 @@ from torch import Tensor
 
 from l2r.schema import Frozen
 from models.base import Volumes
-from models.losses.box import box_sum
+from models.losses.windows import box_sum
 
 Scalar = Float[Tensor, ""]
 EPSILON = 1e-5
-"""Added to the product of the variances, as the published code does."""
+"""Keeps the published definitions away from a division by 0."""
 
 
 def _odd(value: int) -> int:
@@ -23,11 +25,18 @@ def _odd(value: int) -> int:
     return value
 
 
+Window = Annotated[PositiveInt, AfterValidator(_odd)]
+"""Width in voxels of the grid that the images are compared on."""
+
+
 class LnccConfig(Frozen):
     """`-mean(cov(f, w)^2 / (var(f) var(w) + 1e-5))` over windows of `window` voxels a side.
 
     Sums, not means, over the window; the window reaches beyond the border into zeros and is still
     counted full there. Between -1 (locally the same up to brightness and contrast) and 0.
+
+    Not squared, `-mean(cov(f, w) / sqrt(max(var(f), 0) max(var(w), 0) + 1e-5))`: between -1 and 1,
+    and an inverted contrast is the worst instead of the best.
 
     Source:
         Balakrishnan et al. (2019), VoxelMorph, doi:10.1109/TMI.2019.2897538, equation 5; Avants
@@ -35,37 +44,68 @@ class LnccConfig(Frozen):
     """
 
     name: Literal["lncc"] = "lncc"
-    window: Annotated[PositiveInt, AfterValidator(_odd)] = 9
-    """Width in voxels of the grid that the images are compared on."""
+    window: Window = 9
+    squared: bool = True
+    """Whether the correlation is squared."""
 
     def bind(self, fixed: Volumes) -> Callable[[Volumes], Scalar]:
         """The term for one fixed image, whose own sums are made only once."""
-        return _Lncc(fixed, self.window // 2)
+        definition = Definition(
+            total=partial(box_sum, radius=self.window // 2),
+            count=self.window**3,
+            squared=self.squared,
+            product=EPSILON,
+            clamped=not self.squared,  # the published square is not; the root must be
+        )
+        return LocalCorrelation(fixed, definition)
 
 
-class _Lncc:
-    def __init__(self, fixed: Volumes, radius: int) -> None:
-        self._fixed, self._radius = fixed, radius
-        self._sum, squares = box_sum(torch.stack([fixed, fixed * fixed]), radius)
-        self._variance = squares.addcmul_(self._sum, self._sum, value=-1 / self._count)
+@dataclass(frozen=True)
+class Definition:
+    """What tells one local correlation from another; `D = (var(f) + e) (var(w) + e) + d`."""
 
-    @property
-    def _count(self) -> int:
-        return (2 * self._radius + 1) ** 3
+    total: Callable[[Tensor], Tensor]
+    """Weighted sum over the window, for each volume of a stack; its own adjoint."""
+    count: int
+    """The sum of the weights."""
+    squared: bool
+    """`cov^2 / D`, or else `cov / sqrt(D)`."""
+    each: float = 0.0
+    """e."""
+    product: float = 0.0
+    """d."""
+    clamped: bool = True
+    """Variances below 0, which rounding makes, are taken for 0."""
+
+
+class LocalCorrelation:
+    """The negative mean of the local correlation with one fixed image."""
+
+    def __init__(self, fixed: Volumes, definition: Definition) -> None:
+        self._fixed, self._definition = fixed, definition
+        self._sum, squares = definition.total(torch.stack([fixed, fixed * fixed]))
+        self._variance = squares.addcmul_(self._sum, self._sum, value=-1 / definition.count)
+        if definition.clamped:
+            self._variance.relu_()
+        self._variance.add_(definition.each)
 
     def __call__(self, warped: Volumes) -> Scalar:
-        given = (self._fixed, self._sum, self._variance, self._radius)
+        given = (self._fixed, self._sum, self._variance, self._definition)
         loss: Scalar = _Correlation.apply(warped, *given)  # type: ignore[no-untyped-call]
         return loss
 
 
 class _Correlation(torch.autograd.Function):
-    """The mean and its gradient by hand: three box sums forth, three back, nothing else kept.
+    """The mean and its gradient by hand: three window sums forth, three back, nothing else kept.
 
-    With the sums S over a window of n voxels, c = S_fw - S_f S_w / n and v = S_ww - S_w^2 / n, the
-    term is -mean(c^2 / D), D = v_f v + e. Its derivatives by c and by v are A = -2 c / (N D) and
-    B = c^2 v_f / (N D^2); a box sum is its own adjoint, hence
-    d/dw = f box(A) + 2 w box(B) - box(A S_f + 2 B S_w) / n.
+    With the sums S over a window of n voxels, c = S_fw - S_f S_w / n, v = S_ww - S_w^2 / n and
+    D = a (v + e) + d, where a = v_f + e, the term is -mean(R) over N voxels.
+
+        squared       R = c^2 / D      A = -2 c / (N D)      B = a c^2 / (N D^2)
+        not squared   R = c / sqrt(D)  A = -1 / (N sqrt(D))  B = a c / (2 N D sqrt(D))
+
+    A and B are the derivatives of the term by c and by v; a window sum is its own adjoint, hence
+    d/dw = f sum(A) + 2 w sum(B) - sum(A S_f + 2 B S_w) / n.
     """
 
     @staticmethod
@@ -75,27 +115,36 @@ class _Correlation(torch.autograd.Function):
         fixed: Volumes,
         fixed_sum: Volumes,
         fixed_variance: Volumes,
-        radius: int,
+        definition: Definition,
     ) -> Scalar:
-        count = (2 * radius + 1) ** 3
-        sums = box_sum(torch.stack([warped, warped * warped, fixed * warped]), radius)
+        sums = definition.total(torch.stack([warped, warped * warped, fixed * warped]))
         warped_sum, variance, covariance = sums
-        variance.addcmul_(warped_sum, warped_sum, value=-1 / count)
-        covariance.addcmul_(fixed_sum, warped_sum, value=-1 / count)
-        ratio = covariance / (variance * fixed_variance + EPSILON)
-        loss = -(ratio * covariance).mean()
+        variance.addcmul_(warped_sum, warped_sum, value=-1 / definition.count)
+        covariance.addcmul_(fixed_sum, warped_sum, value=-1 / definition.count)
+        if definition.clamped:
+            variance.relu_()
+        denominator = variance.add_(definition.each) * fixed_variance
+        denominator.add_(definition.product)
+        ratio = covariance / denominator if definition.squared else denominator.rsqrt_()
+        correlation = ratio * covariance
+        loss = -correlation.mean()
         if ctx.needs_input_grad[0]:
-            by_covariance = ratio * (-2 / ratio.numel())
-            by_variance = ratio.square_().mul_(fixed_variance).div_(ratio.numel())
+            count = ratio.numel()
+            by_covariance = ratio * (-(1 + definition.squared) / count)
+            by_variance = ratio.square_().mul_(fixed_variance).div_(count)
+            if not definition.squared:
+                by_variance.mul_(correlation).div_(2)
+            if definition.clamped:
+                by_variance.masked_fill_(variance == definition.each, 0)
             by_sum = (by_covariance * fixed_sum).addcmul_(by_variance, warped_sum, value=2)
             ctx.save_for_backward(torch.stack([by_covariance, by_variance, by_sum]), warped, fixed)
-            ctx.radius = radius
+            ctx.definition = definition
         return loss
 
     @staticmethod
     def backward(ctx: Any, gradient: Scalar) -> tuple[Tensor, None, None, None, None]:
         derivatives, warped, fixed = ctx.saved_tensors
-        by_covariance, by_variance, by_sum = box_sum(derivatives, ctx.radius)
+        by_covariance, by_variance, by_sum = ctx.definition.total(derivatives)
         result = by_covariance.mul_(fixed).addcmul_(by_variance, warped, value=2)
-        result.add_(by_sum, alpha=-1 / (2 * ctx.radius + 1) ** 3)
+        result.add_(by_sum, alpha=-1 / ctx.definition.count)
         return result.mul_(gradient), None, None, None, None

@@ -1,18 +1,192 @@
-"""From one loss per objective to the one gradient that is descended."""
+"""From one loss per objective to one gradient per parameter.
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+Two objectives conflict where the inner product of their gradients, over all parameters together, is
+negative. The conflict is taken out of a gradient `g` by projecting it onto the plane normal to the
+other one, `h`:
+
+    g - <g, h> / |h|^2 h
+
+Whatever is projected in whatever order, the result is a weighted sum of the objectives' gradients,
+and the weights follow from their inner products alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, combinations_with_replacement
+from typing import Annotated, Literal, TypeAlias
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
+from pydantic import Field
 from torch import Tensor
+
+from l2r.schema import Frozen
 
 Losses: TypeAlias = tuple[Float[Tensor, ""], ...]
 """One number per objective, weights included."""
-Combine: TypeAlias = Callable[[Losses, Sequence[Tensor]], tuple[Tensor, ...]]
-"""Takes the losses and the parameters, returns a gradient per parameter."""
+Gradient: TypeAlias = Sequence[Tensor]
+"""Of one objective: one tensor per parameter."""
+Gram = Float64[Tensor, "objectives objectives"]
+"""Inner products of the objectives' gradients."""
+Weights = Float64[Tensor, "objectives"]
+"""Of the objectives' gradients in a sum."""
+
+_CHUNK = 2**16
+"""Entries that are in double precision at a time; so few stay in a processor's cache."""
 
 
-def plain_sum(losses: Losses, parameters: Sequence[Tensor]) -> tuple[Tensor, ...]:
+@dataclass(frozen=True)
+class Combined:
+    """What is descended, and how far the objectives agree."""
+
+    gradients: tuple[Tensor, ...]
+    """One per parameter."""
+    cosines: tuple[float, ...] = ()
+    """Between the objectives' own gradients, for the pairs (0, 1), (0, 2), ..., (1, 2), ...; empty
+    where they were not computed apart. Zero where one of the two gradients is."""
+
+
+class SumConfig(Frozen):
     """The gradient of the sum, by one backward pass."""
-    return torch.autograd.grad(sum(losses[1:], start=losses[0]), parameters)
+
+    name: Literal["sum"] = "sum"
+
+    def __call__(
+        self,
+        losses: Losses,
+        parameters: Sequence[Tensor],
+        generator: torch.Generator,  # noqa: ARG002 - what the others draw from
+    ) -> Combined:
+        total = sum(losses[1:], start=losses[0])
+        return Combined(_gradient(total, parameters))
+
+
+class ProjectOneConfig(Frozen):
+    """One objective, drawn at random, gives way to the others; then the gradients are added.
+
+    Its gradient is projected against each of the others, in random order, where the two conflict.
+    One draw per call, whether anything conflicts or not, so the random stream is that of the number
+    of steps.
+
+    Source:
+        Zhang et al. (2024), Improving Instance Optimization in Deformable Image Registration with
+        Gradient Projection, arXiv:2410.15767, for two objectives. Its equation 3 divides by the
+        squared norm of the gradient that is projected, which is no projection unless both norms are
+        equal; here it is that of the one projected against, see `PcGradConfig`.
+    """
+
+    name: Literal["project_one"] = "project_one"
+
+    def __call__(
+        self, losses: Losses, parameters: Sequence[Tensor], generator: torch.Generator
+    ) -> Combined:
+        order = torch.randperm(len(losses), generator=generator).tolist()
+        gradients = gradients_apart(losses, parameters)
+        gram = inner_products(gradients)
+        return Combined(weighted_sum(gradients, project_one(gram, order)), cosines(gram))
+
+
+class PcGradConfig(Frozen):
+    """Every objective gives way to all others; then the gradients are added: PCGrad.
+
+    Each gradient is projected against the others' original ones, in an order drawn anew for each,
+    where the two conflict at that point.
+
+    Source:
+        Yu et al. (2020), Gradient Surgery for Multi-Task Learning, arXiv:2001.06782, algorithm 1.
+    """
+
+    name: Literal["pcgrad"] = "pcgrad"
+
+    def __call__(
+        self, losses: Losses, parameters: Sequence[Tensor], generator: torch.Generator
+    ) -> Combined:
+        orders = [torch.randperm(len(losses), generator=generator).tolist() for _ in losses]
+        gradients = gradients_apart(losses, parameters)
+        gram = inner_products(gradients)
+        return Combined(weighted_sum(gradients, project_all(gram, orders)), cosines(gram))
+
+
+Combine: TypeAlias = Annotated[
+    SumConfig | ProjectOneConfig | PcGradConfig, Field(discriminator="name")
+]
+"""Called with the losses, the parameters, and a generator on the CPU."""
+
+
+def project_one(gram: Gram, order: Sequence[int]) -> Weights:
+    """The first of `order` is projected against the rest of it, in turn, and all are added."""
+    weights = torch.ones(len(gram), dtype=torch.float64)
+    weights[order[0]] = 0
+    return weights + _projected(gram, order[0], order[1:])
+
+
+def project_all(gram: Gram, orders: Sequence[Sequence[int]]) -> Weights:
+    """Each is projected against the others in the order that is given for it, and all are added."""
+    projected = [_projected(gram, number, order) for number, order in enumerate(orders)]
+    return torch.stack(projected).sum(dim=0)
+
+
+def _projected(gram: Gram, number: int, against: Sequence[int]) -> Weights:
+    """Gradient `number` without its conflicts, as weights of all; it is skipped in `against`."""
+    weights = torch.zeros(len(gram), dtype=torch.float64)
+    weights[number] = 1
+    for other in against:
+        inner, square = weights @ gram[other], gram[other, other]
+        if inner < 0 < square and other != number:  # a square may underflow
+            weights[other] -= inner / square
+    return weights
+
+
+def gradients_apart(losses: Losses, parameters: Sequence[Tensor]) -> list[Gradient]:
+    """One gradient per objective; the last backward pass frees the graph that they share."""
+    last = max((i for i, loss in enumerate(losses) if loss.requires_grad), default=0)
+    return [_gradient(loss, parameters, keep=i < last) for i, loss in enumerate(losses)]
+
+
+def _gradient(
+    loss: Float[Tensor, ""], parameters: Sequence[Tensor], *, keep: bool = False
+) -> tuple[Tensor, ...]:
+    """Zero for every parameter that the loss does not depend on."""
+    if not loss.requires_grad:
+        return tuple(torch.zeros_like(parameter) for parameter in parameters)
+    return torch.autograd.grad(loss, parameters, retain_graph=keep, materialize_grads=True)
+
+
+def inner_products(gradients: Sequence[Gradient]) -> Gram:
+    """Of every two gradients, over all parameters; on the CPU."""
+    gram = torch.empty(len(gradients), len(gradients), dtype=torch.float64)
+    for i, j in combinations_with_replacement(range(len(gradients)), 2):
+        gram[i, j] = gram[j, i] = _inner_product(gradients[i], gradients[j])
+    return gram
+
+
+def _inner_product(one: Gradient, other: Gradient) -> Float64[Tensor, ""]:
+    return torch.stack(
+        [
+            torch.dot(x.double(), y.double())
+            for a, b in zip(one, other, strict=True)
+            for x, y in zip(_chunks(a), _chunks(b), strict=True)
+        ]
+    ).sum()
+
+
+def _chunks(tensor: Tensor) -> Sequence[Tensor]:
+    return tensor.flatten().tensor_split(tuple(range(_CHUNK, tensor.numel(), _CHUNK)))
+
+
+def cosines(gram: Gram) -> tuple[float, ...]:
+    """Between every two gradients; zero where one of them is."""
+    norms = gram.diagonal().sqrt()
+    scale = norms[:, None] * norms
+    ratios = torch.where(scale == 0, 0, gram / scale).clamp(-1, 1)
+    return tuple(float(ratios[pair]) for pair in combinations(range(len(gram)), 2))
+
+
+def weighted_sum(gradients: Sequence[Gradient], weights: Weights) -> tuple[Tensor, ...]:
+    """One gradient of many."""
+    first, *others = weights.tolist()
+    total = tuple(tensor * first for tensor in gradients[0])
+    for gradient, weight in zip(gradients[1:], others, strict=True):
+        for into, tensor in zip(total, gradient, strict=True):
+            into.add_(tensor, alpha=weight)
+    return total

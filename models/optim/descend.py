@@ -1,19 +1,72 @@
-"""The one inner loop: n steps on some parameters, the best iterate kept.
+"""The one inner loop: steps on some parameters, the best iterate kept.
 
-Instance optimisation descends on a velocity or a displacement, on-the-fly guidance on the
-displacement that a network predicted; they differ in the parts they bring.
+Instance optimisation descends on a velocity, a displacement or a network's weights, on-the-fly
+guidance on the displacement that a network predicted; they differ in the parts they bring.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import torch
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.optim import Optimizer
 
-from models.optim.combine import Combine, Losses, plain_sum
+from l2r.schema import Frozen
+from models.optim.combine import Combine, Combined, Losses, SumConfig
+
+Stopped: TypeAlias = Literal["steps", "converged", "deadline", "diverged"]
+
+Score: TypeAlias = Callable[[Sequence[float]], float]
+
+_MOST_SKIPPED = 3
+"""Steps in a row that may be skipped; more, and nothing but NaN is to be expected."""
+
+
+class Convergence(Frozen):
+    """Stop when the last `window` iterates gained less than `share` of all that was gained.
+
+    Compared are the mean score of the last `window` iterates and that of the `window` before them;
+    the whole gain runs from the start to the best iterate. So neither the scale nor the sign of an
+    objective matters, nor the noise of a stochastic one as long as the window outlasts it.
+    """
+
+    window: PositiveInt = 10
+    share: PositiveFloat = 0.01
+
+    def reached(self, scores: Sequence[float]) -> bool:
+        """Whether a descent with these scores, one per iterate, has converged."""
+        size = self.window
+        if len(scores) < 2 * size:
+            return False
+        before, last = sum(scores[-2 * size : -size]) / size, sum(scores[-size:]) / size
+        return before - last < self.share * (scores[0] - min(scores))
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is descended, and what counts on the way."""
+
+    losses: Callable[[], Losses]
+    """Every objective at the present parameters."""
+    score: Score = sum
+    """Of the losses' values; the iterate with the lowest one is kept."""
+    combine: Combine = field(default_factory=SumConfig)
+    """Makes one gradient of many objectives."""
+    random: torch.Generator = field(default_factory=torch.Generator)
+    """For those combinations that draw."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a descent ends."""
+
+    steps: int
+    deadline: float | None = None
+    """In seconds of `time.monotonic`; no step is begun that would likely end later."""
+    convergence: Convergence | None = None
 
 
 @dataclass(frozen=True)
@@ -22,57 +75,119 @@ class Descent:
 
     losses: tuple[tuple[float, ...], ...]
     """Per evaluated iterate, one number per objective."""
+    cosines: tuple[tuple[float, ...], ...]
+    """Per step, between the objectives' gradients where they were computed apart; of the pairs
+    (0, 1), (0, 2), ..., (1, 2), ..."""
     best: int
-    """The iterate with the lowest sum; its parameters are what the descent leaves behind."""
-    stopped: Literal["steps", "deadline", "diverged"]
+    """The iterate with the lowest score; its parameters are what the descent leaves behind."""
+    skipped: int
+    """Steps that were not taken because a loss or a gradient was NaN or infinite."""
+    stopped: Stopped
+
+    @property
+    def conflict_rate(self) -> float | None:
+        """The share of steps at which two objectives pulled against each other."""
+        if not self.cosines:
+            return None
+        return sum(min(step) < 0 for step in self.cosines) / len(self.cosines)
 
 
 def descend(
     parameters: Sequence[Tensor],
-    objective: Callable[[], Losses],
+    goal: Goal,
     optimiser: Optimizer,
+    limits: Limits,
     *,
-    steps: int,
-    combine: Combine = plain_sum,
-    deadline: float | None = None,
+    beside: Sequence[Tensor] = (),
 ) -> Descent:
-    """Minimise `sum(objective())` and leave the best iterate in `parameters`.
+    """Minimise, and leave the best iterate in `parameters`.
+
+    A loss or gradient that is NaN or infinite costs the step: the best iterate is taken up again,
+    from which the optimiser's momentum leads elsewhere. If that does not help, it ends "diverged".
 
     Args:
         parameters: leaves that `optimiser` holds.
-        objective: evaluates every objective at the present parameters.
+        goal: the objectives.
         optimiser: of torch, or one that looks like it.
-        steps: at most this many; the first iterate is the start, so `steps` are judged.
-        combine: makes one gradient of many objectives.
-        deadline: in seconds of `time.monotonic`; no step is begun that would likely end later.
-
-    Returns:
-        The course of the descent. It ends early at the deadline, or when a loss or gradient is
-        NaN or infinite ("diverged"); the best iterate so far is kept in either case.
+        limits: `steps` steps judge `steps + 1` iterates, the start among them.
+        beside: tensors that evaluating changes, as running statistics; they are kept with the
+            iterate that they belong to.
     """
-    watch = _Watch(deadline)
-    course: list[tuple[float, ...]] = []
-    best, kept = -1, [parameter.detach().clone() for parameter in parameters]
-    stopped: Literal["steps", "deadline", "diverged"] = "steps"
-    for step in range(steps):
+    course = _Course(goal.score, [*parameters, *beside])
+    stopped = _run(course, parameters, goal, optimiser, limits)
+    course.restore_best()
+    return Descent(
+        losses=tuple(course.losses),
+        cosines=tuple(course.cosines),
+        best=course.best,
+        skipped=course.skipped,
+        stopped=stopped,
+    )
+
+
+def _run(
+    course: "_Course",
+    parameters: Sequence[Tensor],
+    goal: Goal,
+    optimiser: Optimizer,
+    limits: Limits,
+) -> Stopped:
+    watch = _Watch(limits.deadline)
+    for step in range(limits.steps + 1):
         if not watch.time_for_another():
-            stopped = "deadline"
-            break
-        losses = objective()
-        gradients = combine(losses, parameters)
+            return "deadline"
+        last, losses = step == limits.steps, goal.losses()
+        combined = Combined(()) if last else goal.combine(losses, parameters, goal.random)
+        if not _all_finite([*losses, *combined.gradients]):
+            if course.skip() > _MOST_SKIPPED:
+                return "diverged"
+            continue
+        course.record(losses, combined.cosines)
+        if limits.convergence and limits.convergence.reached(course.scores):
+            return "converged"
+        if not last:
+            _step(optimiser, parameters, combined.gradients)
+    return "steps"
+
+
+def _step(optimiser: Optimizer, parameters: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    optimiser.step()
+
+
+class _Course:
+    """What was seen so far, and the best of it."""
+
+    def __init__(self, score: Score, state: Sequence[Tensor]) -> None:
+        self._score, self._state = score, state
+        self._kept = [tensor.detach().clone() for tensor in state]
+        self._in_a_row = 0
+        self.losses: list[tuple[float, ...]] = []
+        self.scores: list[float] = []
+        self.cosines: list[tuple[float, ...]] = []
+        self.best, self.skipped = -1, 0
+
+    def record(self, losses: Losses, cosines: tuple[float, ...]) -> None:
         values = tuple(float(loss.detach()) for loss in losses)
-        if not _all_finite([*losses, *gradients]):
-            stopped = "diverged"
-            break
-        course.append(values)
-        if best < 0 or sum(values) < sum(course[best]):
-            best = step
-            _copy(parameters, kept)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        optimiser.step()
-    _copy(kept, parameters)
-    return Descent(tuple(course), best, stopped)
+        self.losses.append(values)
+        self.scores.append(self._score(values))
+        if cosines:
+            self.cosines.append(cosines)
+        if self.best < 0 or self.scores[-1] < self.scores[self.best]:
+            self.best = len(self.scores) - 1
+            _copy(self._state, self._kept)
+        self._in_a_row = 0
+
+    def skip(self) -> int:
+        """Go back to the best iterate; how many steps in a row were skipped."""
+        self.restore_best()
+        self.skipped += 1
+        self._in_a_row += 1
+        return self._in_a_row
+
+    def restore_best(self) -> None:
+        _copy(self._kept, self._state)
 
 
 class _Watch:

@@ -6,24 +6,24 @@ from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
-from torch.nn import functional
 
-from l2r.arrays import Shape
+from l2r.arrays import Shape, triple
 from l2r.grid import GridRule
 from l2r.schema import Frozen
-from models.base import Fields, Volumes
+from models.base import Fields
 from models.deform import Parametrisation, VelocityConfig, compose
-from models.losses.catalog import Regulariser, Similarity
-from models.losses.diffusion import DiffusionConfig
+from models.losses.catalog import Similarity
 from models.losses.lncc import LnccConfig
 from models.optim.combine import Losses
-from models.optim.descend import Descent, descend
-from models.spatial import resize_field, warp
+from models.optim.descend import Descent, Limits, descend
+from models.optim.objective import Case, DescentConfig, Refined
+from models.optim.trial import Base, FieldTrial
+from models.spatial import resize_field
 
-Coarse: TypeAlias = Float[Tensor, "_ 3 _ _ _"]
-"""What is optimised: a field on the control grid of a level."""
+Coarse: TypeAlias = Float[Tensor, "parts 3 _ _ _"]
+"""What is optimised: fields on the control grid of a level."""
 
 
 class Level(Frozen):
@@ -36,20 +36,23 @@ class Level(Frozen):
     similarity: Similarity = LnccConfig()
     steps: PositiveInt
     learning_rate: PositiveFloat
-    """Of Adam, hence about the first step's length, in voxels of the optimised grid."""
+    """Of Adam: about the first step's length, in voxels of the optimised grid."""
+
+    @property
+    def halved(self) -> "Level":
+        """The same at half the resolution."""
+        return self.model_copy(update={"shrink": 2 * self.shrink, "control": 2 * self.control})
 
 
-class InstanceOptimisationConfig(Frozen):
-    """Adam on a deformation `w` that follows the prediction: `moving(q + u(q)), q = p + w(p)`.
+class InstanceOptimisationConfig(DescentConfig):
+    """A descent on a deformation `w` that follows the prediction: `moving(q + u(q)), q = p + w(p)`.
 
-    Minimises `similarity(fixed, warped) + weight * regulariser(what is optimised)` and keeps the
-    best iterate of each level, which the next one starts from.
+    Minimises similarity and regularisers and keeps the best iterate of each level, which the next
+    one starts from. A parametrisation may add to the prediction instead of following it.
     """
 
     name: Literal["instance_optimisation"] = "instance_optimisation"
     parametrisation: Parametrisation = VelocityConfig()
-    regulariser: Regulariser = DiffusionConfig()
-    weight: NonNegativeFloat
     levels: tuple[Level, ...] = Field(min_length=1)
 
     @property
@@ -58,17 +61,13 @@ class InstanceOptimisationConfig(Frozen):
         sizes = (size for level in self.levels for size in (level.shrink, level.control))
         return GridRule(math.lcm(*sizes))
 
+    @property
+    def halved(self) -> "InstanceOptimisationConfig":
+        """The same at half the resolution, an eighth of the memory."""
+        return self.model_copy(update={"levels": tuple(level.halved for level in self.levels)})
+
     def build(self) -> "InstanceOptimisation":
         return InstanceOptimisation(self)
-
-
-@dataclass(frozen=True)
-class Refined:
-    """A better field, and how it came about."""
-
-    field: Fields
-    course: tuple[Descent, ...]
-    """One per level that was begun."""
 
 
 class InstanceOptimisation:
@@ -78,50 +77,76 @@ class InstanceOptimisation:
         self._config = config
 
     def __call__(
-        self, fixed: Volumes, moving: Volumes, prediction: Fields, deadline: float | None = None
+        self,
+        case: Case,
+        prediction: Fields,
+        *,
+        deadline: float | None = None,
+        random: torch.Generator | None = None,
     ) -> Refined:
         """Refine `prediction` until the last step or the deadline.
 
         Args:
-            fixed: intensities as the network sees them.
-            moving: on the same grid.
-            prediction: displacement in voxels; what is found is composed with it.
+            case: intensities as the network sees them.
+            prediction: displacement in voxels.
             deadline: in seconds of `time.monotonic`.
+            random: what stochastic terms and combinations draw from, on the CPU.
         """
+        config, shape = self._config, triple(case.fixed.shape[2:])
         predicted = bool(prediction.any())
-        moved = warp(moving, prediction) if predicted else moving
-        held = fixed.new_zeros(1, 3, 1, 1, 1)
-        course = []
-        for level in self._config.levels:
-            held = resize_field(held, _shape(fixed, level.control)).requires_grad_()
-            course.append(self._descend(level, fixed, moved, held, deadline))
+        adds = config.parametrisation.adds_to_prediction
+        run = _Run(
+            config,
+            case.after(prediction) if predicted and not adds else case,
+            prediction if predicted and adds else None,
+            deadline,
+            random or torch.Generator(),
+        )
+        held = prediction.new_zeros(config.parametrisation.parts, 3, 1, 1, 1)
+        course: list[Descent] = []
+        for level in config.levels:
+            held = resize_field(held, divided(shape, level.control)).requires_grad_()
+            course.append(run.descend(level, held))
             held = held.detach()
-            if course[-1].stopped != "steps":
+            if course[-1].stopped in {"deadline", "diverged"}:
                 break
-        found = resize_field(self._config.parametrisation(held), _shape(fixed, 1))
-        return Refined(compose(prediction, found) if predicted else found, tuple(course))
-
-    def _descend(
-        self, level: Level, fixed: Volumes, moved: Volumes, held: Coarse, deadline: float | None
-    ) -> Descent:
-        moving = _shrunk(moved, level.shrink)
-        similarity = level.similarity.bind(_shrunk(fixed, level.shrink))
-        config, shape = self._config, _shape(fixed, level.shrink)
-
-        def objective() -> Losses:
-            field = config.parametrisation(held)
-            if level.control != level.shrink:
-                field = resize_field(field, shape)
-            return similarity(warp(moving, field)), config.weight * config.regulariser(held)
-
-        optimiser = torch.optim.Adam([held], lr=level.learning_rate)
-        return descend([held], objective, optimiser, steps=level.steps, deadline=deadline)
+        found = resize_field(config.parametrisation.there(held), shape)
+        if predicted:
+            found = prediction + found if adds else compose(prediction, found)
+        return Refined(found, tuple(course))
 
 
-def _shrunk(volume: Volumes, factor: int) -> Float[Tensor, "batch 1 _ _ _"]:
-    return functional.avg_pool3d(volume, factor) if factor > 1 else volume
+@dataclass(frozen=True)
+class _Run:
+    """What all levels share."""
+
+    config: InstanceOptimisationConfig
+    case: Case
+    base: Fields | None
+    """The prediction, if what is optimised is added to it."""
+    deadline: float | None
+    random: torch.Generator
+
+    def descend(self, level: Level, held: Coarse) -> Descent:
+        """Improve what is held."""
+        config, case = self.config, self.case.shrunk(level.shrink)
+        objective = config.bind(case, level.similarity, self.random)
+        base = self._base(triple(held.shape[2:]), triple(case.fixed.shape[2:]))
+
+        def losses() -> Losses:
+            return objective(FieldTrial(case.fixed, config.parametrisation, held, base))
+
+        optimiser = config.optimiser.build([held], level.learning_rate)
+        limits = Limits(level.steps, self.deadline, config.convergence)
+        return descend([held], config.goal(losses, self.random), optimiser, limits)
+
+    def _base(self, control: Shape, images: Shape) -> Base | None:
+        if self.base is None:
+            return None
+        return Base(resize_field(self.base, control), resize_field(self.base, images))
 
 
-def _shape(volume: Volumes, factor: int) -> Shape:
-    x, y, z = (size // factor for size in volume.shape[2:])
+def divided(shape: Shape, factor: int) -> Shape:
+    """Voxels along each axis where one holds `factor` of a side."""
+    x, y, z = (size // factor for size in shape)
     return x, y, z

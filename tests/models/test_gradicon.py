@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.gradicon.conversion import displacement
-from models.gradicon.maps import Map, Points, composed, displaced, identity
 from models.gradicon.network import UniGradIcon, UniGradIconConfig
 from models.gradicon.preprocess import normalised
 from models.gradicon.tree import Halved, two_steps
 from models.gradicon.unet import UNet, UNetSizes, _fitted
+from models.maps import Map, Points, composed, displaced, identity
 from models.spatial import sample, warp
 
 SIZES = UNetSizes(down=(4, 8), up=(3, 6))

@@ -1,21 +1,36 @@
 """uniGradICON against outputs, losses and gradients of the published code."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from models.gradicon.conversion import displacement
-from models.gradicon.maps import Map, Points, identity
 from models.gradicon.network import UniGradIcon, UniGradIconConfig
 from models.gradicon.preprocess import normalised, resized
 from models.gradicon.unet import UNetSizes
-from models.spatial import sample
+from models.losses.base import Trial
+from models.losses.consistency import GradIconConfig
+from models.losses.lncc_gaussian import LnccGaussianConfig
+from models.maps import Map, identity
+from models.optim.combine import (
+    Combined,
+    ProjectOneConfig,
+    SumConfig,
+    gradients_apart,
+    inner_products,
+    project_one,
+    weighted_sum,
+)
+from models.optim.combine import Losses as Objectives
+from models.optim.network import WeightOptimisationConfig
+from models.optim.objective import Case, Weighted
+from models.optim.optimisers import AdamConfig, AdamWConfig
+from models.optim.trial import NetworkTrial
 from tests.models.conftest import Described, Golden
 from tests.models.recipes import made_up_volume, made_up_weights
 
@@ -45,48 +60,17 @@ class Losses(NamedTuple):
         return self.similarity + 1.5 * self.regulariser
 
 
-def blurred(image: Tensor) -> Tensor:
-    """Gaussian of 5 voxels, cut at two standard deviations; zeros around the image."""
-    weights = torch.exp(-(torch.arange(-10.0, 11.0) ** 2) / 50)
-    weights = weights / weights.sum()
-    for axis in range(3):
-        kernel = weights.view([21 if other == axis else 1 for other in range(-2, 3)])
-        padding = [10 if other == axis else 0 for other in range(3)]
-        image = functional.conv3d(image, kernel, padding=padding)
-    return image
-
-
-def lncc_loss(a: Tensor, b: Tensor) -> Tensor:
-    """One minus the mean local correlation, which is not squared."""
-
-    def variance(image: Tensor) -> Tensor:
-        return functional.relu(blurred(image**2) - blurred(image) ** 2) + 1e-5
-
-    covariance = blurred(a * b) - blurred(a) * blurred(b)
-    return 1 - (covariance / (variance(a) * variance(b)).sqrt()).mean()
-
-
-def gradicon_loss(there: Map, back: Map, places: Tensor) -> Tensor:
-    """Sum over the axes of `mean(((e(p) - e(p + step)) / step)^2)`, `e(p) = p - there(back(p))`."""
-    steps = 1e-3 * torch.eye(3).view(3, 1, 3, 1, 1, 1)
-
-    def error(places: Tensor) -> Tensor:
-        return places - there(back(Points(places))).coordinates
-
-    start = error(places)
-    return sum(((start - error(places + step)) / 1e-3).square().mean() for step in steps)
+def scattered(noise: Tensor) -> Tensor:
+    """The places that the published loss looked at."""
+    return (identity(noise[:, :1]).coordinates + 2 * noise / noise.shape[-1])[..., ::2, ::2, ::2]
 
 
 def losses_of(model: UniGradIcon, a: Tensor, b: Tensor, noise: Tensor) -> Losses:
-    there, back = model.phi(a, b), model.phi(b, a)
-    similarity = lncc_loss(warped(a, there), b) + lncc_loss(warped(b, back), a)
-    places = (identity(a).coordinates + 2 * noise / a.shape[-1])[..., ::2, ::2, ::2]
-    return Losses(similarity, gradicon_loss(there, back, places), there, back)
-
-
-def warped(image: Tensor, phi: Map) -> Tensor:
-    """The published loss sees zeros beyond the image, the network its border values."""
-    return sample(image, phi(identity(image)).coordinates, padding="zeros")
+    trial = NetworkTrial(model, fixed=b, moving=a)
+    there, back = (LnccGaussianConfig().bind(image) for image in (b, a))
+    similarity = there(trial.warp(a)) + back(trial.warp_back(b))
+    regulariser = GradIconConfig()(trial.there, trial.back, scattered(noise))
+    return Losses(similarity, regulariser, trial.there, trial.back)
 
 
 def flips(phi: Map, like: Tensor) -> int:
@@ -167,7 +151,8 @@ def test_the_maps_are_the_published_ones(small: UniGradIcon, vectors: dict[str, 
             "phi_BA": back(rest).coordinates,
             "phi_AB_at_24x28x20": there(identity(a, (24, 28, 20))).coordinates,
         }
-        moved = {"warped_A": warped(a, there), "warped_B": warped(b, back)}
+        trial = NetworkTrial(small, fixed=b, moving=a)
+        moved = {"warped_A": trial.warp(a), "warped_B": trial.warp_back(b)}
     for name, value in found.items():
         torch.testing.assert_close(value, vectors[f"out.{name}"], atol=MAP_ATOL, rtol=0)
     for name, value in moved.items():
@@ -247,6 +232,86 @@ def test_three_steps_of_adam_lead_where_the_published_ones_lead(
     )
     expected = trained["io.phi_AB_after_sub2"]
     torch.testing.assert_close(places, expected, atol=MAP_ATOL, rtol=0)
+
+
+class AtGivenPlaces(GradIconConfig):
+    """As the vectors were made: the same noise at every step."""
+
+    noise: list
+
+    def judge(self, trial: Trial, random: torch.Generator) -> Tensor:  # noqa: ARG002
+        return self(trial.there, trial.back, scattered(torch.tensor(self.noise)))
+
+
+class ProjectAlways(ProjectOneConfig):
+    """The same objective at every step."""
+
+    order: tuple[int, int]
+
+    def __call__(
+        self,
+        losses: Objectives,
+        parameters: Sequence[Tensor],
+        generator: torch.Generator,  # noqa: ARG002 - nothing is drawn
+    ) -> Combined:
+        gradients = gradients_apart(losses, parameters)
+        gram = inner_products(gradients)
+        weights = project_one(gram, self.order)
+        entries = (float(gram[0, 1]), float(gram[0, 0].sqrt()), float(gram[1, 1].sqrt()))
+        return Combined(weighted_sum(gradients, weights), entries)
+
+
+COMBINATIONS = {
+    "vanilla": SumConfig(),
+    "project_sim": ProjectAlways(order=(0, 1)),
+    "project_reg": ProjectAlways(order=(1, 0)),
+}
+OPTIMISERS = {
+    "adam_amsgrad": AdamConfig(amsgrad=True, weight_decay=1e-3),
+    "adamw_amsgrad": AdamWConfig(amsgrad=True, weight_decay=1e-3),
+}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "vanilla.adam_amsgrad",
+        *(f"{way}.{kind}" for way in ("project_sim", "project_reg") for kind in OPTIMISERS),
+    ],
+)
+def test_instance_optimisation_with_gradient_projection_goes_the_way_of_the_formulas(
+    case: str,
+    golden: Golden,
+    small: UniGradIcon,
+    vectors: dict[str, Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    a, b, noise = inputs(vectors)
+    combine, optimiser = case.split(".")
+    config = WeightOptimisationConfig(
+        regularisers=(Weighted(weight=1.5, term=AtGivenPlaces(noise=noise.tolist())),),
+        direction="both_ways",
+        combine=COMBINATIONS[combine],
+        optimiser=OPTIMISERS[optimiser],
+        steps=5,
+        learning_rate=2e-5,
+    )
+    monkeypatch.setattr(small, "prepared", lambda image: image)  # they are, in the vectors
+    places = lambda fixed, moving: small.phi(moving, fixed)(identity(fixed)).coordinates  # noqa: E731
+    monkeypatch.setattr(small, "forward", places)
+    refined = config.build(small)(Case(fixed=b, moving=a))
+    (descent,) = refined.course
+    expected = golden("unigradicon_io_gp")
+    log = expected[f"{case}.log"]
+    assert descent.best == 5
+    found = torch.tensor(descent.losses, dtype=torch.float64) / torch.tensor([1.0, 1.5])
+    torch.testing.assert_close(found[:, 0], log[:, 0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(found[:, 1], log[:, 1], rtol=0, atol=1e-4)
+    if descent.cosines:
+        products = torch.tensor(descent.cosines, dtype=torch.float64)
+        torch.testing.assert_close(products, log[:5, 2:], rtol=5e-3, atol=0)
+    phi = expected[f"{case}.phi_AB_sub3"]
+    torch.testing.assert_close(refined.field[..., ::3, ::3, ::3], phi, rtol=0, atol=2e-5)
 
 
 @pytest.mark.slow

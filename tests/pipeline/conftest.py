@@ -10,7 +10,10 @@ from pipeline.cli import app
 QUICK = """
 [[refine]]
 name = "instance_optimisation"
+
+[[refine.regularisers]]
 weight = 0.1
+term = { name = "diffusion" }
 
 [[refine.levels]]
 shrink = 2

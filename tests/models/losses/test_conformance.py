@@ -1,18 +1,59 @@
 """What every term of the catalogue keeps to."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import get_args
 
 import pytest
 import torch
 from torch import Tensor
 
+from models.losses.base import Stacks, Trial
 from models.losses.catalog import Regulariser, Similarity
+from models.losses.dice import DiceConfig
+from models.maps import Images, Map
+from models.optim.trial import as_map
+from models.spatial import warp
 
-SIMILARITIES = get_args(Similarity) or (Similarity,)
-REGULARISERS = get_args(Regulariser) or (Regulariser,)
+SIMILARITIES = get_args(get_args(Similarity)[0])
+REGULARISERS = get_args(get_args(Regulariser)[0])
 
 Term = Callable[[Tensor], Tensor]
+
+
+class Between(Trial):
+    """The displacement under test, and a fixed one for the way back."""
+
+    def __init__(self, field: Tensor) -> None:
+        self.fixed = field[:, :1]
+        self._field = field
+
+    @property
+    def optimised(self) -> Tensor:
+        return self._field
+
+    @property
+    def displacement(self) -> Tensor:
+        return self._field
+
+    @property
+    def there(self) -> Map:
+        return as_map(self._field)
+
+    @cached_property
+    def back(self) -> Map:
+        return as_map(0.3 * torch.ones_like(self._field))
+
+    def warp(self, moving: Stacks) -> Stacks:
+        return warp(moving, self._field)
+
+    def warp_back(self, fixed: Images) -> Images:
+        return fixed
+
+
+def regular(kind: type, scale: float = 6.0) -> Term:
+    """Scaled so that fields in [0, 1] fold."""
+    return lambda field: kind().judge(Between(scale * field), torch.Generator().manual_seed(0))
 
 
 def random(channels: int, seed: int, batch: int = 2) -> Tensor:
@@ -25,7 +66,8 @@ def terms(batch: slice = slice(None)) -> list[tuple[Term, Tensor]]:
     similarities = [
         (kind().bind(random(1, 0)[batch]), random(1, 1)[batch]) for kind in SIMILARITIES
     ]
-    return similarities + [(kind(), random(3, 2)[batch]) for kind in REGULARISERS]
+    labels = [(DiceConfig().bind(random(4, 5)[batch]), random(4, 6)[batch])]
+    return similarities + labels + [(regular(kind), random(3, 2)[batch]) for kind in REGULARISERS]
 
 
 COUNT = range(len(terms()))
@@ -51,6 +93,18 @@ def test_a_step_down_its_gradient_lowers_it(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", COUNT)
+def test_its_gradient_is_that_of_finite_differences(number: int) -> None:
+    term, given = terms(slice(0, 1))[number]
+    direction = torch.randn(given.shape, generator=torch.Generator().manual_seed(7)).double()
+
+    def along(distance: Tensor) -> Tensor:
+        return term(given + distance * direction)
+
+    at = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    torch.autograd.gradcheck(along, at, eps=1e-7, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("number", COUNT[:-1])  # the last, GradICON, draws places per member
 def test_a_batch_costs_the_mean_of_its_members(number: int) -> None:
     whole, given = terms()[number]
     singles = []
@@ -64,3 +118,11 @@ def test_a_batch_costs_the_mean_of_its_members(number: int) -> None:
 def test_no_image_is_more_similar_than_the_image_itself(kind: type) -> None:
     fixed = random(1, 3)
     assert kind().bind(fixed)(fixed) < kind().bind(fixed)(random(1, 4))
+
+
+@pytest.mark.parametrize("kind", REGULARISERS)
+def test_nothing_is_more_regular_than_rest(kind: type) -> None:
+    still = torch.zeros(1, 3, 9, 8, 10, dtype=torch.float64)
+    trial = Between(still)
+    trial.__dict__["back"] = as_map(still)
+    assert kind().judge(trial, torch.Generator()) == pytest.approx(0, abs=1e-20)

@@ -3,7 +3,7 @@ import torch
 from pydantic import ValidationError
 from torch.nn import functional
 
-from models.losses.lncc import LnccConfig
+from models.losses.lncc import Definition, LnccConfig, LocalCorrelation
 from tests.models.conftest import Golden
 
 
@@ -12,7 +12,9 @@ def volume(seed: int, shape: tuple[int, int, int] = (6, 7, 5)) -> torch.Tensor:
     return torch.rand((1, 1, *shape), generator=generator, dtype=torch.float64)
 
 
-def transcribed(fixed: torch.Tensor, warped: torch.Tensor, window: int) -> torch.Tensor:
+def transcribed(
+    fixed: torch.Tensor, warped: torch.Tensor, window: int, *, squared: bool
+) -> torch.Tensor:
     """The definition, term by term, with a dense kernel."""
     kernel = torch.ones(1, 1, window, window, window, dtype=fixed.dtype)
 
@@ -23,15 +25,18 @@ def transcribed(fixed: torch.Tensor, warped: torch.Tensor, window: int) -> torch
     f, w = total(fixed), total(warped)
     covariance = total(fixed * warped) - f * w / count
     variances = (total(fixed**2) - f**2 / count) * (total(warped**2) - w**2 / count)
-    return -(covariance**2 / (variances + 1e-5)).mean()
+    if squared:
+        return -(covariance**2 / (variances + 1e-5)).mean()
+    return -(covariance / (variances + 1e-5).sqrt()).mean()
 
 
+@pytest.mark.parametrize("squared", [True, False])
 @pytest.mark.parametrize("window", [3, 5, 9])
-def test_value_and_gradient_are_those_of_the_definition(window: int) -> None:
+def test_value_and_gradient_are_those_of_the_definition(window: int, squared: bool) -> None:
     fixed, warped = volume(1), volume(2).requires_grad_()
     loss, expected = (
-        LnccConfig(window=window).bind(fixed)(warped),
-        transcribed(fixed, warped, window),
+        LnccConfig(window=window, squared=squared).bind(fixed)(warped),
+        transcribed(fixed, warped, window, squared=squared),
     )
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(
@@ -39,8 +44,9 @@ def test_value_and_gradient_are_those_of_the_definition(window: int) -> None:
     )
 
 
-def test_the_gradient_by_hand_passes_gradcheck() -> None:
-    term = LnccConfig(window=3).bind(volume(1, (4, 3, 5)))
+@pytest.mark.parametrize("squared", [True, False])
+def test_the_gradient_by_hand_passes_gradcheck(squared: bool) -> None:
+    term = LnccConfig(window=3, squared=squared).bind(volume(1, (4, 3, 5)))
     assert torch.autograd.gradcheck(term, volume(2, (4, 3, 5)).requires_grad_())
 
 
@@ -57,6 +63,44 @@ def test_equal_images_reach_minus_one_and_flat_ones_zero() -> None:
     term = LnccConfig(window=5).bind(fixed)
     assert float(term(fixed)) == pytest.approx(-1, abs=1e-4)
     assert float(term(torch.zeros_like(fixed))) == 0
+
+
+def test_not_squared_an_inverted_contrast_is_the_worst() -> None:
+    fixed = 10 * volume(4)
+    term = LnccConfig(window=5, squared=False).bind(fixed)
+    assert float(term(fixed)) == pytest.approx(-1, abs=1e-4)
+    assert float(term(2 * fixed)) == pytest.approx(-1, abs=1e-4)
+    assert float(term(-fixed)) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("squared", [True, False])
+@pytest.mark.parametrize("level", [0.0, 0.7])
+def test_flat_images_give_a_finite_value_and_gradient(level: float, squared: bool) -> None:
+    fixed, flat = volume(5).float(), torch.full((1, 1, 6, 7, 5), level, requires_grad=True)
+    for one in (fixed, flat.detach()):
+        loss = LnccConfig(squared=squared).bind(one)(flat)
+        (gradient,) = torch.autograd.grad(loss, flat)
+        assert loss.isfinite()
+        assert gradient.isfinite().all()
+
+
+def test_no_root_is_taken_of_variances_below_zero() -> None:
+    """Rounding makes some: the squares add up to 7e8, where float32 has steps of 64."""
+    fixed, warped = (1000 + 0.01 * volume(seed, (12, 12, 12)).float() for seed in (6, 7))
+    assert LnccConfig(squared=False).bind(fixed)(warped.requires_grad_()).isfinite()
+
+
+def test_what_is_clamped_has_no_slope() -> None:
+    """With this "window" every variance is -2 w^2."""
+
+    def twice(volumes: torch.Tensor) -> torch.Tensor:
+        return 2 * volumes
+
+    definition = Definition(twice, count=1, squared=False, each=0.1)
+    fixed, warped = volume(1), volume(2).requires_grad_()
+    loss = LocalCorrelation(fixed, definition)(warped)
+    torch.testing.assert_close(loss, (20 * fixed * warped).mean())
+    torch.testing.assert_close(torch.autograd.grad(loss, warped)[0], 20 * fixed / fixed.numel())
 
 
 def test_a_window_without_a_centre_is_refused() -> None:
@@ -76,7 +120,7 @@ def test_it_equals_the_published_code(golden: Golden, case: str) -> None:
     torch.testing.assert_close(
         warped.grad, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max())
     )
-    for window in (5, 3):
+    for window in (9, 5, 3):
         exact = vectors[f"{case}.NCC_vxm_win{window}.f64"]
         double = LnccConfig(window=window).bind(fixed.double())(warped.detach().double())
         torch.testing.assert_close(double, exact, rtol=0, atol=1e-10)

@@ -8,6 +8,7 @@ Source:
     Greer et al. (2021), ICON, arXiv:2105.04459, where maps are functions that are composed.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -16,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from l2r.arrays import Shape, triple
-from models.base import Fields
+from models.base import Fields, RegistrationModel, Volumes
 from models.spatial import sample
 
 Coordinates = Float[Tensor, "batch 3 _ _ _"]
@@ -75,3 +76,15 @@ def displaced(displacement: Fields) -> Map:
 def composed(outer: Map, inner: Map) -> Map:
     """`phi(p) = outer(inner(p))`."""
     return lambda points: outer(inner(points))
+
+
+class MapModel(RegistrationModel):
+    """A network that finds maps between images which it first prepares in its own way."""
+
+    @abstractmethod
+    def prepared(self, image: Volumes) -> Images:
+        """The image as `phi` wants it."""
+
+    @abstractmethod
+    def phi(self, moving: Images, fixed: Images) -> Map:
+        """The map from places of `fixed` to places of `moving`, both prepared."""

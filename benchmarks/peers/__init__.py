@@ -1,0 +1,1 @@
+"""Well-known registration tools on Regatta's pairs, scored by Regatta's judge."""

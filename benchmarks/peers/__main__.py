@@ -1,0 +1,146 @@
+"""Well-known registration tools on the pairs of a list, scored by Regatta's judge.
+
+python -m benchmarks.peers --dataset PAIRS.json --tools greedy convexadam syn --output FOLDER
+
+The tools are in benchmarks/peers/requirements.txt. A field that FOLDER has from the same version
+and settings of a tool is not made again, so take another one to time anew.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks.machine import describe
+from benchmarks.peers.catalog import TOOLS
+from benchmarks.peers.record import read_records
+from eval.base import MetricBase
+from eval.evaluate import score
+from eval.report import Report, write_report
+from l2r.console import progress
+from l2r.errors import ConfigError, L2RError
+from l2r.submission import open_submission
+from pipeline.request import Request, Resolved, resolve
+
+
+def main(names: list[str], what: Resolved, ground_truth: Path) -> None:
+    """Make all fields, score them, and print a table."""
+    for name in names:
+        require(name)
+    for name in names:
+        make(name, what)
+    reports = {}
+    for name in names:
+        reports[name] = judge(what.output / name, what, ground_truth)
+    print(f"{describe()}, {len(what.pairs)} pairs\n")
+    print(table(reports, what))
+
+
+def require(name: str) -> None:
+    """See that a tool is there.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    tool = TOOLS[name]
+    if find_spec(tool.module) is None:
+        raise ConfigError(
+            f"--tools {name}: {tool.package} is not installed; "
+            "see benchmarks/peers/requirements.txt"
+        )
+
+
+def make(name: str, what: Resolved) -> None:
+    """The fields of one tool that are not there yet, each in a process of its own."""
+    tool, folder = TOOLS[name], what.output / name
+    folder.mkdir(parents=True, exist_ok=True)
+    now = (version(tool.package), tool.settings)
+    records = read_records(folder)
+    made = {
+        field
+        for field, record in records.items()
+        if (record.version, record.settings) == now and (folder / field).is_file()
+    }
+    with progress(len(what.pairs), name) as advance:
+        for field, pair in what.pairs.items():
+            if field not in made:
+                words = [sys.executable, "-m", "benchmarks.peers.one_pair", name]
+                words += [str(path) for path in (pair.fixed.path, pair.moving.path, folder / field)]
+                code = subprocess.run(words, stdout=subprocess.DEVNULL, check=False).returncode
+                if code:  # below 0, the signal that ended it
+                    raise L2RError(f"{name} failed on {pair.name} with {code}, see above")
+            advance(pair.name)
+
+
+def judge(folder: Path, what: Resolved, ground_truth: Path) -> Report:
+    """What `python -m eval score` gives, in the same file."""
+    pairs = list(what.pairs.values())
+    with progress(len(pairs), f"scoring {folder.name}") as advance:
+        report = score(
+            open_submission(folder),
+            what.task,
+            pairs,
+            ground_truth,
+            done=lambda case: advance(case.name),
+        )
+    write_report(folder / "metrics.json", report)
+    return report
+
+
+def table(reports: dict[str, Report], what: Resolved) -> str:
+    """One row per tool, after one for the images as they are."""
+    first = next(iter(reports.values()))
+    metrics = first.scored()
+    heads = [f"{metric.name} {metric.unit}".rstrip() + ": mean, worst" for metric in metrics]
+    rows = [["tool", "settings", *heads, "s per pair", "peak GiB"]]
+    rows.append(["---"] * len(rows[0]))
+    before = [first.unregistered(metric.name) for metric in metrics]
+    rows.append(["none", "", *("" if mean is None else f"{mean:.4g}" for mean in before), "", ""])
+    for name, report in reports.items():
+        records = read_records(what.output / name)
+        made = [records[field] for field in what.pairs]
+        rows.append([
+            f"{TOOLS[name].package} {made[0].version}",
+            f"`{made[0].settings}`",
+            *(spread(report, metric) for metric in metrics),
+            f"{statistics.mean(record.seconds for record in made):.1f}",
+            f"{max(record.peak_gib for record in made):.2f}",
+        ])  # fmt: skip
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def spread(report: Report, metric: MetricBase) -> str:
+    """Mean and worst over the cases."""
+    means = [result.mean for result in report.results(metric.name)]
+    worst = (min if metric.better == "higher" else max)(means)
+    return f"{statistics.mean(means):.4g}, {worst:.4g}"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument(
+        "--ground-truth", type=Path, help="images and labels (else the list's folder)"
+    )
+    parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS))
+    parser.add_argument("--task", default="aseg")
+    parser.add_argument("--split", default="validation")
+    parser.add_argument("--limit", type=int, help="only the first pairs")
+    parser.add_argument("--output", type=Path, required=True)
+    words = parser.parse_args()
+    folder = words.ground_truth or words.dataset.parent
+    try:
+        request = Request(
+            task=words.task,
+            dataset=words.dataset,
+            input=folder,
+            output=words.output,
+            split=words.split,
+            limit=words.limit,
+        )
+        main(words.tools, resolve(request), folder)
+    except L2RError as error:
+        parser.error(str(error))

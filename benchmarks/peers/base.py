@@ -1,0 +1,37 @@
+"""What a registration tool gets and what it gives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from l2r.arrays import Vectors, Volume
+
+Affine = Float[np.ndarray, "4 4"]
+"""Voxel indices to RAS millimetres, of the fixed image."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A tool's result."""
+
+    vectors: Vectors
+    """In Regatta's convention: `warped(p) = moving(p + u(p))`, voxels of the fixed grid."""
+    warped: Callable[[], Volume]
+    """The moving image as the tool itself warps it, which proves the conversion."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool as its users run it on images that are affinely aligned."""
+
+    package: str
+    """Its name on PyPI."""
+    module: str
+    """Its name in Python."""
+    settings: str
+    """In the tool's own words."""
+    register: Callable[[Volume, Volume, Affine], Registered]
+    """From the fixed and the moving image, which both get the fixed one's affine, because scorers
+    take arrays as they are stored. Imports the tool, so that its time and memory count."""

@@ -1,0 +1,10 @@
+"""Every tool by name."""
+
+from benchmarks.peers import convexadam, greedy, syn
+
+TOOLS = {
+    "greedy": greedy.TOOL,
+    "convexadam": convexadam.TOOL,
+    "syn": syn.DEFAULT,
+    "syn-msq": syn.PAPERS,
+}

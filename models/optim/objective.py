@@ -1,0 +1,144 @@
+"""What a descent minimises, of terms that are put together in a run file."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from pydantic import NonNegativeFloat, PositiveFloat, model_validator
+from torch.nn.functional import avg_pool3d
+
+from l2r.grid import GridRule
+from l2r.schema import Frozen
+from models.base import Fields
+from models.losses.base import Scalar, Stacks, Trial
+from models.losses.catalog import Regulariser, Similarity
+from models.losses.dice import DiceConfig
+from models.maps import Images
+from models.optim.combine import Combine, Losses, SumConfig
+from models.optim.descend import Convergence, Descent, Goal
+from models.optim.optimisers import AdamConfig, Optimiser
+from models.spatial import warp
+
+TOTAL = "total"
+Objective: TypeAlias = Callable[[Trial], Losses]
+Part: TypeAlias = Callable[[Trial], Scalar]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A pair that is to be registered, on one grid."""
+
+    fixed: Images
+    moving: Images
+    labels: tuple[Stacks, Stacks] | None = None
+    """Of the fixed and of the moving image, one channel per structure."""
+
+    def after(self, prediction: Fields) -> "Case":
+        """The moving side as the prediction warps it."""
+        labels = self.labels
+        if labels:
+            labels = labels[0], warp(labels[1], prediction)
+        return Case(self.fixed, warp(self.moving, prediction), labels)
+
+    def shrunk(self, factor: int) -> "Case":
+        """Means over cubes of `factor` voxels a side."""
+        if factor == 1:
+            return self
+        labels = self.labels
+        if labels:
+            labels = avg_pool3d(labels[0], factor), avg_pool3d(labels[1], factor)
+        return Case(avg_pool3d(self.fixed, factor), avg_pool3d(self.moving, factor), labels)
+
+
+@dataclass(frozen=True)
+class Refined:
+    """A better field, and how it came about."""
+
+    field: Fields
+    course: tuple[Descent, ...]
+    """One per level that was begun."""
+
+
+class Weighted(Frozen):
+    """A regulariser and how much it counts beside the similarity, which counts once."""
+
+    weight: NonNegativeFloat
+    term: Regulariser
+
+
+class DescentConfig(Frozen):
+    """What every descent on a pair needs, whatever it optimises."""
+
+    regularisers: tuple[Weighted, ...] = ()
+    direction: Literal["one_way", "both_ways"] = "one_way"
+    """Both ways: the fixed image is compared with the moving one as well, and costs are added."""
+    label_weight: PositiveFloat | None = None
+    """Of the soft Dice loss of label maps that both images must then have."""
+    combine: Combine = SumConfig()
+    optimiser: Optimiser = AdamConfig()
+    convergence: Convergence | None = None
+    """Ends a level early; without it all steps are done."""
+    best_by: str = TOTAL
+    """Which of the `objectives`, or their total, decides the iterate that is kept."""
+
+    @property
+    def grid(self) -> GridRule:
+        """What the descent can work on."""
+        return GridRule()
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Names of the losses, in their order."""
+        labels = () if self.label_weight is None else ("labels",)
+        return ("similarity", *(part.term.name for part in self.regularisers), *labels)
+
+    @model_validator(mode="after")
+    def _names_are_clear(self) -> "DescentConfig":
+        names = self.objectives
+        if len(set(names)) < len(names):
+            raise ValueError(f"a regulariser is named twice: {', '.join(names)}")
+        if self.best_by not in {TOTAL, *names}:
+            raise ValueError(f"best_by {self.best_by!r} is none of: {', '.join([TOTAL, *names])}")
+        return self
+
+    def goal(self, losses: Callable[[], Losses], random: torch.Generator) -> Goal:
+        """The losses as `descend` wants them."""
+        return Goal(losses, self._score, self.combine, random)
+
+    def _score(self, values: Sequence[float]) -> float:
+        if self.best_by == TOTAL:
+            return sum(values)
+        return values[self.objectives.index(self.best_by)]
+
+    def bind(self, case: Case, similarity: Similarity, random: torch.Generator) -> Objective:
+        """The objectives for one pair: what depends on the images alone is computed once.
+
+        Raises:
+            ValueError: labels count, but the case has none.
+        """
+        parts = [_similar(case, similarity, both_ways=self.direction == "both_ways")]
+        parts += [_regular(part, random) for part in self.regularisers]
+        if self.label_weight is not None:
+            parts.append(_labelled(case, self.label_weight))
+        return lambda trial: tuple(part(trial) for part in parts)
+
+
+def _similar(case: Case, similarity: Similarity, *, both_ways: bool) -> Part:
+    there = similarity.bind(case.fixed)
+    if not both_ways:
+        return lambda trial: there(trial.warp(case.moving))
+    back = similarity.bind(case.moving)
+    return lambda trial: there(trial.warp(case.moving)) + back(trial.warp_back(case.fixed))
+
+
+def _regular(part: Weighted, random: torch.Generator) -> Part:
+    return lambda trial: part.weight * part.term.judge(trial, random)
+
+
+def _labelled(case: Case, weight: float) -> Part:
+    if case.labels is None:
+        raise ValueError("label_weight asks for label maps of both images, there are none")
+    fixed, moving = case.labels
+    dice = DiceConfig().bind(fixed)
+    return lambda trial: weight * dice(trial.warp(moving))
