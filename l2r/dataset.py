@@ -85,6 +85,12 @@ class Pair:
         """For messages: `<fixed><--<moving>`."""
         return f"{self.fixed.stem}<--{self.moving.stem}"
 
+    def files(self, *, labels: bool) -> list[Path]:
+        """Both images, and both label maps if these are wanted."""
+        scans = [self.fixed, self.moving]
+        maps = [scan.labels for scan in scans] if labels else []
+        return [*(scan.path for scan in scans), *maps]
+
 
 class _Entry(Tolerant):
     fixed: str

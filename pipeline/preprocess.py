@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -60,11 +59,6 @@ class PreprocessPair:
             labels=self._label_maps(pair, grid, (fixed, moving)) if self.labels else None,
             warnings=tuple(warnings),
         )
-
-    def inputs(self, pair: Pair) -> list[Path]:
-        """Every file that decides the field."""
-        images = [pair.fixed.path, pair.moving.path]
-        return [*images, pair.fixed.labels, pair.moving.labels] if self.labels else images
 
     def _label_maps(
         self, pair: Pair, grid: WorkingGrid, images: tuple[Image, Image]

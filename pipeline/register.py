@@ -55,6 +55,7 @@ def register(what: Resolved, how: How) -> Counter[str]:
         seed=config.seed,
         resume=how.resume,
         time_budget_s=how.time_budget_s,
+        labels=config.labels,
     )
     with progress(len(what.pairs), f"{what.task.name} on {device}") as advance:
         return Run(job, stages, Ledger(folder, settings))(advance)

@@ -43,6 +43,8 @@ class Job:
     seed: int = 0
     resume: bool = True
     time_budget_s: float | None = None
+    labels: bool = False
+    """Whether label maps decide fields too."""
 
 
 @dataclass
@@ -104,7 +106,7 @@ class Run:
 
     def _read(self, work: _Work) -> _Work:
         with work.watch.measure("read"), _failures(work):
-            work.inputs_sha256 = hash_inputs(self._stages.preprocess.inputs(work.pair))
+            work.inputs_sha256 = hash_inputs(work.pair.files(labels=self._job.labels))
             if self._job.resume and self._ledger.is_done(work.name, work.inputs_sha256):
                 work.skip = True
             else:

@@ -8,7 +8,7 @@ Each arrow is a callable from one frozen record to the next, so a wrong order do
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float
@@ -62,15 +62,7 @@ class Predicted:
         )
 
 
-class Preprocess(Protocol):
-    """Read a pair."""
-
-    def __call__(self, pair: Pair, /) -> Prepared: ...
-
-    def inputs(self, pair: Pair) -> list[Path]:
-        """Every file that decides the field."""
-
-
+Preprocess: TypeAlias = Callable[[Pair], Prepared]
 Predict: TypeAlias = Callable[[Prepared], Predicted]
 Refine: TypeAlias = Callable[[Predicted], Predicted]
 Export: TypeAlias = Callable[[Predicted], Path]

@@ -5,6 +5,5 @@ from benchmarks.peers import convexadam, greedy, syn
 TOOLS = {
     "greedy": greedy.TOOL,
     "convexadam": convexadam.TOOL,
-    "syn": syn.DEFAULT,
-    "syn-msq": syn.PAPERS,
+    "syn": syn.TOOL,
 }

@@ -1,12 +1,12 @@
 """Pair lists of every dialect."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l2r.dataset import Pair, read_pairs
+from l2r.dataset import Pair, Scan, read_pairs
 from l2r.errors import DatasetError
 from tests.l2r.making import listed, pair, scan
 
@@ -192,3 +192,17 @@ def test_a_name_without_the_two_numbers_has_no_ids(name: str) -> None:
 
 def test_a_pair_is_called_by_the_stems_of_its_images() -> None:
     assert pair("A_0002_0000", "A_0001_0000").name == "A_0002_0000<--A_0001_0000"
+
+
+def test_label_maps_lie_beside_their_images() -> None:
+    relative = PurePosixPath("a/imagesVal/X_0001_0000.nii.gz")
+    found = Scan(relative, Path("/d") / relative)
+    assert found.labels == Path("/d/a/labelsVal/X_0001_0000.nii.gz")
+    assert found.beside("landmarks") == PurePosixPath("a/landmarksVal/X_0001_0000.nii.gz")
+
+
+def test_the_files_of_a_pair_are_its_images_and_label_maps_if_wanted() -> None:
+    pair = Pair(*(Scan(PurePosixPath(f"images/{n}.nii"), Path(f"d/images/{n}.nii")) for n in "ab"))
+    images = [Path("d/images/a.nii"), Path("d/images/b.nii")]
+    assert pair.files(labels=False) == images
+    assert pair.files(labels=True) == [*images, Path("d/labels/a.nii"), Path("d/labels/b.nii")]

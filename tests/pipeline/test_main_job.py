@@ -423,3 +423,21 @@ def test_the_help_and_a_bad_list_need_no_torch() -> None:
         "assert 'torch' not in sys.modules, 'torch was imported'\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_label_maps_decide_a_field_if_a_refinement_asks_for_them(
+    phantom: Path, quick: Path, words: Words, command: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(phantom, folder)
+    words = [*words, "--input", folder]
+    assert command("run", *words).code == 0
+    without = content(tmp_path / "out")
+    quick.write_text(quick.read_text().replace("[[refine]]\n", "[[refine]]\nlabel_weight = 1.0\n"))
+    assert command("run", *words).out.startswith("2 done")
+    assert content(tmp_path / "out") != without
+    labels = folder / "labelsVal"
+    shutil.copy(labels / "PHANTOM_0001_0000.nii.gz", labels / "PHANTOM_0003_0000.nii.gz")
+    again = command("run", *words).out
+    assert "1 done" in again
+    assert "1 skipped" in again

@@ -72,7 +72,7 @@ def test_a_refinement_goes_on_from_a_prediction(
     entries = json.loads((tmp_path / "out/manifest.json").read_text())["pairs"].values()
     for entry in entries:
         for level in entry["refinements"][0]["levels"]:
-            assert sum(level["losses_at_best"]) < sum(level["losses_at_start"])
+            assert sum(level["losses_at_best"].values()) < sum(level["losses_at_start"].values())
 
 
 def field_of(folder: Path) -> np.ndarray:

@@ -102,3 +102,33 @@ def test_more_than_a_fringe_is_not_cropped_off(task: Task, pair: Pair) -> None:
 def test_a_network_of_one_grid_refuses_to_cut_tissue_off(task: Task, pair: Pair) -> None:
     with pytest.raises(ImageError, match=r"works on \(16, 64, 64\) only, and \d+ voxels beyond"):
         PreprocessPair(task, GridRule(exactly=(16, 64, 64)))(pair)
+
+
+@pytest.fixture
+def labelled(phantom: Path, pair: Pair) -> Pair:
+    """With label maps beside the images."""
+    folder = pair.fixed.labels.parent
+    folder.mkdir()
+    for path in (phantom / "labelsVal").iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return pair
+
+
+def test_label_maps_come_along_on_the_working_grid(task: Task, labelled: Pair) -> None:
+    prepared = PreprocessPair(task, GridRule(16), labels=True)(labelled)
+    for found, scan in zip(prepared.labels, (labelled.fixed, labelled.moving), strict=True):
+        stored = nib.load(scan.labels).get_fdata()
+        assert found.shape == prepared.fixed.shape == (32, 48, 48)
+        assert set(np.unique(found)) == set(np.unique(stored))
+        assert found.sum() == stored.sum()
+    assert PreprocessPair(task, GridRule(16))(labelled).labels is None
+
+
+def test_a_missing_or_misshapen_label_map_is_named(task: Task, labelled: Pair) -> None:
+    path = labelled.moving.labels
+    nib.save(nib.Nifti1Image(np.eye(5)[None], np.eye(4)), path)
+    with pytest.raises(ImageError, match=rf"{path.name}: shape \(4, 5, 6\), but its image has"):
+        PreprocessPair(task, GridRule(), labels=True)(labelled)
+    path.unlink()
+    with pytest.raises(ImageError, match=f"{path.name}: no such file"):
+        PreprocessPair(task, GridRule(), labels=True)(labelled)

@@ -1,0 +1,55 @@
+"""The run files that come with the project."""
+
+from pathlib import Path
+
+import pytest
+
+from models.optim.instance import InstanceOptimisationConfig
+from models.optim.network import WeightOptimisationConfig
+from models.optim.optimisers import AdamConfig
+from pipeline.config import RunConfig, load_run
+
+FOLDER = Path(__file__).parents[2] / "configs"
+PRESETS = sorted(FOLDER.rglob("*.toml"))
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_every_run_file_is_one(path: Path) -> None:
+    config = load_run(path)
+    assert config.task == "lumir24"
+    assert config.refine
+    assert path.read_text().startswith("# ")  # what it is for
+
+
+def refinement(name: str) -> object:
+    (part,) = load_run(FOLDER / f"{name}.toml").refine
+    return part
+
+
+def test_p2_is_as_its_paper_says() -> None:
+    part = refinement("p2_unigradicon_io_gp")
+    assert isinstance(part, WeightOptimisationConfig)
+    assert part.optimiser == AdamConfig(amsgrad=True, weight_decay=1e-3)
+    assert (part.learning_rate, part.steps, part.direction) == (2e-5, 50, "both_ways")
+    assert [(term.term.name, term.weight) for term in part.regularisers] == [("gradicon", 1.5)]
+    assert (part.similarity.name, part.similarity.sigma) == ("lncc_gaussian", 5.0)
+    assert part.combine.name == "project_one"
+
+
+def test_optron_is_as_its_code_says() -> None:
+    part = refinement("optron_field")
+    assert isinstance(part, InstanceOptimisationConfig)
+    (level,) = part.levels
+    assert (level.shrink, level.control, level.steps, level.learning_rate) == (1, 1, 10, 0.1)
+    assert part.optimiser == AdamConfig(amsgrad=True)
+    assert level.similarity.window == 9
+
+
+@pytest.mark.parametrize("name", ["project_one", "pcgrad"])
+def test_combinations_are_compared_on_the_default(name: str) -> None:
+    default = load_run(FOLDER / "lumir_io.toml")
+    (part,) = default.refine
+    changed = RunConfig.model_validate(
+        default.model_dump() | {"refine": [part.model_dump() | {"combine": {"name": name}}]}
+    )
+    assert load_run(FOLDER / f"compared/{name}.toml") == changed
