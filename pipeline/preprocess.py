@@ -8,7 +8,7 @@ import numpy as np
 from l2r.arrays import Volume
 from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError
-from l2r.files import Image, read_image
+from l2r.files import Image, read_image, read_labels
 from l2r.grid import GridRule, WorkingGrid, working_grid
 from l2r.task import Task
 from pipeline.stage import Prepared
@@ -66,12 +66,12 @@ class PreprocessPair:
         """On a working grid that only pads and crops."""
         maps = []
         for scan, image in zip((pair.fixed, pair.moving), images, strict=True):
-            found = read_image(scan.labels)
+            found = read_labels(scan.labels)
             if found.shape != image.shape:
                 raise ImageError(
                     f"{scan.labels}: shape {found.shape}, but its image has {image.shape}"
                 )
-            maps.append(grid.bring(found.array))
+            maps.append(grid.bring(found.astype(np.float32)))
         return maps[0], maps[1]
 
     def _read(self, scan: Scan) -> Image:

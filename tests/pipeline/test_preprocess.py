@@ -126,7 +126,7 @@ def test_label_maps_come_along_on_the_working_grid(task: Task, labelled: Pair) -
 
 def test_a_missing_or_misshapen_label_map_is_named(task: Task, labelled: Pair) -> None:
     path = labelled.moving.labels
-    nib.save(nib.Nifti1Image(np.eye(5)[None], np.eye(4)), path)
+    nib.save(nib.Nifti1Image(np.zeros((4, 5, 6), np.uint8), np.eye(4)), path)
     with pytest.raises(ImageError, match=rf"{path.name}: shape \(4, 5, 6\), but its image has"):
         PreprocessPair(task, GridRule(), labels=True)(labelled)
     path.unlink()
