@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from docs.pictures import FIXED, IMAGES, MOVING, ROOT
-from eval.ndv import folded_volume
+from eval.metrics.ndv import folded_volume
 from l2r.console import progress
 from l2r.field import from_channels_first
 from l2r.files import read_image

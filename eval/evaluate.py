@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from eval.base import Case, MetricBase
+from eval.metrics.base import Case, MetricBase
 from eval.protocol import protocol_of
 from eval.report import CaseScore, Report
 from eval.truth import IMAGES, GroundTruth

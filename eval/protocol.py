@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from eval.catalog import Metric
+from eval.metrics.catalog import Metric
 from l2r.errors import TaskError
 from l2r.schema import Frozen, parse
 from l2r.task import Task

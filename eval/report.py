@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.base import MetricBase, Result
+from eval.metrics.base import MetricBase, Result
 from l2r.files import writing
 
 EVAL_VERSION = "2.0"

@@ -4,7 +4,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from eval.base import MetricBase
+from eval.metrics.base import MetricBase
 from eval.report import CaseScore, Report
 
 ARROWS = {"higher": "↑", "lower": "↓"}

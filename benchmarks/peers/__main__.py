@@ -17,8 +17,8 @@ from pathlib import Path
 from benchmarks.machine import describe
 from benchmarks.peers.catalog import TOOLS
 from benchmarks.peers.record import read_records
-from eval.base import MetricBase
 from eval.evaluate import score
+from eval.metrics.base import MetricBase
 from eval.report import Report, write_report
 from l2r.console import progress
 from l2r.errors import ConfigError, L2RError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from eval.base import Case
+from eval.metrics.base import Case
 from eval.truth import GroundTruth
 from l2r.dataset import Pair, read_pairs
 from l2r.files import write_field

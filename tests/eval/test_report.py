@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.base import Result
-from eval.dice import Dice
+from eval.metrics.base import Result
+from eval.metrics.dice import Dice
+from eval.metrics.tre import Tre
 from eval.report import CaseScore, Report, aggregate, write_report
-from eval.tre import Tre
 from l2r.errors import OutputError
 
 NAN, INF = math.nan, math.inf

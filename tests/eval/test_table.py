@@ -4,12 +4,12 @@ from io import StringIO
 
 from rich.console import Console
 
-from eval.base import Result
-from eval.dice import Dice
-from eval.hd95 import Hd95
+from eval.metrics.base import Result
+from eval.metrics.dice import Dice
+from eval.metrics.hd95 import Hd95
+from eval.metrics.tre import Tre
 from eval.report import CaseScore, Report
 from eval.table import line, table
-from eval.tre import Tre
 
 METRICS = (Dice(name="DSC"), Hd95(name="HD95"), Tre(name="TRE_lm"))
 

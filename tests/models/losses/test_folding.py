@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from eval.ndv import folded_volume
+from eval.metrics.ndv import folded_volume
 from models.losses.folding import TETRAHEDRA, FoldingConfig
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from eval.base import Case, MetricBase, Result
+from eval.metrics.base import Case, MetricBase, Result
 from eval.structures import Slices, bounding_boxes
 
 Arrows = Float[np.ndarray, "3 _ _ _"]

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from jaxtyping import Float
 
-from eval.base import Case, MetricBase, Result, mean_of_defined
+from eval.metrics.base import Case, MetricBase, Result, mean_of_defined
 from eval.structures import IndexMap, sizes
 
 

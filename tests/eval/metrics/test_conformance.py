@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from eval.base import MetricBase, Result
-from eval.catalog import Metric
+from eval.metrics.base import MetricBase, Result
+from eval.metrics.catalog import Metric
 from tests.eval.conftest import LABELS, Phantom
 
 KINDS = get_args(get_args(Metric)[0])

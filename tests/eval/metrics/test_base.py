@@ -6,8 +6,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from eval import base as module
-from eval.base import mean_of_defined
+from eval.metrics import base as module
+from eval.metrics.base import mean_of_defined
 from l2r.errors import ImageError
 from tests.eval.conftest import LABELS, Phantom, save
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from eval.metrics.tre import Tre, centroids, landmark_errors
 from eval.structures import find_structures, index_map
-from eval.tre import Tre, centroids, landmark_errors
 from tests.eval import oracles
 from tests.eval.conftest import Phantom, save
 

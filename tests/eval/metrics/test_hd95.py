@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eval.base import mean_of_defined
-from eval.hd95 import Hd95, surface_distances
+from eval.metrics.base import mean_of_defined
+from eval.metrics.hd95 import Hd95, surface_distances
 from eval.structures import find_structures, index_map
 from tests.eval import oracles
 from tests.eval.conftest import LABELS, Phantom

@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from eval.surface import robust_hausdorff
+from eval.metrics.surface import robust_hausdorff
 from tests.eval import oracles
 
 masks = arrays(np.bool_, (6, 5, 4), elements=st.booleans())

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from eval.base import mean_of_defined
-from eval.dice import Dice, overlaps
+from eval.metrics.base import mean_of_defined
+from eval.metrics.dice import Dice, overlaps
 from eval.structures import index_map
 from tests.eval import oracles
 from tests.eval.conftest import LABELS, Phantom, save

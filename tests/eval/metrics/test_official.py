@@ -9,7 +9,7 @@ import pytest
 from scipy.ndimage import zoom
 
 from eval.evaluate import score
-from eval.ndv import folded_volume
+from eval.metrics.ndv import folded_volume
 from eval.report import write_report
 from l2r.dataset import read_pairs
 from l2r.files import write_field

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval import ndv as module
-from eval.ndv import Ndv, folded_volume
+from eval.metrics import ndv as module
+from eval.metrics.ndv import Ndv, folded_volume
 from tests.eval import oracles
 from tests.eval.conftest import Phantom, save
 

@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field
 
-from eval.base import Case, MetricBase, Result, mean_of_defined
+from eval.metrics.base import Case, MetricBase, Result, mean_of_defined
+from eval.metrics.surface import robust_hausdorff
 from eval.structures import Slices, Structures, bounding_boxes
-from eval.surface import robust_hausdorff
 
 
 def surface_distances(structures: Structures, percent: float) -> Float[np.ndarray, " ids"]:

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from eval.dice import Dice
-from eval.hd95 import Hd95
-from eval.ndv import Ndv
-from eval.tre import Tre
+from eval.metrics.dice import Dice
+from eval.metrics.hd95 import Hd95
+from eval.metrics.ndv import Ndv
+from eval.metrics.tre import Tre
 
 Metric = Annotated[Ndv | Dice | Hd95 | Tre, Field(discriminator="metric")]
