@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from l2r.schema import Frozen
 
 
@@ -29,7 +31,7 @@ class Row(Frozen):
     """Of the rule, where it has one."""
     means: dict[str, float | None]
     """By metric; None where it is missing or no finite number."""
-    deviations: dict[str, float | None] = {}
+    deviations: dict[str, float | None] = Field(default_factory=dict)
     """Standard deviation over cases, by metric."""
     added: str = ""
     """ISO 8601, UTC."""
