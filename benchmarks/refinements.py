@@ -38,11 +38,6 @@ def main() -> None:
         make(what, given.dataset)
         pairs = list(what.pairs.values())
         report = score(open_submission(output), what.task, pairs, given.dataset.parent)
-        if config == given.configs[0]:
-            before = [report.unregistered(metric) for metric in ("dice", "hd95")]
-            print(
-                "| none |", " | ".join("" if v is None else f"{v:.4f}" for v in before), "| | | | |"
-            )
         print(row(config.stem, report, json.loads((output / MANIFEST).read_text())), flush=True)
 
 
@@ -57,7 +52,7 @@ def make(what: Resolved, dataset: Path) -> None:
 def row(name: str, report: Report, manifest: Mapping[str, dict]) -> str:  # type: ignore[type-arg]
     """One line of Markdown."""
     means = {
-        metric.name: [result.mean for result in report.results(metric.name)]
+        metric.metric: [result.mean for result in report.results(metric.name)]
         for metric in report.scored()
     }
     pairs = [entry for entry in manifest["pairs"].values() if entry["status"] == "done"]

@@ -17,13 +17,13 @@ DATASET = ROOT / "sample/SAMPLE_dataset.json"
 
 
 @pytest.mark.slow
-def test_a_real_pair_gains_a_tenth_of_dice_and_hardly_folds(tmp_path: Path) -> None:
+def test_a_real_pair_gains_a_tenth_of_dice_and_folds_no_more_than_the_winner(tmp_path: Path) -> None:
     words = ["run", "--task", "aseg", "--dataset", DATASET, "--output", tmp_path, "--limit", "1"]
     subprocess.run([sys.executable, "-m", "pipeline", *words], cwd=ROOT, check=True)
     pairs = read_pairs(DATASET, DATASET.parent)[:1]
     report = score(open_submission(tmp_path), load_task("aseg"), pairs, DATASET.parent)
     means = {name: aggregate.mean for name, aggregate in report.aggregates().items()}
     assert means["DSC"] > report.unregistered("DSC") + 0.10
-    assert means["Non-diffeomorphic Volumes"] <= 0.05
+    assert means["Non-diffeomorphic Volumes"] <= 0.0025  # the level of the winner of LUMIR24
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["peak_memory_gib"]["host"] < 6
