@@ -12,6 +12,8 @@ from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError
 
 IMAGES = "images"
+POINTS = (".csv", ".fcsv")
+"""Of files that hold a point per line."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,13 @@ class GroundTruth:
         """
         return self.folder / scan.beside(kind)
 
+    def find(self, scan: Scan, kind: str) -> Path:
+        """Where it lies: at `path`, or beside that as a list of points, `.csv` or `.fcsv`."""
+        path = self.path(scan, kind)
+        stem = path.name.removesuffix(".gz").removesuffix(".nii")
+        places = [path, *(path.with_name(f"{stem}{suffix}") for suffix in POINTS)]
+        return next((place for place in places if place.is_file()), path)
+
     def has(self, pair: Pair, kind: str) -> bool:
         """Whether both scans of a pair have this kind of ground truth.
 
@@ -40,7 +49,8 @@ class GroundTruth:
         paths = [self.path(scan, kind) for scan in (pair.fixed, pair.moving)]
         if kind != IMAGES and paths == [self.path(s, IMAGES) for s in (pair.fixed, pair.moving)]:
             return False  # no folder is called images, so nothing can stand beside it
-        missing = [path for path in paths if not path.is_file()]
+        found = [self.find(scan, kind) for scan in (pair.fixed, pair.moving)]
+        missing = [path for path in found if not path.is_file()]
         if not missing:
             return True
         if kind != IMAGES and len(missing) == len(paths):

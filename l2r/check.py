@@ -18,7 +18,7 @@ from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError, L2RError
 from l2r.field import from_normalised
 from l2r.files import grid_shape, read_image
-from l2r.submission import MANIFEST, Submission, as_vectors
+from l2r.submission import MANIFEST, Submission, as_vectors, most_bytes, why_missing
 from l2r.task import Task
 
 Vectors = Float[np.ndarray, "x y z 3"]
@@ -76,16 +76,16 @@ def check_submission(
 
 
 def _missing(name: str, present: list[str]) -> str:
-    inside = [other for other in present if other.endswith(f"/{name}")]
-    if inside:
-        return f"missing; it lies in a folder, {inside[0]}, but the scorer looks at the top"
+    reason = why_missing(name, present)
+    if reason != "no such file":
+        return f"missing; {reason}"
     return "missing; the scorer stops at the first field that it does not find"
 
 
 def _check_field(submission: Submission, name: str, task: Task, pair: Pair) -> Iterator[Finding]:
     try:
         shape = _grid(pair, task)
-        vectors = as_vectors(submission.read(name), shape, task, name)
+        vectors = as_vectors(submission.read(name, most_bytes(shape)), shape, task, name)
     except L2RError as error:
         yield Finding(name, str(error).removeprefix(f"{name}: "))
         return

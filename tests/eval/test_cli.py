@@ -73,6 +73,11 @@ def test_the_ground_truth_may_lie_elsewhere_than_the_list(phantom: Phantom) -> N
 def test_another_split_can_be_scored(phantom: Phantom) -> None:
     pairs = json.loads(phantom.dataset.read_text())["validation"]
     phantom.dataset.write_text(json.dumps({"validation": pairs, "test": pairs[:1]}))
+    refused = call(phantom, "--split", "test")
+    assert "disp_0003_0002.nii.gz belongs to no pair (2 such files)" in refused.stderr
+    assert "the scorer takes disp_0002_0001.nii.gz; remove the rest" in refused.stderr
+    for name in ("disp_0003_0002.nii.gz", "disp_0005_0004.nii.gz"):
+        (phantom.fields / name).unlink()
     assert "1/1" in call(phantom, "--split", "test").stderr
 
 

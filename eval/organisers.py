@@ -1,0 +1,125 @@
+"""The organisers' own `*_evaluation_config.json`, read as a protocol and a pair list.
+
+    LUMIR 2024 and 2025     {"name", "evaluation_methods": [...], "expected_shape": [x, y, z, 3],
+                             "eval_pairs": [{"fixed", "moving"}], "masked_evaluation"}
+    classic Learn2Reg       the same with "task_name" for "name"
+
+A method is `{"name", "metric", "labels" or "dest"}`. What the file leaves open is the task's: the
+image whose foreground counts for folds, whether landmarks are blobs or points, the names of fields.
+LUMIR's scorers take several files at once, one for landmarks and one for each group of labels.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field
+
+from l2r.arrays import triple
+from l2r.dataset import Pair, distinct, listed_pair
+from l2r.errors import TaskError
+from l2r.schema import Tolerant, parse, read_json
+from l2r.task import Data, Task
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "dice": ("dice",),
+    "hd95": ("hd95",),
+    "ndv": ("ndv",),
+    "sdlogj": ("sdlogj",),
+    "tre": ("tre", "tre_keypoints"),
+}
+"""What a metric of theirs may be among ours."""
+
+
+class _Method(Tolerant):
+    name: str
+    metric: str
+    labels: list[int] | None = None
+    dest: str | None = None
+
+
+class _Pair(Tolerant):
+    fixed: str
+    moving: str
+
+
+class _Config(Tolerant):
+    name: str = Field(validation_alias=AliasChoices("name", "task_name"))
+    evaluation_methods: Annotated[list[_Method], Field(min_length=1)]
+    expected_shape: Annotated[list[int], Field(min_length=4, max_length=4)]
+    eval_pairs: Annotated[list[_Pair], Field(min_length=1)]
+    masked_evaluation: bool = False
+
+
+def with_configs(task: Task, paths: list[Path], ground_truth: Path) -> tuple[Task, list[Pair]]:
+    """The task with the protocol of the files, and the pairs of all of them.
+
+    Args:
+        task: for all that the files leave open.
+        paths: at least one file.
+        ground_truth: folder that the pairs' paths are relative to.
+
+    Raises:
+        TaskError: a file is faulty, asks for a metric that there is not, or contradicts another.
+        DatasetError: a pair cannot be used or stands twice.
+    """
+    configs = {
+        path: parse(_Config, read_json(path, TaskError), str(path), TaskError) for path in paths
+    }
+    metrics: dict[str, dict[str, object]] = {}
+    pairs: list[Pair] = []
+    for path, config in configs.items():
+        for method in config.evaluation_methods:
+            metric = _metric(method, config, task, path)
+            if metrics.setdefault(method.name, metric) != metric:
+                raise TaskError(
+                    f"{path}: {method.name} is not what it is in {paths[0]}; score them one by one"
+                )
+        pairs += [
+            listed_pair(pair.fixed, pair.moving, ground_truth, f"{path}: pair {number}")
+            for number, pair in enumerate(config.eval_pairs, start=1)
+        ]
+    shapes = {tuple(config.expected_shape) for config in configs.values()}
+    if len(shapes) > 1 or next(iter(shapes))[3] != 3:
+        raise TaskError(
+            f"{paths[-1]}: expected_shape must be [x, y, z, 3] and the same in all files"
+        )
+    first = configs[paths[0]]
+    changes = {
+        "data": Data(shape=triple(first.expected_shape[:3])),
+        "evaluation": task.evaluation
+        | {"name": first.name, "metrics": [*metrics.values()], "labels": None},
+    }
+    return task.model_copy(update=changes), distinct(pairs, paths[-1])
+
+
+def _metric(method: _Method, config: _Config, task: Task, path: Path) -> dict[str, object]:
+    if method.metric not in KINDS:
+        raise TaskError(
+            f"{path}: {method.name}: no metric {method.metric!r}; known are {', '.join(KINDS)}"
+        )
+    settings = dict(_like(method, task, path)) | {"name": method.name}
+    if method.labels is not None:
+        settings["labels"] = tuple(method.labels)
+    if method.dest is not None:
+        settings["folder"] = method.dest
+    if method.metric == "sdlogj":
+        settings["mask"] = "masks" if config.masked_evaluation else None
+    return settings
+
+
+def _like(method: _Method, task: Task, path: Path) -> dict[str, object]:
+    """The task's own metric of that kind, for the settings that a config file does not have."""
+    listed = task.evaluation.get("metrics")
+    own = (
+        [metric for metric in listed if isinstance(metric, dict)]
+        if isinstance(listed, list)
+        else []
+    )
+    alike = [metric for metric in own if metric.get("metric") in KINDS[method.metric]]
+    same = [metric for metric in alike if metric.get("folder", method.dest) == method.dest]
+    for metric in (*same, *alike):
+        return metric
+    raise TaskError(
+        f"{path}: {method.name}: task {task.name!r} does not say how {method.metric} is meant, "
+        f"but another may; it has {', '.join(str(metric.get('metric')) for metric in own)}"
+    )
