@@ -120,7 +120,7 @@ def _write_codabench(path: Path, report: Report) -> None:
     write_json(path, scores, strict=True)
 
 
-def _summary(means: list[float]) -> dict[str, float]:
+def _summary(means: list[float]) -> dict[str, int | float]:
     there = [mean for mean in means if math.isfinite(mean)]
     over = aggregate(there)
     return {
