@@ -73,7 +73,7 @@ def _plan(
     metrics: tuple[MetricBase, ...], pairs: list[Pair], truth: GroundTruth
 ) -> dict[Pair, list[MetricBase]]:
     """Which metrics each pair has ground truth for."""
-    plan = {pair: [m for m in metrics if truth.has(pair, m.folder)] for pair in pairs}
+    plan = {pair: [m for m in metrics if m.has_truth(pair, truth)] for pair in pairs}
     wanted = sorted({metric.folder for metric in metrics} - {IMAGES})
     if wanted and not any(metric.folder in wanted for chosen in plan.values() for metric in chosen):
         raise ImageError(
