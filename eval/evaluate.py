@@ -7,16 +7,23 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from eval.metrics.base import Case, MetricBase
+from eval.metrics.base import Case, MetricBase, Warp
 from eval.parallel import in_order
 from eval.protocol import Protocol, protocol_of
 from eval.report import CaseScore, Report
 from eval.truth import IMAGES, GroundTruth
+from eval.warp import warp_nearest
+from eval.warp_psma import warp_like_grid_sample
 from l2r.dataset import Pair
 from l2r.errors import ImageError
 from l2r.files import grid_shape
 from l2r.submission import Submission, as_vectors, locate, most_bytes
 from l2r.task import Task
+
+WARPS: dict[str, Warp] = {
+    "map_coordinates": warp_nearest,
+    "grid_sample": warp_like_grid_sample,
+}
 
 
 def _ignore(_: CaseScore) -> None:
@@ -81,7 +88,8 @@ class _Scorer:
 
     def __call__(self, item: tuple[Pair, str]) -> CaseScore:
         pair, name = item
-        case = Case(pair, self._vectors(pair, name), self.truth, self.protocol.labels)
+        vectors, warp = self._vectors(pair, name), WARPS[self.protocol.warp]
+        case = Case(pair, vectors, self.truth, self.protocol.labels, warp)
         results = {metric.name: metric(case) for metric in self._metrics(pair)}
         groups = (group.name for group in self.protocol.aggregates.groups if group.holds(pair))
         return CaseScore(_case_name(self.task, pair), results, tuple(groups))
@@ -93,7 +101,7 @@ class _Scorer:
             ImageError: an image is missing, or all labels and landmarks are.
         """
         scored = {metric.folder for pair in pairs for metric in self._metrics(pair)}
-        wanted = {metric.folder for metric in self.protocol.metrics_of(pairs[0])} - {IMAGES}
+        wanted = {metric.folder for metric in self.protocol.metrics} - {IMAGES}
         if wanted and not scored - {IMAGES}:
             raise ImageError(
                 f"{self.truth.path(pairs[0].fixed, min(wanted))}: no such file, nor any other "
@@ -103,7 +111,7 @@ class _Scorer:
 
     def _metrics(self, pair: Pair) -> list[MetricBase]:
         """Those that the pair has ground truth for."""
-        return [m for m in self.protocol.metrics_of(pair) if self.truth.has(pair, m.folder)]
+        return [m for m in self.protocol.metrics if m.has_truth(pair, self.truth)]
 
     def _vectors(self, pair: Pair, name: str) -> Float[np.ndarray, "x y z 3"]:
         shape = self.task.data.shape or grid_shape(self.truth.path(pair.fixed, IMAGES))

@@ -14,6 +14,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, Field
 
+from eval.protocol import Protocol, protocol_of
 from l2r.arrays import triple
 from l2r.dataset import Pair, distinct, listed_pair
 from l2r.errors import TaskError
@@ -25,7 +26,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "hd95": ("hd95",),
     "ndv": ("ndv",),
     "sdlogj": ("sdlogj",),
-    "tre": ("tre", "tre_keypoints"),
+    "tre": ("tre", "key_points"),
 }
 """What a metric of theirs may be among ours."""
 
@@ -65,11 +66,12 @@ def with_configs(task: Task, paths: list[Path], ground_truth: Path) -> tuple[Tas
     configs = {
         path: parse(_Config, read_json(path, TaskError), str(path), TaskError) for path in paths
     }
+    known = protocol_of(task)
     metrics: dict[str, dict[str, object]] = {}
     pairs: list[Pair] = []
     for path, config in configs.items():
         for method in config.evaluation_methods:
-            metric = _metric(method, config, task, path)
+            metric = _metric(method, config, known, f"{path}: {method.name}")
             if metrics.setdefault(method.name, metric) != metric:
                 raise TaskError(
                     f"{path}: {method.name} is not what it is in {paths[0]}; score them one by one"
@@ -80,46 +82,36 @@ def with_configs(task: Task, paths: list[Path], ground_truth: Path) -> tuple[Tas
         ]
     shapes = {tuple(config.expected_shape) for config in configs.values()}
     if len(shapes) > 1 or next(iter(shapes))[3] != 3:
-        raise TaskError(
-            f"{paths[-1]}: expected_shape must be [x, y, z, 3] and the same in all files"
-        )
+        raise TaskError(f"{paths[-1]}: expected_shape must be [x, y, z, 3], the same in all files")
     first = configs[paths[0]]
-    changes = {
-        "data": Data(shape=triple(first.expected_shape[:3])),
-        "evaluation": task.evaluation
-        | {"name": first.name, "metrics": [*metrics.values()], "labels": None},
+    evaluation = {
+        **known.model_dump(),
+        "name": first.name,
+        "metrics": [*metrics.values()],
+        "aggregates": known.aggregates.about(set(metrics)),
     }
-    return task.model_copy(update=changes), distinct(pairs, paths[-1])
+    data = Data(shape=triple(first.expected_shape[:3]))
+    return task.model_copy(update={"data": data, "evaluation": evaluation}), distinct(
+        pairs, paths[-1]
+    )
 
 
-def _metric(method: _Method, config: _Config, task: Task, path: Path) -> dict[str, object]:
+def _metric(method: _Method, config: _Config, known: Protocol, where: str) -> dict[str, object]:
+    """A metric of ours; what the file leaves open is as in the task's metric of that kind."""
     if method.metric not in KINDS:
+        raise TaskError(f"{where}: no metric {method.metric!r}; known are {', '.join(KINDS)}")
+    alike = [metric for metric in known.metrics if metric.metric in KINDS[method.metric]]
+    same = [metric for metric in alike if metric.folder == method.dest]
+    if not alike:
         raise TaskError(
-            f"{path}: {method.name}: no metric {method.metric!r}; known are {', '.join(KINDS)}"
+            f"{where}: task {known.name!r} does not say how {method.metric} is meant; it has "
+            f"{', '.join(metric.metric for metric in known.metrics)}; give another --task"
         )
-    settings = dict(_like(method, task, path)) | {"name": method.name}
+    settings = (same or alike)[0].model_dump() | {"name": method.name}
     if method.labels is not None:
         settings["labels"] = tuple(method.labels)
     if method.dest is not None:
         settings["folder"] = method.dest
     if method.metric == "sdlogj":
-        settings["mask"] = "masks" if config.masked_evaluation else None
+        settings["masks"] = "masks" if config.masked_evaluation else None
     return settings
-
-
-def _like(method: _Method, task: Task, path: Path) -> dict[str, object]:
-    """The task's own metric of that kind, for the settings that a config file does not have."""
-    listed = task.evaluation.get("metrics")
-    own = (
-        [metric for metric in listed if isinstance(metric, dict)]
-        if isinstance(listed, list)
-        else []
-    )
-    alike = [metric for metric in own if metric.get("metric") in KINDS[method.metric]]
-    same = [metric for metric in alike if metric.get("folder", method.dest) == method.dest]
-    for metric in (*same, *alike):
-        return metric
-    raise TaskError(
-        f"{path}: {method.name}: task {task.name!r} does not say how {method.metric} is meant, "
-        f"but another may; it has {', '.join(str(metric.get('metric')) for metric in own)}"
-    )

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from eval.metrics.base import MetricBase
 from eval.metrics.catalog import Metric
+from eval.metrics.structural import Labels
 from l2r.dataset import Pair
 from l2r.errors import TaskError
 from l2r.schema import Frozen, parse
@@ -20,18 +20,11 @@ def _distinct_names(metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
     return metrics
 
 
-def _distinct(labels: tuple[int, ...]) -> tuple[int, ...]:
-    for label in _twice(labels):
-        raise ValueError(f"{label} stands more than once")
-    return labels
-
-
 def _twice(things: Iterable[object]) -> list[object]:
     return [thing for thing, count in Counter(things).items() if count > 1]
 
 
 Metrics = Annotated[tuple[Metric, ...], Field(min_length=1), AfterValidator(_distinct_names)]
-Labels = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_distinct)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -67,6 +60,16 @@ class Aggregates(Frozen):
     """In the file: by name, or as the scorer computes them."""
     groups: tuple[Group, ...] = ()
 
+    def about(self, names: set[str]) -> "Aggregates":
+        """What of it is about some of the metrics."""
+        return self.model_copy(
+            update={
+                "worst": {name: value for name, value in self.worst.items() if name in names},
+                "quantiles": {name: part for name, part in self.quantiles.items() if name in names},
+                "groups": tuple(group for group in self.groups if group.metric in names),
+            }
+        )
+
 
 class Protocol(Frozen):
     """The `[evaluation]` table of a task file."""
@@ -84,9 +87,6 @@ class Protocol(Frozen):
     labels: Labels | None = None
     """The structures of Dice and HD95, in the scorer's order; those of each fixed map but the
     background where they are not given."""
-    paired_folders: tuple[str, ...] = ()
-    """Kinds of ground truth that hang on both modalities: `keypoints` of 0001 and 0000 lie in
-    `keypoints01`, unless both are the same or it is 0000 to 0001."""
     aggregates: Aggregates = Aggregates()
 
     @model_validator(mode="after")
@@ -97,19 +97,6 @@ class Protocol(Frozen):
             if name not in known:
                 raise ValueError(f"no metric is called {name}; there are {', '.join(known)}")
         return self
-
-    def metrics_of(self, pair: Pair) -> tuple[MetricBase, ...]:
-        """The metrics with the folders where the ground truth of this pair lies."""
-        return tuple(self._of(metric, pair) for metric in self.metrics)
-
-    def _of(self, metric: MetricBase, pair: Pair) -> MetricBase:
-        if metric.folder not in self.paired_folders:
-            return metric
-        kinds = (pair.fixed.ids[1], pair.moving.ids[1])
-        if kinds[0] == kinds[1] or kinds == ("0000", "0001"):
-            return metric
-        suffix = "".join(str(number) for number in sorted(map(int, kinds)))
-        return metric.model_copy(update={"folder": f"{metric.folder}{suffix}"})
 
 
 def protocol_of(task: Task) -> Protocol:

@@ -83,13 +83,19 @@ def grid_shape(path: Path) -> Shape:
     Raises:
         ImageError: missing, no NIfTI, or not 3-D.
     """
-    with _image_errors(path, ImageError):
-        with path.open("rb") as file:
-            packed = file.read(2) == GZIP_MAGIC
-        with igzip.open(path) if packed else path.open("rb") as file:
-            head = file.read(nib.Nifti2Header.sizeof_hdr)
-        kind = _kind(head).header_class
-        return _three(kind(head[: kind.sizeof_hdr]).get_data_shape(), path, ImageError)
+    return _three(_header(path).get_data_shape(), path, ImageError)
+
+
+def grid_spacing(path: Path) -> tuple[float, float, float]:
+    """Sides of a 3-D image's voxels in mm, from its header alone, as the scorers take them.
+
+    Raises:
+        ImageError: missing, no NIfTI, or a side is not positive.
+    """
+    x, y, z = (float(side) for side in _header(path).get_zooms()[:3])
+    if not (x > 0 and y > 0 and z > 0):
+        raise ImageError(f"{path}: voxels of {x:g} x {y:g} x {z:g} mm; mend the header")
+    return x, y, z
 
 
 def read_labels(path: Path) -> Labels:
@@ -108,6 +114,16 @@ def read_labels(path: Path) -> Labels:
             f"{path}: labels must be whole numbers; was the map interpolated linearly?"
         )
     return labels
+
+
+def _header(path: Path) -> nib.Nifti1Header:
+    with _image_errors(path, ImageError):
+        with path.open("rb") as file:
+            packed = file.read(2) == GZIP_MAGIC
+        with igzip.open(path) if packed else path.open("rb") as file:
+            head = file.read(nib.Nifti2Header.sizeof_hdr)
+        kind = _kind(head).header_class
+        return kind(head[: kind.sizeof_hdr])
 
 
 def read_field(
