@@ -9,10 +9,11 @@ image whose foreground counts for folds, whether landmarks are blobs or points, 
 LUMIR's scorers take several files at once, one for landmarks and one for each group of labels.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field
+from pydantic import Field, model_validator
 
 from eval.protocol import Protocol, protocol_of
 from l2r.arrays import triple
@@ -29,6 +30,10 @@ KINDS: dict[str, tuple[str, ...]] = {
     "tre": ("tre", "key_points"),
 }
 """What a metric of theirs may be among ours."""
+BESIDE: dict[str, dict[str, object]] = {
+    "sdlogj": {"metric": "num_foldings", "name": "num_foldings"},
+}
+"""What their scorers compute along with a metric without being asked."""
 
 
 class _Method(Tolerant):
@@ -44,11 +49,22 @@ class _Pair(Tolerant):
 
 
 class _Config(Tolerant):
-    name: str = Field(validation_alias=AliasChoices("name", "task_name"))
+    name: str = ""
+    task_name: str = ""
     evaluation_methods: Annotated[list[_Method], Field(min_length=1)]
     expected_shape: Annotated[list[int], Field(min_length=4, max_length=4)]
     eval_pairs: Annotated[list[_Pair], Field(min_length=1)]
     masked_evaluation: bool = False
+
+    @model_validator(mode="after")
+    def _is_called_something(self) -> "_Config":
+        if not self.called:
+            raise ValueError("neither name nor task_name; is it an evaluation config?")
+        return self
+
+    @property
+    def called(self) -> str:
+        return self.name or self.task_name
 
 
 def with_configs(task: Task, paths: list[Path], ground_truth: Path) -> tuple[Task, list[Pair]]:
@@ -70,11 +86,11 @@ def with_configs(task: Task, paths: list[Path], ground_truth: Path) -> tuple[Tas
     metrics: dict[str, dict[str, object]] = {}
     pairs: list[Pair] = []
     for path, config in configs.items():
-        for method in config.evaluation_methods:
-            metric = _metric(method, config, known, f"{path}: {method.name}")
-            if metrics.setdefault(method.name, metric) != metric:
+        for metric in _metrics(config, known, path):
+            if metrics.setdefault(str(metric["name"]), metric) != metric:
                 raise TaskError(
-                    f"{path}: {method.name} is not what it is in {paths[0]}; score them one by one"
+                    f"{path}: {metric['name']} is not what it is in {paths[0]}; score them one by "
+                    "one"
                 )
         pairs += [
             listed_pair(pair.fixed, pair.moving, ground_truth, f"{path}: pair {number}")
@@ -86,7 +102,7 @@ def with_configs(task: Task, paths: list[Path], ground_truth: Path) -> tuple[Tas
     first = configs[paths[0]]
     evaluation = {
         **known.model_dump(),
-        "name": first.name,
+        "name": first.called,
         "metrics": [*metrics.values()],
         "aggregates": known.aggregates.about(set(metrics)),
     }
@@ -96,18 +112,21 @@ def with_configs(task: Task, paths: list[Path], ground_truth: Path) -> tuple[Tas
     )
 
 
+def _metrics(config: _Config, known: Protocol, path: Path) -> Iterator[dict[str, object]]:
+    for method in config.evaluation_methods:
+        yield _metric(method, config, known, f"{path}: {method.name}")
+        if method.metric in BESIDE:
+            yield BESIDE[method.metric]
+
+
 def _metric(method: _Method, config: _Config, known: Protocol, where: str) -> dict[str, object]:
     """A metric of ours; what the file leaves open is as in the task's metric of that kind."""
     if method.metric not in KINDS:
         raise TaskError(f"{where}: no metric {method.metric!r}; known are {', '.join(KINDS)}")
     alike = [metric for metric in known.metrics if metric.metric in KINDS[method.metric]]
     same = [metric for metric in alike if metric.folder == method.dest]
-    if not alike:
-        raise TaskError(
-            f"{where}: task {known.name!r} does not say how {method.metric} is meant; it has "
-            f"{', '.join(metric.metric for metric in known.metrics)}; give another --task"
-        )
-    settings = (same or alike)[0].model_dump() | {"name": method.name}
+    settings = (same or alike)[0].model_dump() if alike else _plain(method.metric, config, where)
+    settings["name"] = method.name
     if method.labels is not None:
         settings["labels"] = tuple(method.labels)
     if method.dest is not None:
@@ -115,3 +134,14 @@ def _metric(method: _Method, config: _Config, known: Protocol, where: str) -> di
     if method.metric == "sdlogj":
         settings["masks"] = "masks" if config.masked_evaluation else None
     return settings
+
+
+def _plain(metric: str, config: _Config, where: str) -> dict[str, object]:
+    """Settings where the task has no such metric, as far as they are clear."""
+    if metric == "ndv":
+        raise TaskError(
+            f"{where}: it does not say in which image folds count, nor does the task; LUMIR meant "
+            "the moving one in 2024 (--task lumir24) and the fixed one in 2025 (--task lumir25)"
+        )
+    points = metric == "tre" and bool(config.task_name)  # LUMIR's landmarks are blobs in label maps
+    return {"metric": "key_points" if points else metric}

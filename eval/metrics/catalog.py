@@ -9,6 +9,7 @@ from eval.metrics.dice import Dice
 from eval.metrics.gradient_correlation import GradientCorrelation
 from eval.metrics.hd95 import Hd95
 from eval.metrics.key_points import KeyPoints
+from eval.metrics.lesions import LesionBurden
 from eval.metrics.lncc import Lncc
 from eval.metrics.ndv import Ndv
 from eval.metrics.nonpositive import NonPositive
@@ -26,6 +27,7 @@ Metric = Annotated[
     | SdLogJ
     | NonPositive
     | NumFoldings
+    | LesionBurden
     | Lncc
     | GradientCorrelation,
     Field(discriminator="metric"),

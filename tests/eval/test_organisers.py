@@ -123,7 +123,7 @@ METHOD = {"name": "M", "metric": "dice", "labels": [1]}
             DatasetError,
             "pair 1: fixed: ",
         ),
-        ({"name": None}, TaskError, "name: field required"),
+        ({"name": None}, TaskError, "neither name nor task_name"),
     ],
     ids=str,
 )
@@ -135,11 +135,37 @@ def test_a_faulty_config_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_a_metric_that_the_task_knows_nothing_of_is_refused(phantom: Phantom) -> None:
-    with pytest.raises(
-        TaskError, match=r"TRE_lm: task 'any' does not say how tre is meant; it has ndv, dice"
-    ):
-        with_configs(load_task("any"), [config(phantom)], phantom.folder)
+def test_folds_need_a_task_that_says_in_which_image(phantom: Phantom) -> None:
+    methods = json.loads(config(phantom).read_text())["evaluation_methods"]
+    with pytest.raises(TaskError, match=r"Non-diff.*does not say in which image.*--task lumir24"):
+        with_configs(load_task("oasis"), [config(phantom)], phantom.folder)
+    path = config(phantom, evaluation_methods=methods[1:])
+    task, _ = with_configs(load_task("oasis"), [path], phantom.folder)
+    assert [metric.metric for metric in protocol_of(task).metrics] == ["dice", "hd95", "tre"]
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_the_classic_dialect_has_points_masks_and_a_count_of_folds(
+    masked: bool, phantom: Phantom
+) -> None:
+    path = config(
+        phantom,
+        name=None,
+        task_name="LungCT",
+        evaluation_methods=[
+            {"name": "LogJacDetStd", "metric": "sdlogj"},
+            {"name": "TRE_kp", "metric": "tre", "dest": "keypoints"},
+        ],
+        masked_evaluation=masked,
+    )
+    for name in ("lung_ct", "any"):
+        task, _ = with_configs(load_task(name), [path], phantom.folder)
+        protocol = protocol_of(task)
+        assert protocol.name == "LungCT"
+        spread, folds, points = protocol.metrics
+        assert (spread.metric, spread.masks) == ("sdlogj", "masks" if masked else None)
+        assert (folds.metric, folds.name) == ("num_foldings", "num_foldings")
+        assert (points.metric, points.folder, points.files) == ("key_points", "keypoints", "csv")
 
 
 def test_files_that_contradict_each_other_are_refused(phantom: Phantom) -> None:
