@@ -127,8 +127,9 @@ def _field(folder: Path, job: _Job, socket: str | None) -> Path:
         raise SubmissionError(
             f"{listed}: job {job.pk}: its outputs are {known}; name that of the field by --socket"
         )
-    place = PurePosixPath(job.pk, "output", outputs[0].relative_path)
-    if PurePosixPath(outputs[0].relative_path).is_absolute() or ".." in place.parts:
+    relative = PurePosixPath(outputs[0].relative_path)
+    place = PurePosixPath(job.pk, "output", relative)
+    if place.is_absolute() or relative.is_absolute() or ".." in place.parts:
         raise SubmissionError(f"{listed}: job {job.pk}: {str(place)!r} leaves the folder of inputs")
     path = folder / place
     if path.is_dir():  # an image, in a file of the platform's naming
