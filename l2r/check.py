@@ -18,7 +18,14 @@ from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError, L2RError
 from l2r.field import from_normalised
 from l2r.files import grid_shape, read_image
-from l2r.submission import MANIFEST, Submission, as_vectors, most_bytes, why_missing
+from l2r.submission import (
+    MANIFEST,
+    Submission,
+    accepted_names,
+    as_vectors,
+    most_bytes,
+    why_missing,
+)
 from l2r.task import Task
 
 Vectors = Float[np.ndarray, "x y z 3"]
@@ -60,12 +67,15 @@ def check_submission(
         Each expected or unexpected file with what was found; an empty list is good news.
     """
     present = submission.names()
+    taken = set()
     for name, pair in pairs.items():
-        if name in present:
-            yield name, list(_check_field(submission, name, task, pair))
-        else:
+        found = [other for other in accepted_names(task.field, pair) if other in present][:1]
+        taken.update(found)
+        for other in found:
+            yield other, list(_check_field(submission, other, task, pair))
+        if not found:
             yield name, [Finding(name, _missing(name, present))]
-    extra = [name for name in present if name not in pairs and name not in COMPANIONS]
+    extra = [name for name in present if name not in taken and name not in COMPANIONS]
     if extra:
         names = (name if name.isprintable() else repr(name) for name in extra[:SHOWN])
         shown = ", ".join(names) + (", ..." if len(extra) > SHOWN else "")
