@@ -14,6 +14,9 @@ from l2r.errors import OutputError
 from l2r.files import writing
 
 SUFFIXES = (".json", ".csv", ".parquet")
+CODABENCH = "scores.json"
+"""Written as Codabench reads it where the task is scored there; any other JSON is `metrics.json`,
+which has the cases."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def write_scores(path: Path, report: Report, submission: str, task: str) -> None
         _write_csv(path, long_table(report, submission, task))
     elif path.suffix == ".parquet":
         _write_parquet(path, long_table(report, submission, task))
-    elif report.layout == "codabench":
+    elif report.layout == "codabench" and path.name == CODABENCH:
         _write_codabench(path, report)
     else:
         write_report(path, report)
@@ -106,14 +109,20 @@ def _write_parquet(path: Path, scores: Iterator[Score]) -> None:
 
 
 def _write_codabench(path: Path, report: Report) -> None:
-    """`scores.json` as Codabench reads it, and `detailed_results.json` beside it."""
+    """`scores.json` as Codabench reads it, and `detailed_results.json` beside it.
+
+    A case is called by its subject, unless a subject has several.
+    """
+    subjects = [case.name.partition("_")[0] for case in report.cases]
+    several = len(set(subjects)) < len(subjects)
     aggregates = report.aggregates()
     scores = {metric.name: aggregates[metric.name].mean for metric in report.scored()}
     details = {
         "summary": {name: _summary([r.mean for r in report.results(name)]) for name in scores},
         "per_subject": [
-            {"subject_id": case.name} | {name: r.mean for name, r in case.results.items()}
-            for case in report.cases
+            {"subject_id": case.name if several else subject}
+            | {name: r.mean for name, r in case.results.items()}
+            for subject, case in zip(subjects, report.cases, strict=True)
         ],
     }
     write_json(path.with_name("detailed_results.json"), details, strict=True)

@@ -79,7 +79,7 @@ class Protocol(Frozen):
     version: str = "2.0"
     """Of the organisers' scorer, written into `metrics.json`."""
     layout: Literal["learn2reg", "codabench"] = "learn2reg"
-    """Of the file of scores: `metrics.json`, or `scores.json` with `detailed_results.json`."""
+    """Of a file called `scores.json`: as any other, or Codabench's with its details beside."""
     warp: Literal["map_coordinates", "grid_sample"] = "map_coordinates"
     """How label maps are resampled: `eval.warp`, or as `eval.warp_psma` describes."""
     metrics: Metrics

@@ -88,6 +88,25 @@ def test_codabench_gets_scores_and_details_in_strict_json(tmp_path: Path) -> Non
     assert (dice["mean"], dice["std"], dice["median"]) == pytest.approx((0.3, 0.2, 0.3))
     assert (dice["min"], dice["max"]) == (0.1, 0.5)
     assert details["per_subject"][1] == {"subject_id": "b<--a", "TRE_lm": None, "DSC": 0.1}
+    write_scores(tmp_path / "metrics.json", report, "team", "psmareg26")
+    assert list(json.loads((tmp_path / "metrics.json").read_text())["cases"]) == ["a<--b", "b<--a"]
+
+
+@pytest.mark.parametrize(
+    ("names", "subjects"),
+    [
+        (["0001_00<--0001_01", "0003_00<--0003_01"], ["0001", "0003"]),
+        (["0001_00<--0001_01", "0001_01<--0001_00"], ["0001_00<--0001_01", "0001_01<--0001_00"]),
+    ],
+)
+def test_codabench_calls_cases_by_their_subjects_as_long_as_these_are_distinct(
+    names: list[str], subjects: list[str], tmp_path: Path
+) -> None:
+    cases = tuple(CaseScore(name, {"DSC": Result(0.5, (0.5,))}) for name in names)
+    report = Report("PSMAReg", REPORT.metrics, cases, layout="codabench")
+    write_scores(tmp_path / "scores.json", report, "team", "psmareg26")
+    details = json.loads((tmp_path / "detailed_results.json").read_text())
+    assert [row["subject_id"] for row in details["per_subject"]] == subjects
 
 
 @pytest.mark.parametrize("name", ["scores.xlsx", "scores", "nowhere/scores.csv"])
