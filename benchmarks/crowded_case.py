@@ -1,5 +1,6 @@
-"""A case as large as LUMIR's: two brains of `sample/`, split into its 133 structures."""
+"""A case as large as LUMIR's: a brain of `sample/`, split into 133 structures."""
 
+import itertools
 from pathlib import Path
 
 import nibabel as nib
@@ -7,6 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
+from eval.warp import warp_nearest
 from l2r.task import load_task
 
 SAMPLE = Path(__file__).parents[1] / "sample"
@@ -15,20 +17,23 @@ LABELS: tuple[int, ...] = tuple(load_task("lumir24").evaluation["labels"])  # ty
 
 
 def make_case(folder: Path) -> None:
-    """Two label maps of 133 structures, landmarks, images, and a field with a few folds."""
+    """A registered pair: label maps of 133 structures, landmarks, images, and a field.
+
+    The moving brain is the fixed one, deformed; the field undoes that but for a rest, whose size is
+    chosen for scores like those of LUMIR's leaderboard. Both fold in some places.
+    """
     rng = np.random.default_rng(24)
-    names = sorted(path.name for path in (SAMPLE / "labelsVal").iterdir())[:2]
-    maps = [np.asarray(nib.load(SAMPLE / "labelsVal" / name).dataobj) for name in names]
-    seeds = cells(maps[0], len(LABELS) - 1, rng)
-    spots = rng.choice(np.argwhere(maps[0] > 0), 30)
-    for name, source, labels in zip((FIXED, MOVING), names, maps, strict=True):
-        save(folder / "labelsVal" / name, split(labels, seeds))
-        moved = spots if name == FIXED else spots + rng.integers(-3, 4, spots.shape)
-        save(folder / "landmarksVal" / name, blobs(labels.shape, moved))
-        save(
-            folder / "imagesVal" / name, np.asarray(nib.load(SAMPLE / "imagesVal" / source).dataobj)
-        )
-    save(folder / FIELD, field(maps[0].shape, rng))
+    name = min(path.name for path in (SAMPLE / "labelsVal").iterdir())
+    image = np.asarray(nib.load(SAMPLE / "imagesVal" / name).dataobj)
+    labels = np.asarray(nib.load(SAMPLE / "labelsVal" / name).dataobj)
+    crowded = split(labels, cells(labels, len(LABELS) - 1, rng))
+    spots = blobs(labels.shape, rng.choice(np.argwhere(labels > 0), 30))
+    deformation = smooth(labels.shape, rng, ((16, 2.5), (4, 0.8)))
+    rest = smooth(labels.shape, rng, ((4, 1.1),))
+    for kind, fixed in (("labelsVal", crowded), ("landmarksVal", spots), ("imagesVal", image)):
+        save(folder / kind / FIXED, fixed)
+        save(folder / kind / MOVING, warp_nearest(np.asfortranarray(fixed), deformation))
+    save(folder / FIELD, rest - deformation)
 
 
 def cells(labels: np.ndarray, count: int, rng: np.random.Generator) -> dict[int, np.ndarray]:
@@ -65,16 +70,15 @@ def blobs(shape: tuple[int, ...], spots: np.ndarray) -> np.ndarray:
     return result
 
 
-def field(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Large smooth displacements with small ones on top: some voxels fold, as with a network."""
-    parts = []
-    for _ in range(3):
-        total = np.zeros(shape)
-        for sigma, voxels in ((16, 2.5), (5, 1.0)):
-            noise = gaussian_filter(rng.standard_normal(shape), sigma)
-            total += voxels / noise.std() * noise
-        parts.append(total)
-    return np.asfortranarray(np.stack(parts, axis=-1), np.float32)
+def smooth(
+    shape: tuple[int, ...], rng: np.random.Generator, parts: tuple[tuple[float, float], ...]
+) -> np.ndarray:
+    """Displacements, the sum of parts with a width and a standard deviation, both in voxels."""
+    result = np.zeros((*shape, 3), np.float32, order="F")
+    for axis, (sigma, voxels) in itertools.product(range(3), parts):
+        noise = gaussian_filter(rng.standard_normal(shape, np.float32), sigma)
+        result[..., axis] += voxels / noise.std() * noise
+    return result
 
 
 def save(path: Path, array: np.ndarray) -> None:

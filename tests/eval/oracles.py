@@ -42,9 +42,8 @@ def hd95(fixed: np.ndarray, warped: np.ndarray, spacing=(1, 1, 1), percent: floa
 
 def assd(fixed: np.ndarray, warped: np.ndarray, spacing=(1, 1, 1)) -> float:
     """The mean of the package's two directed distances, for masks that are not empty."""
-    return float(
-        np.mean(compute_average_surface_distance(surface_distances(fixed, warped, spacing)))
-    )
+    distances = surface_distances(fixed, warped, spacing)
+    return float(np.mean(compute_average_surface_distance(distances)))
 
 
 def surface_distances(fixed: np.ndarray, warped: np.ndarray, spacing) -> dict[str, np.ndarray]:
@@ -111,7 +110,7 @@ def ndv(vectors: np.ndarray, image: np.ndarray) -> float:
 
 
 def jacobian(vectors: np.ndarray) -> np.ndarray:
-    """Nine correlations over the whole grid, a determinant by the linear algebra library, a crop."""
+    """Nine correlations over the whole grid, two voxels cropped at each border."""
     rows = []
     for axis in range(3):
         kernel = np.reshape([-0.5, 0, 0.5], [3 if other == axis else 1 for other in range(3)])

@@ -9,7 +9,6 @@ from hypothesis.extra.numpy import arrays
 from eval.structures import (
     LabelMaps,
     Structures,
-    bounding_boxes,
     find_structures,
     index_map,
     joint_sizes,
@@ -77,18 +76,6 @@ def test_joint_sizes_count_every_pair_of_indices(a: np.ndarray, b: np.ndarray) -
 def test_joint_sizes_of_many_structures_fit() -> None:
     a = np.full((1, 1, 2), 300, np.uint16)
     assert joint_sizes(a, a, 300)[300, 300] == 2
-
-
-@settings(deadline=None)
-@given(label_maps)
-def test_boxes_hold_every_voxel_and_touch_it_on_all_sides(labels: np.ndarray) -> None:
-    indexed = index_map(labels, (1, 2, 0))
-    boxes = bounding_boxes(indexed, 3)
-    assert set(boxes) == set(np.unique(indexed).tolist()) - {0}
-    for index, box in boxes.items():
-        places = np.argwhere(indexed == index)
-        expected = zip(places.min(axis=0), places.max(axis=0) + 1, strict=True)
-        assert [(part.start, part.stop) for part in box] == list(expected)
 
 
 def test_only_structures_of_both_maps_are_defined() -> None:

@@ -1,12 +1,14 @@
 """Distance of structures."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from eval.metrics.base import mean_of_defined
+from eval.metrics.distances import robust_hausdorff
 from eval.metrics.hd95 import Hd95
 from eval.metrics.structural import per_structure
-from eval.metrics.surface import robust_hausdorff
 from eval.structures import LabelMaps, Structures, find_structures
 from tests.eval import oracles
 from tests.eval.conftest import LABELS, Phantom
@@ -26,7 +28,7 @@ def unmoved(fixed: np.ndarray, moving: np.ndarray, ids: tuple[int, ...]) -> np.n
 
 
 def surface_distances(found: Structures) -> np.ndarray:
-    return per_structure(found, found.defined, lambda a, b: robust_hausdorff(a, b, 95.0))
+    return per_structure(found, found.defined, partial(robust_hausdorff, percent=95.0))
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -33,8 +33,8 @@ def test_the_field_leads_from_the_fixed_point_to_the_moving_one() -> None:
     vectors = np.zeros((9, 9, 9, 3))
     vectors[..., 0] = 2.0
     fixed, moving = np.array([[4.0, 4, 4]]), np.array([[7.0, 4, 4]])
-    assert key_point_errors(fixed, moving, vectors, (3.0, 1, 1), 3) == pytest.approx([3.0])
-    assert key_point_errors(fixed, moving, vectors, (3.0, 1, 1), 1) == pytest.approx([3.0])
+    assert key_point_errors(fixed, moving, vectors, (3.0, 1.0, 1.0), 3) == pytest.approx([3.0])
+    assert key_point_errors(fixed, moving, vectors, (3.0, 1.0, 1.0), 1) == pytest.approx([3.0])
 
 
 def test_each_side_of_a_voxel_has_its_own_length() -> None:
@@ -45,7 +45,7 @@ def test_each_side_of_a_voxel_has_its_own_length() -> None:
 
 def test_a_point_outside_the_grid_is_not_moved() -> None:
     fixed = np.array([[8.01, 4, 4], [-0.01, 4, 4], [8.0, 4, 4]])
-    errors = key_point_errors(fixed, fixed, np.full((9, 9, 9, 3), [5.0, 0, 0]), (1.0, 1, 1), 3)
+    errors = key_point_errors(fixed, fixed, np.full((9, 9, 9, 3), [5.0, 0, 0]), (1.0, 1.0, 1.0), 3)
     assert errors == pytest.approx([0.0, 0.0, 5.0])
 
 
@@ -64,7 +64,7 @@ def test_cubic_and_linear_differ_between_voxels_only() -> None:
     vectors = smooth_field(np.random.default_rng(0), 3.0)
     on, between = np.array([[5.0, 6, 7]]), np.array([[5.5, 6.5, 7.5]])
     for points, alike in ((on, True), (between, False)):
-        cubic, linear = (key_point_errors(points, on, vectors, (1.0, 1, 1), n) for n in (3, 1))
+        cubic, linear = (key_point_errors(points, on, vectors, (1.0, 1.0, 1.0), n) for n in (3, 1))
         assert (cubic == pytest.approx(linear, rel=1e-6)) == alike
 
 
@@ -163,7 +163,12 @@ def test_slicers_millimetres_become_voxels(system: str, world, phantom: Phantom)
 
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
-    [("RAS", "IJK", "coordinate system 'IJK'"), ("id,x,y", "id,x,Y", "columns id,x,Y")],
+    [
+        ("RAS", (-16, -28, -37)),
+        ("0", (-16, -28, -37)),
+        ("LPS", (16, 28, -37)),
+        ("1", (16, 28, -37)),
+    ],
 )
 def test_another_system_than_slicers_is_refused(
     old: str, new: str, fault: str, phantom: Phantom
