@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Int, Integer, UInt
-from scipy.ndimage import find_objects
 
 from l2r.arrays import Box, triple
 
 LabelMap = Integer[np.ndarray, "_ _ _"]
 IndexMap = UInt[np.ndarray, "x y z"]
 Slices = tuple[slice, slice, slice]
+
+_PIECE = 2**16
+"""Voxels that are counted at a time."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,15 @@ def index_map(labels: LabelMap, ids: tuple[int, ...]) -> UInt[np.ndarray, "_ _ _
 def _in_order(places: LabelMap, table: UInt[np.ndarray, " _"]) -> UInt[np.ndarray, "_ _ _"]:
     """The table's entries, in the layout of `places`; `numpy.take` would give C order."""
     turned = places.T if places.flags.f_contiguous else places
-    found = table.take(turned, mode="clip")
+    found = np.empty(turned.shape, table.dtype)
+    for plane, indices in zip(found, turned, strict=True):  # so that its copies stay small
+        table.take(indices, out=plane, mode="clip")
     return found.T if places.flags.f_contiguous else found
 
 
 def sizes(indexed: UInt[np.ndarray, "*_"], count: int) -> Int[np.ndarray, " ids"]:
     """Voxels of each of `count` structures."""
-    return np.bincount(indexed.ravel(order="K"), minlength=count + 1)[1:]
+    return _counts(indexed, count + 1)[1:]
 
 
 def joint_sizes(a: IndexMap, b: IndexMap, count: int) -> Int[np.ndarray, "rows columns"]:
@@ -112,15 +116,13 @@ def joint_sizes(a: IndexMap, b: IndexMap, count: int) -> Int[np.ndarray, "rows c
     """
     side = count + 1
     both = a.astype(np.min_scalar_type(side * side)) * side + b
-    return np.bincount(both.ravel(order="K"), minlength=side * side).reshape(side, side)
+    return _counts(both, side * side).reshape(side, side)
 
 
-def bounding_boxes(indexed: UInt[np.ndarray, "_ _ _"], count: int) -> dict[int, Slices]:
-    """The smallest box around each structure that has a voxel, by index."""
-    found: list[tuple[slice, ...] | None] = [*find_objects(indexed, max_label=count)]
-    return {index: _slices(box) for index, box in enumerate(found, start=1) if box is not None}
-
-
-def _slices(box: tuple[slice, ...]) -> Slices:
-    x, y, z = box
-    return x, y, z
+def _counts(values: UInt[np.ndarray, "*_"], count: int) -> Int[np.ndarray, " values"]:
+    """How often each value stands there; piece by piece, because numpy copies them in 64 bits."""
+    flat = values.ravel(order="K")
+    total = np.zeros(count, np.int64)
+    for start in range(0, flat.size, _PIECE):
+        total += np.bincount(flat[start : start + _PIECE], minlength=count)
+    return total

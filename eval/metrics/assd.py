@@ -3,8 +3,8 @@
 from typing import Literal
 
 from eval.metrics.base import Case, Result
+from eval.metrics.distances import mean_distance
 from eval.metrics.structural import DistanceMetric
-from eval.metrics.surface import mean_distance
 
 
 class MeanSurfaceDistance(DistanceMetric):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64
+from jaxtyping import Bool, Float, Float32, Float64, Shaped
 
 from eval.metrics.jacobian import central_determinants
 from eval.structures import LabelMap, LabelMaps, Structures, find_structures
@@ -73,11 +73,13 @@ class Case:
             self._maps[folder] = LabelMaps(fixed, moving, self.warp(moving, self.vectors))
         return self._maps[folder]
 
-    def on_the_grid(self, fixed: LabelMap, folder: str) -> LabelMap:
-        """A map that belongs to the fixed image, once its shape has been compared with the field's.
+    def on_the_grid(
+        self, fixed: Shaped[np.ndarray, "_ _ _"], folder: str
+    ) -> Shaped[np.ndarray, "_ _ _"]:
+        """A volume that belongs to the fixed image, if its shape is the field's.
 
         Raises:
-            ImageError: they differ.
+            ImageError: it is not.
         """
         if fixed.shape != self.shape:
             raise ImageError(

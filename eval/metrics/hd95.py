@@ -1,12 +1,13 @@
 """Distance of surfaces: the far end."""
 
+from functools import partial
 from typing import Literal
 
 from pydantic import Field
 
 from eval.metrics.base import Case, Result
+from eval.metrics.distances import robust_hausdorff
 from eval.metrics.structural import DistanceMetric
-from eval.metrics.surface import robust_hausdorff
 
 
 class Hd95(DistanceMetric):
@@ -25,7 +26,4 @@ class Hd95(DistanceMetric):
     percent: float = Field(default=95.0, ge=0, le=100)
 
     def __call__(self, case: Case) -> Result:
-        return self.result(
-            case,
-            lambda fixed, warped, spacing: robust_hausdorff(fixed, warped, self.percent, spacing),
-        )
+        return self.result(case, partial(robust_hausdorff, percent=self.percent))

@@ -9,26 +9,28 @@ from jaxtyping import Bool, Float, Float32, Int
 
 from eval.metrics.base import Case, MetricBase, Of, Result
 from eval.metrics.jacobian import Row, determinant
-from eval.structures import Slices, bounding_boxes
+from eval.structures import Slices
 from eval.truth import IMAGES
 
 Block = Float[np.ndarray, "3 z y x"]
 Offset = tuple[int, int, int]
+Precision = type[np.float64] | type[np.float32]
 
 STEPS: tuple[Offset, ...] = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 DIAGONALS: tuple[Offset, ...] = ((1, 1, 0), (0, 1, 1), (1, 0, 1))
-_PLANES = 4
-"""Planes per slab: some ten arrays of this size are in use, and should stay in the cache."""
+_PLANES = 2
+"""Planes per slab: some thirty arrays of this size are in use, and should stay in the cache."""
 _SHARE = 1 / 12
 """A determinant is six times a tetrahedron's volume, and two ways to cut a voxel are averaged."""
-_SAFE = 0.9
-"""Of the bound, 1: leaves room for the rounding of single precision."""
+_ROUNDING = 1e-4
+"""Times the sizes of what a determinant is computed from: several times what single precision can
+get wrong."""
 
 
 def folded_volume(
     vectors: Float[np.ndarray, "x y z 3"],
     inside: Bool[np.ndarray, "x y z"],
-    precision: type[np.float64 | np.float32] = np.float64,
+    precision: Precision = np.float64,
 ) -> float:
     """Volume that the transform `T(p) = p + u(p)` turns inside out, `sum of max(-J, 0) / 12`.
 
@@ -36,7 +38,8 @@ def folded_volume(
     or backward along each axis, two by diagonal steps. `J` is their determinant. Only if all ten
     are positive everywhere is the piecewise linear transform free of folds.
 
-    Where `u` changes little, no determinant can be negative, and none is computed: see `_suspects`.
+    All determinants are computed in single precision first; only where one of them is not clearly
+    positive they are computed again and count.
 
     Args:
         vectors: displacements in voxels.
@@ -55,97 +58,111 @@ def folded_volume(
     counted = np.array(inside.T, order="C")
     counted[[0, -1]] = counted[:, [0, -1]] = counted[:, :, [0, -1]] = False
     folded = 0.0
-    for box in bounding_boxes(counted.view(np.uint8), 1).values():  # none if nothing is counted
-        for slab, block in _slabs(vectors, box):
-            found = np.argwhere(counted[slab] & _suspects(block)) + 1
-            start = [part.start - 1 for part in slab]
-            folded += _folds(block, found, start, precision)
+    for slab in _slabs(counted):
+        z, y, x = (slice(part.start - 1, part.stop + 1) for part in slab)
+        block = vectors.T[:, z, y, x]
+        found = np.flatnonzero(counted[slab] & _suspects(block))
+        if found.size:
+            folded += _folds(_places(block, (z, y, x), precision), found)
     return _SHARE * folded
 
 
-def _slabs(vectors: Float[np.ndarray, "x y z 3"], box: Slices) -> Iterator[tuple[Slices, Block]]:
-    """Pieces of the box, with `u` on each piece and on the voxels around it."""
-    depth, rows, columns = box
+def _slabs(counted: Bool[np.ndarray, "z y x"]) -> Iterator[Slices]:
+    """Pieces of the box around what counts."""
+    if not counted.any():
+        return
+    others = ((1, 2), (0, 2), (0, 1))
+    filled = [np.flatnonzero(counted.any(axis=pair)) for pair in others]
+    depth, rows, columns = (slice(int(part[0]), int(part[-1]) + 1) for part in filled)
     for start in range(depth.start, depth.stop, _PLANES):
-        slab = slice(start, min(start + _PLANES, depth.stop)), rows, columns
-        z, y, x = (slice(part.start - 1, part.stop + 1) for part in slab)
-        yield slab, np.ascontiguousarray(vectors.T[:, z, y, x])
+        yield slice(start, min(start + _PLANES, depth.stop)), rows, columns
 
 
 def _suspects(block: Block) -> Bool[np.ndarray, "_ _ _"]:
-    """Where a determinant may be negative, at every voxel but the outermost.
-
-    The three steps of `T` that span a tetrahedron are the rows of `M + D`, where `M` holds the
-    steps of the grid and `D` those of `u`. No singular value of `M` is below 1, so the determinant
-    is positive where the spectral norm of `D` is below 1, hence where the sum of its squares is.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):  # no number is not below, so it is suspect
-        u = block.astype(np.float32, copy=False)
-        most, forward, backward = (np.zeros_like(_at(u[0], (0, 0, 0))) for _ in range(3))
-        for step in STEPS:
-            most += np.maximum(_squares(u, step), _squares(u, _back(step)))
-        for step in DIAGONALS:
-            forward += _squares(u, step)
-            backward += _squares(u, _back(step))
-        return ~(np.maximum(most, np.maximum(forward, backward)) < _SAFE)
-
-
-def _squares(u: Float32[np.ndarray, "3 z y x"], step: Offset) -> Float32[np.ndarray, "_ _ _"]:
-    """`|u(p + step) - u(p)|^2`."""
-    total = np.zeros_like(_at(u[0], (0, 0, 0)))
-    for component in u:
-        change = _at(component, step) - _at(component, (0, 0, 0))
-        change *= change
-        total += change
-    return total
+    """Where the smallest determinant is not clearly positive, at every voxel but the outermost."""
+    with np.errstate(over="ignore", invalid="ignore"):  # no number is not above, so it is suspect
+        u = np.array(block, np.float32, order="C")
+        steps = [_along(u, axis) for axis in range(3)]
+        forward = [[part[_part(axis, 1, None)] for part in row] for axis, row in enumerate(steps)]
+        backward = [[part[_part(axis, None, -1)] for part in row] for axis, row in enumerate(steps)]
+        least = np.full(forward[0][0].shape, np.inf, np.float32)
+        for second, third in itertools.product(*zip(forward[1:], backward[1:], strict=True)):
+            normal = _cross(second, third)  # shared by two of the eight
+            np.minimum(least, _dot(forward[0], normal), out=least)
+            np.minimum(least, _dot(backward[0], normal), out=least)
+        for sign in (1, -1):
+            a, b, c = (_diagonal(u, step, sign) for step in DIAGONALS)
+            np.minimum(least, _dot(a, _cross(b, c)), out=least)
+        change = max(float(np.abs(part).max()) for row in steps for part in row)
+        bound = _ROUNDING * (1 + change) ** 2 * (1 + change + float(np.abs(u).max()))
+        return ~(least > bound)
 
 
-def _at(component: Float32[np.ndarray, "z y x"], step: Offset) -> Float32[np.ndarray, "_ _ _"]:
-    """A component at `p + step`, for every voxel `p` but the outermost."""
-    sizes = zip(component.shape, reversed(step), strict=True)
-    return component[tuple(slice(1 + along, size - 1 + along) for size, along in sizes)]
+def _along(u: Float32[np.ndarray, "3 z y x"], axis: int) -> Row:
+    """`T(p + 1) - T(p)` along an axis, for the voxels that are inside along the two others."""
+    inner = tuple(slice(None) if other == axis else slice(1, -1) for other in (2, 1, 0))
+    row = [np.diff(component[inner], axis=2 - axis) for component in u]
+    row[axis] += 1
+    return row
 
 
-def _back(step: Offset) -> Offset:
-    x, y, z = step
-    return -x, -y, -z
+def _part(axis: int, start: int | None, stop: int | None) -> tuple[slice, ...]:
+    return tuple(slice(start, stop) if other == axis else slice(None) for other in (2, 1, 0))
 
 
-def _folds(
-    block: Block,
-    found: Int[np.ndarray, "places 3"],
-    start: list[int],
-    precision: type[np.float64 | np.float32],
-) -> float:
+def _diagonal(u: Float32[np.ndarray, "3 z y x"], step: Offset, sign: int) -> Row:
+    """`T(p + step) - T(p)`, or `T(p) - T(p - step)` for the other sign."""
+    there = tuple(
+        slice(1 + sign * along, size - 1 + sign * along)
+        for along, size in zip(reversed(step), u.shape[1:], strict=True)
+    )
+    inner = (slice(1, -1),) * 3
+    row = [sign * (component[there] - component[inner]) for component in u]
+    for axis, along in enumerate(step):
+        if along:
+            row[axis] += 1
+    return row
+
+
+def _cross(a: Row, b: Row) -> Row:
+    return [a[j] * b[k] - a[k] * b[j] for j, k in ((1, 2), (2, 0), (0, 1))]
+
+
+def _dot(a: Row, b: Row) -> Float[np.ndarray, "_ _ _"]:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def _places(block: Block, box: Slices, precision: Precision) -> Block:
+    """`T` in a piece of the grid; components in the order x, y, z."""
+    places = np.array(block, precision, order="C")
+    for axis, part in enumerate(reversed(box)):
+        shape = [-1 if other == axis else 1 for other in (2, 1, 0)]
+        places[axis] += np.arange(part.start, part.stop, dtype=precision).reshape(shape)
+    return places
+
+
+def _folds(places: Block, found: Int[np.ndarray, " found"]) -> float:
     """Sum of `max(-J, 0)` over some voxels.
 
     Args:
-        block: `u`, in a piece of the grid.
-        found: where to look in the piece, the order of axes is z, y, x.
-        start: where the piece begins.
-        precision: of the determinants.
+        places: `T`, in a piece of the grid.
+        found: where to look, counted along the piece without its outermost voxels.
     """
-    flat = np.ravel_multi_index(tuple(found.T), block.shape[1:])
-    index = (found + start).T[::-1]
-    _, _, rows, columns = block.shape
+    shape = places.shape[1:]
+    z, y, x = np.unravel_index(found, [size - 2 for size in shape])
+    middle = np.ravel_multi_index((z + 1, y + 1, x + 1), shape)
 
-    def at(step: Offset) -> Row:
-        along = flat + step[0] + columns * (step[1] + rows * step[2])
-        return [
-            component.ravel().take(along).astype(precision) + (here + more).astype(precision)
-            for component, here, more in zip(block, index, step, strict=True)
-        ]
+    def at(step: Offset, sign: int = 1) -> Row:
+        along = middle + sign * (step[0] + shape[2] * (step[1] + shape[1] * step[2]))
+        return [component.ravel().take(along) for component in places]
 
     here = at((0, 0, 0))
     forward = [_minus(at(step), here) for step in STEPS]
-    backward = [_minus(here, at(_back(step))) for step in STEPS]
-    volumes = [
-        determinant(*rows) for rows in itertools.product(*zip(forward, backward, strict=True))
-    ]
-    volumes.append(determinant(*(_minus(at(step), here) for step in DIAGONALS)))
-    # One diagonal step back lies opposite to each forward, in mirror order.
-    volumes.append(determinant(*(_minus(here, at(_back(step))) for step in DIAGONALS)))
-    return -sum(float(np.minimum(volume, 0).sum(dtype=np.float64)) for volume in volumes)
+    backward = [_minus(here, at(step, -1)) for step in STEPS]
+    rows = [*itertools.product(*zip(forward, backward, strict=True))]
+    rows.append(tuple(_minus(at(step), here) for step in DIAGONALS))
+    rows.append(tuple(_minus(here, at(step, -1)) for step in DIAGONALS))
+    return -sum(float(np.minimum(determinant(*r), 0).sum(dtype=np.float64)) for r in rows)
 
 
 def _minus(a: Row, b: Row) -> Row:
@@ -177,7 +194,7 @@ class Ndv(MetricBase):
     def __call__(self, case: Case) -> Result:
         inside = case.foreground(self.mask, self.folder)
         voxels = int(inside[1:-1, 1:-1, 1:-1].sum())
-        precision = np.float64 if self.precision == "double" else np.float32
+        precision: Precision = np.float64 if self.precision == "double" else np.float32
         folded = folded_volume(case.vectors, inside, precision) if voxels else float("nan")
         percent = 100 * folded / voxels if voxels else float("nan")
         return Result(percent, detailed=percent, unregistered=0.0 if voxels else float("nan"))

@@ -1,6 +1,5 @@
 """What the metrics of structures have in common: which structures count."""
 
-from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -8,8 +7,9 @@ from jaxtyping import Bool, Float
 from pydantic import AfterValidator, Field
 
 from eval.metrics.base import Case, MetricBase, Result, mean_of_defined
-from eval.metrics.surface import VOXELS, Mask, Spacing
-from eval.structures import Slices, Structures, bounding_boxes
+from eval.metrics.distances import Measure, scratch
+from eval.metrics.surface import VOXELS, Spacing, surfaces
+from eval.structures import Structures
 
 
 def _distinct(labels: tuple[int, ...]) -> tuple[int, ...]:
@@ -51,15 +51,11 @@ class DistanceMetric(StructureMetric):
     infinite: Literal["kept", "dropped"] = "kept"
     """Whether a structure that vanished in warping makes the mean infinite, or does not count."""
 
-    def result(self, case: Case, measure: Callable[[Mask, Mask, Spacing], float]) -> Result:
+    def result(self, case: Case, measure: Measure) -> Result:
         """Measure every structure of a case and average."""
         structures = self.structures(case)
         spacing = VOXELS if self.unit == "voxels" else case.spacing_mm("fixed")
-        distances = per_structure(
-            structures,
-            self.candidates(structures),
-            lambda fixed, warped: measure(fixed, warped, spacing),
-        )
+        distances = per_structure(structures, self.candidates(structures), measure, spacing)
         counted = distances if self.infinite == "kept" else distances[np.isfinite(distances)]
         return Result(
             mean=mean_of_defined(counted),
@@ -71,32 +67,25 @@ class DistanceMetric(StructureMetric):
 def per_structure(
     structures: Structures,
     candidates: Bool[np.ndarray, " ids"],
-    measure: Callable[[Mask, Mask], float],
+    measure: Measure,
+    spacing: Spacing = VOXELS,
 ) -> Float[np.ndarray, " ids"]:
-    """A measure of each candidate's masks, which are cut to the box around both.
+    """A measure of each candidate's two surfaces.
 
     Returns:
         NaN for what is no candidate or is in neither map; infinite where one of the maps lacks it.
     """
-    count = len(structures.ids)
-    fixed, warped = (bounding_boxes(part, count) for part in (structures.fixed, structures.warped))
-    values = np.full(count, np.nan)
-    for place in np.flatnonzero(candidates):
-        index = int(place) + 1
-        if index in fixed and index in warped:
-            box = _around(fixed[index], warped[index])
-            masks = (part[box] == index for part in (structures.fixed, structures.warped))
-            values[place] = measure(*masks)
-        elif index in fixed or index in warped:
-            values[place] = np.inf
-    return values
-
-
-def _around(a: Slices, b: Slices) -> tuple[slice, ...]:
-    return tuple(
-        slice(min(one.start, other.start), max(one.stop, other.stop))
-        for one, other in zip(a, b, strict=True)
+    fixed, warped = (
+        surfaces(part, len(structures.ids), spacing)
+        for part in (structures.fixed, structures.warped)
     )
+    values = np.full(len(structures.ids), np.nan)
+    room = scratch(fixed[0]) if fixed else np.zeros(0, bool)
+    for place in np.flatnonzero(candidates):
+        here, there = fixed[place], warped[place]
+        if here.places.size or there.places.size:
+            values[place] = measure(here, there, room)
+    return values
 
 
 def _vanished(ids: tuple[int, ...], distances: Float[np.ndarray, " ids"]) -> str:

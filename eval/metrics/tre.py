@@ -23,7 +23,7 @@ def centroids(blobs: IndexMap, count: int) -> Float[np.ndarray, "ids 3"]:
         array([[1.5, 0. , 0. ],
                [nan, nan, nan]])
     """
-    points = np.argwhere(blobs)
+    points = np.argwhere(blobs.T)[:, ::-1]  # NIfTI has x fastest: see eval.warp
     which = blobs[tuple(points.T)]
     sums = [np.bincount(which, axis, minlength=count + 1)[1:] for axis in points.T]
     with np.errstate(invalid="ignore"):
