@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from eval.metrics.key_points import KeyPoints, key_point_errors
 from eval.metrics.points import read_csv, read_fcsv
+from eval.truth import GroundTruth
 from l2r.errors import ImageError
 from tests.eval import oracles
 from tests.eval.conftest import Phantom, smooth_field
@@ -116,8 +117,12 @@ def test_pairs_of_other_modalities_have_a_folder_of_their_own(
 
 def test_names_without_numbers_have_one_folder(phantom: Phantom) -> None:
     phantom.dataset.write_text(phantom.dataset.read_text().replace("PHANTOM_0005_0000", "five"))
-    metric = KeyPoints(name="TRE_kp", folder="keypoints")
-    assert not metric.has_truth(phantom.pairs[2], phantom.case(0).truth)
+    metric, truth = KeyPoints(name="TRE_kp", folder="keypoints"), GroundTruth(phantom.folder)
+    (phantom.folder / "keypointsVal").mkdir()
+    assert not metric.has_truth(phantom.pairs[2], truth)
+    for name in ("five", "PHANTOM_0004_0000"):
+        (phantom.folder / "keypointsVal" / f"{name}.csv").touch()
+    assert metric.has_truth(phantom.pairs[2], truth)
 
 
 @pytest.mark.parametrize(
@@ -163,12 +168,7 @@ def test_slicers_millimetres_become_voxels(system: str, world, phantom: Phantom)
 
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
-    [
-        ("RAS", (-16, -28, -37)),
-        ("0", (-16, -28, -37)),
-        ("LPS", (16, 28, -37)),
-        ("1", (16, 28, -37)),
-    ],
+    [("RAS", "IJK", "coordinate system 'IJK'"), ("id,x,y", "id,x,Y", "columns id,x,Y")],
 )
 def test_another_system_than_slicers_is_refused(
     old: str, new: str, fault: str, phantom: Phantom
