@@ -168,6 +168,19 @@ def test_the_classic_dialect_has_points_masks_and_a_count_of_folds(
         assert (points.metric, points.folder, points.files) == ("key_points", "keypoints", "csv")
 
 
+def test_of_two_metrics_of_a_kind_that_of_the_same_folder_is_meant(phantom: Phantom) -> None:
+    both = [
+        {"metric": "tre", "name": "blobs", "folder": "landmarks"},
+        {"metric": "key_points", "name": "points", "folder": "keypoints", "files": "fcsv"},
+    ]
+    task = phantom.task.model_copy(update={"evaluation": {"name": "X", "metrics": both}})
+    for dest, kind in (("keypoints", "key_points"), ("landmarks", "tre")):
+        methods = [{"name": "T", "metric": "tre", "dest": dest}]
+        found, _ = with_configs(task, [config(phantom, evaluation_methods=methods)], phantom.folder)
+        (metric,) = protocol_of(found).metrics
+        assert (metric.metric, metric.folder, metric.name) == (kind, dest, "T")
+
+
 def test_files_that_contradict_each_other_are_refused(phantom: Phantom) -> None:
     other = config(phantom, "b.json", evaluation_methods=[METHOD | {"name": "DSC"}])
     with pytest.raises(TaskError, match=r"b.json: DSC is not what it is in .*config.json"):

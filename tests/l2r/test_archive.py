@@ -1,6 +1,7 @@
 """Zips that nobody should unpack."""
 
 import stat
+import tracemalloc
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -108,3 +109,15 @@ def test_a_field_that_unpacks_to_more_than_a_field_is_not_unpacked(tmp_path: Pat
             submission.read(FIELD, size - 1)
         with pytest.raises(FieldError, match=r"it unpacks to more than|not a valid gzip|truncated"):
             submission.read(FIELD, 1000)
+
+
+def test_no_more_of_a_member_than_a_field_may_have_is_in_memory(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "fields.zip", (FIELD, bytes(15 << 20)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(FieldError):
+            open_submission(path).read(FIELD, 1000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20

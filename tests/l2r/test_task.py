@@ -48,7 +48,9 @@ def test_a_task_file_is_loaded_by_its_path_and_most_of_it_may_be_left_out(tmp_pa
 
 @pytest.mark.parametrize("name", ["lumir", "", "LUMIR24", "a\0b"], ids=ascii)
 def test_an_unknown_task_names_those_that_are_known(name: str) -> None:
-    with pytest.raises(TaskError, match=r"no task .*; known are abdomen_ctct, .*, any, aseg, .*, lumir24, ") as caught:
+    with pytest.raises(
+        TaskError, match=r"no task .*; known are abdomen_ctct, .*, any, aseg, .*, lumir24, "
+    ) as caught:
         load_task(name)
     for known in task_names():
         assert known in str(caught.value)

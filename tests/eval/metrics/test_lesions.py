@@ -65,3 +65,11 @@ def test_with_the_same_uptake_everywhere_both_are_the_same(tmp_path: Path) -> No
 def test_without_lesions_any_change_is_enormous_as_the_scorer_has_it() -> None:
     assert percent_error(0.0, 0.0) == 0
     assert percent_error(0.0, 1.0) == pytest.approx(1e8)
+
+
+def test_uptake_that_goes_along_with_its_lesion_is_the_same_in_the_end(tmp_path: Path) -> None:
+    pet = np.random.default_rng(1).uniform(1, 9, SHAPE)
+    result = TLG(made(tmp_path, -1.0, pet))
+    before, after = pet[1:3, 1:3, 1:3].sum(), pet[2:4, 1:3, 1:3].sum()
+    assert result.mean == pytest.approx(100 * abs(after - before) / before, rel=1e-5)
+    assert result.note.startswith("0.0000 where the PET is warped along")
