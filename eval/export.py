@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from eval.metrics.base import MetricBase, Result
+from eval.metrics.structural import StructureMetric
 from eval.report import Report, aggregate, write_json, write_report
 from l2r.errors import OutputError
 from l2r.files import writing
@@ -30,7 +31,8 @@ class Score:
     unit: str
     """Empty for a plain number."""
     label: str | None
-    """The structure or the point; None for the case's mean, which is what counts."""
+    """The structure's id, or `#1` for the first point or the first structure where the protocol
+    names none; None for the case's mean, which is what counts."""
     value: float
 
 
@@ -81,7 +83,7 @@ def _detailed(
 ) -> Iterator[tuple[str, float]]:
     if not isinstance(result.detailed, tuple):
         return
-    ids = getattr(metric, "labels", None) or labels or ()
+    ids = (metric.labels or labels or ()) if isinstance(metric, StructureMetric) else ()
     known = len(ids) == len(result.detailed)
     for place, value in enumerate(result.detailed):
         yield str(ids[place]) if known else f"#{place + 1}", value

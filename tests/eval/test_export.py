@@ -11,6 +11,7 @@ from pyarrow import parquet
 from eval.export import check_output, long_table, write_scores
 from eval.metrics.base import Result
 from eval.metrics.dice import Dice
+from eval.metrics.key_points import KeyPoints
 from eval.metrics.tre import Tre
 from eval.protocol import Aggregates
 from eval.report import CaseScore, Report
@@ -68,6 +69,13 @@ def test_structures_without_ids_are_counted() -> None:
     report = Report("X", REPORT.metrics, REPORT.cases[:1])
     labels = [score.label for score in long_table(report, "team", "x")]
     assert labels == [None, "#1", "#2", "#3"]
+
+
+def test_points_are_counted_even_if_there_are_as_many_as_structures() -> None:
+    case = CaseScore("a", {"TRE_kp": Result(2.0, (1.0, 2.0, 3.0))})
+    report = Report("X", (KeyPoints(name="TRE_kp"),), (case,), labels=(0, 7, 3))
+    found = [(score.label, score.unit) for score in long_table(report, "team", "x")]
+    assert found == [(None, "mm"), ("#1", "mm"), ("#2", "mm"), ("#3", "mm")]
 
 
 def test_codabench_gets_scores_and_details_in_strict_json(tmp_path: Path) -> None:
