@@ -28,7 +28,7 @@ from l2r.submission import Submission, accepted_names, field_name, open_submissi
 from l2r.task import FieldRule
 
 PREDICTIONS = "predictions.json"
-SUFFIXES = (".nii", ".nii.gz", ".npz")
+NIFTI = (".nii", ".nii.gz")
 
 
 class _Socket(Tolerant):
@@ -108,10 +108,10 @@ def predictions(
     """
     listed = folder / PREDICTIONS
     jobs = parse(_Jobs, read_json(listed, SubmissionError), str(listed), SubmissionError).root
-    names = {name: pair for pair in pairs for name in accepted_names(rule, pair)}
+    names = {name for pair in pairs for name in accepted_names(rule, pair)}
     files: dict[str, Path] = {}
     for job in jobs:
-        path = _field(folder, job, socket)
+        path = _field(folder, job, socket, (*NIFTI, ".npz") if rule.npz else NIFTI)
         name = path.name if path.name in names else _name_of(job, rule, pairs, listed, path)
         if name in files:
             raise SubmissionError(f"{listed}: job {job.pk}: another job has the field {name}, too")
@@ -119,7 +119,7 @@ def predictions(
     return Predictions(folder, files)
 
 
-def _field(folder: Path, job: _Job, socket: str | None) -> Path:
+def _field(folder: Path, job: _Job, socket: str | None, suffixes: tuple[str, ...]) -> Path:
     listed = folder / PREDICTIONS
     outputs = [value.socket for value in job.outputs if socket in {None, value.socket.slug}]
     if len(outputs) != 1:
@@ -135,9 +135,9 @@ def _field(folder: Path, job: _Job, socket: str | None) -> Path:
     if path.is_dir():  # an image, in a file of the platform's naming
         inside = sorted(path.iterdir())
         path = inside[0] if len(inside) == 1 else path
-    if not path.name.endswith(SUFFIXES):
+    if not path.name.endswith(suffixes):
         raise SubmissionError(
-            f"{path}: a field must be one file of {', '.join(SUFFIXES)}; let the algorithm write "
+            f"{path}: a field must be one file of {', '.join(suffixes)}; let the algorithm write "
             "it to a file socket, not to an image socket"
         )
     return path
@@ -175,10 +175,11 @@ def _stem(name: str) -> str:
 
 
 def _uploaded(folder: Path) -> Submission:
-    """The unpacked submission, or the one zip that there is."""
-    zips = sorted(folder.glob("*.zip")) if folder.is_dir() else []
-    others = any(path.name.startswith("disp_") for path in folder.iterdir()) if zips else True
-    return open_submission(zips[0] if len(zips) == 1 and not others else folder)
+    """The unpacked submission, or the one zip that lies there instead."""
+    zips = sorted(folder.glob("*.zip"))
+    if len(zips) == 1 and not any(folder.glob("disp_*")):
+        return open_submission(zips[0])
+    return open_submission(folder)
 
 
 def _with_dataset(reference: Reference) -> Reference:

@@ -176,6 +176,10 @@ def image_socket(jobs: list[dict], platform: Path) -> None:
     (folder / "3f2a.mha").touch()
 
 
+def archive(jobs: list[dict], platform: Path) -> None:
+    jobs[0]["outputs"][0]["interface"]["relative_path"] = "field.npz"
+
+
 def unknown_images(jobs: list[dict], platform: Path) -> None:
     jobs[0]["inputs"] = []
 
@@ -203,7 +207,8 @@ def no_key(jobs: list[dict], platform: Path) -> None:
             two_outputs,
             "its outputs are displacement-field, report; name that of the field by --soc",
         ),
-        (image_socket, "3f2a.mha: a field must be one file of .nii, .nii.gz, .npz; let the algor"),
+        (image_socket, "3f2a.mha: a field must be one file of .nii, .nii.gz; let the algorithm"),
+        (archive, "field.npz: a field must be one file of .nii, .nii.gz"),
         (unknown_images, "is the field of 0 pairs by the names of its input images; name the file"),
         (same_twice, "another job has the field disp_0003_0002.nii.gz, too"),
         (no_file, "displacement-field.nii.gz: no such file"),
