@@ -14,5 +14,6 @@ What LUMIR's scorer does that one might not expect, and so does this one under i
                   2025; the outermost voxels of the grid do not count
     aggregates    are plain means over cases, so one NaN or infinity takes all of them
 
-Where a value is spoilt like this, a note under the table says what it would be without.
+Where a value is spoilt like this, a note under the table says what it would be without. What the
+scorers of other challenges do stands in docs/protocols.md.
 """

@@ -9,28 +9,82 @@ from l2r.console import one_line_errors
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
+TaskName = Annotated[str, typer.Option("--task", help="name of the task, or path of a task file")]
+Dataset = Annotated[Path | None, typer.Option(help="the pair list, a JSON file")]
+Configs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--evaluation-config",
+        help="the organisers' own JSON file of metrics and pairs; may be given several times",
+    ),
+]
+Split = Annotated[str, typer.Option(help="which list of pairs")]
+Jobs = Annotated[int, typer.Option(min=1, help="how many cases are scored at the same time")]
 
-@app.callback()  # with it, `score` is a command of its own even while it is the only one
+
+@app.callback()
 def judge() -> None:
     """Score submissions as the organisers do."""
 
 
 @app.command()
-def score(
+def score(  # noqa: PLR0913 - a command has as many options as it has
     submission: Annotated[Path, typer.Argument(help="folder or zip of the fields")],
     *,
-    task: Annotated[str, typer.Option(help="name of the task, or path of a task file")],
-    dataset: Annotated[Path, typer.Option(help="the pair list, a JSON file")],
+    task: TaskName,
+    dataset: Dataset = None,
+    evaluation_config: Configs = None,
     ground_truth: Annotated[
         Path | None,
         typer.Option(help="folder of images, labels and landmarks, by default the pair list's"),
     ] = None,
-    split: Annotated[str, typer.Option(help="which list of pairs")] = "validation",
-    output: Annotated[Path | None, typer.Option(help="write metrics.json here")] = None,
+    split: Split = "validation",
+    jobs: Jobs = 1,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="write the scores here: .json as the organisers do, .csv or .parquet as one long "
+            "table; may be given several times"
+        ),
+    ] = None,
 ) -> None:
-    """Score a submission: a table to read, and the organisers' metrics.json."""
+    """Score a submission: a table to read, and files of the scores."""
     # Not at the top: --help should not wait for numpy, scipy and nibabel.
-    from eval.session import Request, run  # noqa: PLC0415
+    from eval.session import Reference, Request, run  # noqa: PLC0415
 
     with one_line_errors():
-        run(Request(submission, task, dataset, ground_truth or dataset.parent, split, output))
+        reference = Reference(task, dataset, tuple(evaluation_config or ()), ground_truth, split)
+        run(Request(submission, reference, tuple(output or ()), jobs))
+
+
+@app.command()
+def grand_challenge(  # noqa: PLR0913
+    *,
+    task: TaskName,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(help="the pair list; by default the ground truth's one *_dataset.json"),
+    ] = None,
+    evaluation_config: Configs = None,
+    split: Split = "validation",
+    jobs: Jobs = 1,
+    socket: Annotated[
+        str | None, typer.Option(help="output socket of the fields, if a job has several outputs")
+    ] = None,
+    submission: Annotated[
+        Path, typer.Option("--input", help="folder of predictions.json, or of the fields")
+    ] = Path("/input"),
+    ground_truth: Annotated[
+        Path, typer.Option(help="folder of images, labels and landmarks")
+    ] = Path("/opt/ml/input/data/ground_truth"),
+    output: Annotated[Path, typer.Option(help="the scores, in strict JSON")] = Path(
+        "/output/metrics.json"
+    ),
+) -> None:
+    """Be the evaluation container of a phase on grand-challenge.org."""
+    from eval.grand_challenge import evaluate  # noqa: PLC0415
+    from eval.session import Reference  # noqa: PLC0415
+
+    with one_line_errors():
+        reference = Reference(task, dataset, tuple(evaluation_config or ()), ground_truth, split)
+        evaluate(submission, reference, output, socket=socket, jobs=jobs)

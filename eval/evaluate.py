@@ -1,20 +1,29 @@
 """Scores a submission, pair by pair."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from eval.metrics.base import Case, MetricBase
-from eval.protocol import protocol_of
+from eval.metrics.base import Case, MetricBase, Warp
+from eval.parallel import in_order
+from eval.protocol import Protocol, protocol_of
 from eval.report import CaseScore, Report
 from eval.truth import IMAGES, GroundTruth
+from eval.warp import warp_nearest
+from eval.warp_psma import warp_like_grid_sample
 from l2r.dataset import Pair
-from l2r.errors import FieldError, ImageError
+from l2r.errors import ImageError
 from l2r.files import grid_shape
-from l2r.submission import Submission, as_vectors, field_names
+from l2r.submission import Submission, as_vectors, locate, most_bytes
 from l2r.task import Task
+
+WARPS: dict[str, Warp] = {
+    "map_coordinates": warp_nearest,
+    "grid_sample": warp_like_grid_sample,
+}
 
 
 def _ignore(_: CaseScore) -> None:
@@ -27,6 +36,7 @@ def score(
     pairs: list[Pair],
     ground_truth: Path,
     *,
+    jobs: int = 1,
     done: Callable[[CaseScore], None] = _ignore,
 ) -> Report:
     """Score a submission as the task's scorer would.
@@ -37,61 +47,81 @@ def score(
         pairs: at least one.
         ground_truth: folder of the images, labels and landmarks; the pairs' paths are relative to
             it.
-        done: is told of every case as soon as it is scored.
+        jobs: processes that score at the same time; each holds one case in memory.
+        done: is told of every case as soon as it and all before it are scored.
 
     Raises:
         TaskError: the task's protocol is faulty.
         DatasetError: the pairs' names do not fit the task's rule.
         ImageError: ground truth is missing or cannot be used.
-        FieldError: a field is missing, has a wrong shape, or holds what is not a number.
+        FieldError: a field is missing or belongs to no pair, has a wrong shape, or holds what is
+            not a number.
+        ScoringError: a process was killed.
     """
-    protocol, truth = protocol_of(task), GroundTruth(ground_truth)
-    named = field_names(task.field, pairs)
-    _require_all(submission, list(named))
-    plan = _plan(protocol.metrics, pairs, truth)
+    protocol = protocol_of(task)
+    scorer = _Scorer(submission, task, protocol, GroundTruth(ground_truth))
+    located = locate(submission, task.field, pairs)
+    scorer.require_truth(pairs)
     cases = []
-    for name, pair in named.items():
-        case = Case(pair, _read(submission, name, task, pair, truth), truth, protocol.labels)
-        results = {metric.name: metric(case) for metric in plan[pair]}
-        del case  # or two fields would be in memory while the next one is read
-        cases.append(CaseScore(_case_name(task, pair), results))
-        done(cases[-1])
-    return Report(protocol.name, protocol.metrics, tuple(cases))
+    for case in in_order(scorer, list(located.items()), jobs):
+        cases.append(case)
+        done(case)
+    return Report(
+        protocol.name,
+        protocol.metrics,
+        tuple(cases),
+        rules=protocol.aggregates,
+        version=protocol.version,
+        layout=protocol.layout,
+        labels=protocol.labels,
+    )
 
 
-def _require_all(submission: Submission, names: list[str]) -> None:
-    present = set(submission.names())
-    missing = [name for name in names if name not in present]
-    if missing:
-        raise FieldError(
-            f"{submission.path / missing[0]}: no such file; {len(missing)} of {len(names)} fields "
-            "are missing, and the scorer takes no other name"
-        )
+@dataclass(frozen=True)
+class _Scorer:
+    """Everything that one case needs, in any process."""
 
+    submission: Submission
+    task: Task
+    protocol: Protocol
+    truth: GroundTruth
 
-def _plan(
-    metrics: tuple[MetricBase, ...], pairs: list[Pair], truth: GroundTruth
-) -> dict[Pair, list[MetricBase]]:
-    """Which metrics each pair has ground truth for."""
-    plan = {pair: [m for m in metrics if truth.has(pair, m.folder)] for pair in pairs}
-    wanted = sorted({metric.folder for metric in metrics} - {IMAGES})
-    if wanted and not any(metric.folder in wanted for chosen in plan.values() for metric in chosen):
-        raise ImageError(
-            f"{truth.path(pairs[0].fixed, wanted[0])}: no such file, nor any other "
-            f"{' or '.join(wanted)} of the {len(pairs)} pairs; give --ground-truth the folder "
-            f"that has them beside {IMAGES}"
-        )
-    return plan
+    def __call__(self, item: tuple[Pair, str]) -> CaseScore:
+        pair, name = item
+        vectors, warp = self._vectors(pair, name), WARPS[self.protocol.warp]
+        case = Case(pair, vectors, self.truth, self.protocol.labels, warp)
+        results = {metric.name: metric(case) for metric in self._metrics(pair)}
+        groups = (group.name for group in self.protocol.aggregates.groups if group.holds(pair))
+        return CaseScore(_case_name(self.task, pair), results, tuple(groups))
 
+    def require_truth(self, pairs: Sequence[Pair]) -> None:
+        """Make sure that there is something to compare with.
 
-def _read(
-    submission: Submission, name: str, task: Task, pair: Pair, truth: GroundTruth
-) -> Float[np.ndarray, "x y z 3"]:
-    shape = task.data.shape or grid_shape(truth.path(pair.fixed, IMAGES))
-    return as_vectors(submission.read(name), shape, task, name)
+        Raises:
+            ImageError: an image is missing, or all labels and landmarks are.
+        """
+        scored = {metric.folder for pair in pairs for metric in self._metrics(pair)}
+        wanted = {metric.folder for metric in self.protocol.metrics} - {IMAGES}
+        if wanted and not scored - {IMAGES}:
+            raise ImageError(
+                f"{self.truth.path(pairs[0].fixed, min(wanted))}: no such file, nor any other "
+                f"{' or '.join(sorted(wanted))} of the {len(pairs)} pairs; give --ground-truth the "
+                f"folder that has them beside {IMAGES}"
+            )
+
+    def _metrics(self, pair: Pair) -> list[MetricBase]:
+        """Those that the pair has ground truth for."""
+        return [m for m in self.protocol.metrics if m.has_truth(pair, self.truth)]
+
+    def _vectors(self, pair: Pair, name: str) -> Float[np.ndarray, "x y z 3"]:
+        shape = self.task.data.shape or grid_shape(self.truth.path(pair.fixed, IMAGES))
+        stored = self.submission.read(name, most_bytes(shape))
+        return as_vectors(stored, shape, self.task, name)
 
 
 def _case_name(task: Task, pair: Pair) -> str:
     if task.field.names == "stem":
         return pair.name
-    return "<--".join("_".join(scan.ids) for scan in (pair.fixed, pair.moving))
+    scans = (pair.fixed, pair.moving)
+    visits = task.field.names == "psmareg"
+    return "<--".join("_".join(scan.visit if visits else scan.ids) for scan in scans)

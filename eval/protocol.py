@@ -1,32 +1,74 @@
 """What a task's scorer computes. "Dice" and its kin mean different things in different tasks."""
 
-from typing import Annotated
+from collections import Counter
+from collections.abc import Iterable
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from eval.metrics.catalog import Metric
+from eval.metrics.structural import Labels
+from l2r.dataset import Pair
 from l2r.errors import TaskError
 from l2r.schema import Frozen, parse
 from l2r.task import Task
 
 
 def _distinct_names(metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
-    names = [metric.name for metric in metrics]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"more than one metric is called {name}")
+    for name in _twice(metric.name for metric in metrics):
+        raise ValueError(f"more than one metric is called {name}")
     return metrics
 
 
-def _distinct(labels: tuple[int, ...]) -> tuple[int, ...]:
-    for label in labels:
-        if labels.count(label) > 1:
-            raise ValueError(f"{label} stands more than once")
-    return labels
+def _twice(things: Iterable[object]) -> list[object]:
+    return [thing for thing, count in Counter(things).items() if count > 1]
 
 
 Metrics = Annotated[tuple[Metric, ...], Field(min_length=1), AfterValidator(_distinct_names)]
-Labels = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_distinct)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Group(Frozen):
+    """An aggregate over some of the cases, told from the others by the fixed subject's number."""
+
+    name: str
+    """As the organisers call the aggregate, `ID_dice`."""
+    metric: str
+    """Name of the metric that it is over."""
+    fixed: tuple[int, int]
+    """First and last subject number."""
+
+    def holds(self, pair: Pair) -> bool:
+        """Whether the pair belongs to it."""
+        first, last = self.fixed
+        return first <= int(pair.fixed.ids[0]) <= last
+
+
+class Aggregates(Frozen):
+    """How the values of the cases become one number per metric."""
+
+    non_finite: Literal["spread", "dropped"] = "spread"
+    """`spread`: plain statistics, so that one NaN takes all of them; `dropped`: statistics of the
+    finite values."""
+    worst: dict[str, float] = Field(default_factory=dict)
+    """What stands in for the mean of a metric that is no finite number, by name."""
+    quantile: Fraction = 0.3
+    """The robust value: this part of the cases is below it."""
+    quantiles: dict[str, Fraction] = Field(default_factory=dict)
+    """Another one for some metrics, by name."""
+    order: Literal["name", "scorer"] = "name"
+    """In the file: by name, or as the scorer computes them."""
+    groups: tuple[Group, ...] = ()
+
+    def about(self, names: set[str]) -> "Aggregates":
+        """What of it is about some of the metrics."""
+        return self.model_copy(
+            update={
+                "worst": {name: value for name, value in self.worst.items() if name in names},
+                "quantiles": {name: part for name, part in self.quantiles.items() if name in names},
+                "groups": tuple(group for group in self.groups if group.metric in names),
+            }
+        )
 
 
 class Protocol(Frozen):
@@ -34,11 +76,27 @@ class Protocol(Frozen):
 
     name: str
     """How the organisers call it."""
+    version: str = "2.0"
+    """Of the organisers' scorer, written into `metrics.json`."""
+    layout: Literal["learn2reg", "codabench"] = "learn2reg"
+    """Of a file called `scores.json`: as any other, or Codabench's with its details beside."""
+    warp: Literal["map_coordinates", "grid_sample"] = "map_coordinates"
+    """How label maps are resampled: `eval.warp`, or as `eval.warp_psma` describes."""
     metrics: Metrics
     """In the scorer's order."""
     labels: Labels | None = None
     """The structures of Dice and HD95, in the scorer's order; those of each fixed map but the
     background where they are not given."""
+    aggregates: Aggregates = Aggregates()
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> "Protocol":
+        known = {metric.name for metric in self.metrics}
+        over = self.aggregates
+        for name in (*over.worst, *over.quantiles, *(group.metric for group in over.groups)):
+            if name not in known:
+                raise ValueError(f"no metric is called {name}; there are {', '.join(known)}")
+        return self
 
 
 def protocol_of(task: Task) -> Protocol:

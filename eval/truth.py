@@ -20,8 +20,13 @@ class GroundTruth:
 
     folder: Path
 
-    def path(self, scan: Scan, kind: str) -> Path:
+    def path(self, scan: Scan, kind: str, suffix: str | None = None) -> Path:
         """Where the scorer looks for the `images`, the `labels`, the `landmarks` of a scan.
+
+        Args:
+            scan: one of a pair.
+            kind: of ground truth.
+            suffix: `.csv`, for instance, where it is another than the image's.
 
         Example:
             >>> from pathlib import PurePosixPath
@@ -29,15 +34,16 @@ class GroundTruth:
             >>> GroundTruth(Path("truth")).path(scan, "labels").as_posix()
             'truth/labelsVal/A_0001_0000.nii.gz'
         """
-        return self.folder / scan.beside(kind)
+        path = self.folder / scan.beside(kind)
+        return path if suffix is None else path.with_name(scan.stem + suffix)
 
-    def has(self, pair: Pair, kind: str) -> bool:
+    def has(self, pair: Pair, kind: str, suffix: str | None = None) -> bool:
         """Whether both scans of a pair have this kind of ground truth.
 
         Raises:
             ImageError: only one of them has, or an image is missing.
         """
-        paths = [self.path(scan, kind) for scan in (pair.fixed, pair.moving)]
+        paths = [self.path(scan, kind, suffix) for scan in (pair.fixed, pair.moving)]
         if kind != IMAGES and paths == [self.path(s, IMAGES) for s in (pair.fixed, pair.moving)]:
             return False  # no folder is called images, so nothing can stand beside it
         missing = [path for path in paths if not path.is_file()]

@@ -18,7 +18,14 @@ from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError, L2RError
 from l2r.field import from_normalised
 from l2r.files import grid_shape, read_image
-from l2r.submission import MANIFEST, Submission, as_vectors
+from l2r.submission import (
+    MANIFEST,
+    Submission,
+    accepted_names,
+    as_vectors,
+    most_bytes,
+    why_missing,
+)
 from l2r.task import Task
 
 Vectors = Float[np.ndarray, "x y z 3"]
@@ -60,12 +67,15 @@ def check_submission(
         Each expected or unexpected file with what was found; an empty list is good news.
     """
     present = submission.names()
+    taken = set()
     for name, pair in pairs.items():
-        if name in present:
-            yield name, list(_check_field(submission, name, task, pair))
-        else:
+        found = [other for other in accepted_names(task.field, pair) if other in present][:1]
+        taken.update(found)
+        for other in found:
+            yield other, list(_check_field(submission, other, task, pair))
+        if not found:
             yield name, [Finding(name, _missing(name, present))]
-    extra = [name for name in present if name not in pairs and name not in COMPANIONS]
+    extra = [name for name in present if name not in taken and name not in COMPANIONS]
     if extra:
         names = (name if name.isprintable() else repr(name) for name in extra[:SHOWN])
         shown = ", ".join(names) + (", ..." if len(extra) > SHOWN else "")
@@ -76,16 +86,16 @@ def check_submission(
 
 
 def _missing(name: str, present: list[str]) -> str:
-    inside = [other for other in present if other.endswith(f"/{name}")]
-    if inside:
-        return f"missing; it lies in a folder, {inside[0]}, but the scorer looks at the top"
+    reason = why_missing(name, present)
+    if reason != "no such file":
+        return f"missing; {reason}"
     return "missing; the scorer stops at the first field that it does not find"
 
 
 def _check_field(submission: Submission, name: str, task: Task, pair: Pair) -> Iterator[Finding]:
     try:
         shape = _grid(pair, task)
-        vectors = as_vectors(submission.read(name), shape, task, name)
+        vectors = as_vectors(submission.read(name, most_bytes(shape)), shape, task, name)
     except L2RError as error:
         yield Finding(name, str(error).removeprefix(f"{name}: "))
         return

@@ -3,6 +3,7 @@
     LUMIR 2024 and 2025     {"validation": [{"fixed": ..., "moving": ...}], ...}
     classic Learn2Reg       {"registration_val": [...], "registration_test": [...], ...}
     TransMorph's container  {"inputs": [...]}
+    PSMAReg 2026            {"validation_paired": [{"Baseline CT": ..., "Follow-up 01 CT": ...}]}
     bare                    [{"fixed": ..., "moving": ...}]
 
 Paths are relative to the input folder, with or without a leading `./`.
@@ -10,22 +11,25 @@ Paths are relative to the input folder, with or without a leading `./`.
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from pydantic import RootModel
+from pydantic import AliasChoices, Field, RootModel
 
 from l2r.errors import DatasetError
 from l2r.schema import Tolerant, parse, read_json
 
 SPLITS: dict[str, tuple[str, ...]] = {
     "training": ("training", "registration_train"),
-    "validation": ("validation", "registration_val", "inputs"),
+    "validation": ("validation", "registration_val", "inputs", "validation_paired"),
     "test": ("test", "registration_test"),
 }
 """Where a split is looked for, in this order; any other name is looked for as it is."""
 
 _NUMBERED = re.compile(r"(?P<subject>\d{4})_(?P<modality>\d{4})$")
+_STUDY = "Follow-up 01 CT"
+_VISITED = re.compile(r"(?P<subject>\d{4})_\d{4}_(?P<visit>\d{2})$")
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Scan:
     """As the list names it, without a leading `./`."""
     path: Path
     """Where it lies."""
+    beside_it: tuple[tuple[str, PurePosixPath], ...] = ()
+    """What belongs to it, by kind, where the list says so; else its place follows by a rule."""
 
     @property
     def stem(self) -> str:
@@ -57,13 +63,33 @@ class Scan:
             )
         return found["subject"], found["modality"]
 
+    @property
+    def visit(self) -> tuple[str, str]:
+        """Subject and visit, `("0001", "00")` of `PSMARegPSMA_0001_0000_00.nii.gz`.
+
+        Raises:
+            DatasetError: the name does not end like that.
+        """
+        found = _VISITED.search(self.stem)
+        if found is None:
+            raise DatasetError(
+                f"{self.relative}: the name must end in _SSSS_MMMM_TT.nii.gz (subject, modality, "
+                "visit); rename the file, or use --task any"
+            )
+        return found["subject"], found["visit"]
+
     def beside(self, kind: str) -> PurePosixPath:
-        """The relative path of its `labels` or `landmarks`: `images` is replaced in every folder.
+        """The relative path of its `labels` or `landmarks`, as the pair list has it.
+
+        Where the list is silent, `images` is replaced in every folder.
 
         Example:
             >>> Scan(PurePosixPath("imagesVal/A_0001_0000.nii.gz"), Path("unused")).beside("labels")
             PurePosixPath('labelsVal/A_0001_0000.nii.gz')
         """
+        for known, path in self.beside_it:
+            if known == kind:
+                return path
         *folders, name = self.relative.parts
         return PurePosixPath(*(part.replace("images", kind) for part in folders), name)
 
@@ -96,8 +122,34 @@ class _Entry(Tolerant):
     fixed: str
     moving: str
 
+    def pair(self, folder: Path, where: str) -> Pair:
+        fixed = _scan(self.fixed, folder, f"{where}: fixed")
+        return Pair(fixed, _scan(self.moving, folder, f"{where}: moving"))
+
+
+class _Study(Tolerant):
+    """Two visits of a patient, each with CT and PET, and with labels of both for the scorer."""
+
+    fixed: str = Field(validation_alias=AliasChoices("Baseline CT", "CT"))
+    moving: str = Field(validation_alias="Follow-up 01 CT")
+    fixed_pet: str = Field(validation_alias=AliasChoices("Baseline PET", "PET"))
+    moving_pet: str = Field(validation_alias="Follow-up 01 PET")
+    fixed_labels: str = Field("", validation_alias=AliasChoices("Baseline CT Label", "CT Label"))
+    moving_labels: str = Field("", validation_alias="Follow-up 01 CT Label")
+    fixed_lesions: str = Field("", validation_alias=AliasChoices("Baseline PET Label", "PET Label"))
+    moving_lesions: str = Field("", validation_alias="Follow-up 01 PET Label")
+
+    def pair(self, folder: Path, where: str) -> Pair:
+        first = (self.fixed, self.fixed_labels, self.fixed_pet, self.fixed_lesions)
+        second = (self.moving, self.moving_labels, self.moving_pet, self.moving_lesions)
+        return Pair(_visit(first, folder, where), _visit(second, folder, where))
+
 
 class _Entries(RootModel[list[_Entry]]):
+    pass
+
+
+class _Studies(RootModel[list[_Study]]):
     pass
 
 
@@ -114,20 +166,37 @@ def read_pairs(dataset: Path, folder: Path, split: str = "validation") -> list[P
             folder, or a pair that stands twice.
     """
     entries = _entries(dataset, split)
-    pairs = [
-        Pair(
-            _scan(entry.fixed, folder, f"{dataset}: pair {number}: fixed"),
-            _scan(entry.moving, folder, f"{dataset}: pair {number}: moving"),
-        )
-        for number, entry in enumerate(entries, start=1)
-    ]
+    return distinct(
+        [
+            entry.pair(folder, f"{dataset}: pair {number}")
+            for number, entry in enumerate(entries, start=1)
+        ],
+        dataset,
+    )
+
+
+def distinct(pairs: list[Pair], dataset: Path) -> list[Pair]:
+    """The pairs, unless one stands twice.
+
+    Raises:
+        DatasetError: it does.
+    """
     twice = [name for name, count in Counter(pair.name for pair in pairs).items() if count > 1]
     if twice:
         raise DatasetError(f"{dataset}: the pair {twice[0]} stands more than once; remove one")
     return pairs
 
 
-def _entries(dataset: Path, split: str) -> list[_Entry]:
+def listed_pair(fixed: str, moving: str, folder: Path, where: str) -> Pair:
+    """A pair from two paths that some list gives.
+
+    Raises:
+        DatasetError: a path leaves the folder or does not name an image.
+    """
+    return _Entry(fixed=fixed, moving=moving).pair(folder, where)
+
+
+def _entries(dataset: Path, split: str) -> Sequence[_Entry | _Study]:
     raw = read_json(dataset, DatasetError)
     where, found = str(dataset), raw
     if isinstance(raw, dict):
@@ -135,6 +204,8 @@ def _entries(dataset: Path, split: str) -> list[_Entry]:
         where, found = f"{dataset}: {key}", raw[key]
     if not found:
         raise DatasetError(f"{where}: the list of pairs is empty; nothing to register")
+    if isinstance(found, list) and any(isinstance(e, dict) and _STUDY in e for e in found):
+        return parse(_Studies, found, where, DatasetError).root
     return parse(_Entries, found, where, DatasetError).root
 
 
@@ -149,7 +220,18 @@ def _key(raw: dict[str, object], split: str, dataset: Path) -> str:
 
 def _holds_pairs(value: object) -> bool:
     return isinstance(value, list) and any(
-        isinstance(entry, dict) and {"fixed", "moving"} & entry.keys() for entry in value
+        isinstance(entry, dict) and {"fixed", "moving", _STUDY} & entry.keys() for entry in value
+    )
+
+
+def _visit(names: tuple[str, str, str, str], folder: Path, where: str) -> Scan:
+    """A CT, its labels, the PET and its lesions; labels that are not named stand by the images."""
+    image, labels, pet, lesions = names
+    scan, tracer = _scan(image, folder, f"{where}: CT"), _scan(pet, folder, f"{where}: PET")
+    of_ct = _scan(labels, folder, where).relative if labels else scan.beside("labels")
+    of_pet = _scan(lesions, folder, where).relative if lesions else tracer.beside("labels")
+    return replace(
+        scan, beside_it=(("labels", of_ct), ("pet", tracer.relative), ("lesions", of_pet))
     )
 
 

@@ -9,6 +9,7 @@
         ConfigError         a run file or an argument that cannot be used
         WeightsError        a weights file that does not fit the network
         OutputError         a place that cannot be written to
+        ScoringError        a scoring process that came to a sudden end
 
 Each message says where, what was found, what was expected and what to try. Anything that is not
 an `L2RError` is a defect of Regatta and keeps its traceback.
@@ -49,3 +50,7 @@ class WeightsError(L2RError):
 
 class OutputError(L2RError):
     """A place that cannot be written to."""
+
+
+class ScoringError(L2RError):
+    """A scoring process that came to a sudden end."""

@@ -48,10 +48,20 @@ def from_half_grid(
     Half grid means that a voxel covers 2 x 2 x 2 full ones, so the centre of half voxel `i` lies
     at `2 i + 0.5`, as in `avg_pool3d(2)` and `interpolate(align_corners=False)`.
     """
-    result = field
+    return 2 * twice_as_fine(field)
+
+
+def twice_as_fine(
+    field: Float32[np.ndarray, "x y z 3"],
+) -> Float32[np.ndarray, "2*x 2*y 2*z 3"]:
+    """A field on the grid of half size, brought onto the full grid; its values stay as they are.
+
+    Linear between the centres of the half grid's voxels, constant beyond the outermost, as in
+    `interpolate(scale_factor=2, mode="trilinear", align_corners=False)`.
+    """
     for axis in range(3):
-        result = _twice(result, axis)
-    return 2 * result
+        field = _twice(field, axis)
+    return field
 
 
 def _twice(field: Float32[np.ndarray, "_ _ _ 3"], axis: int) -> Float32[np.ndarray, "_ _ _ 3"]:

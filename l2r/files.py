@@ -83,13 +83,19 @@ def grid_shape(path: Path) -> Shape:
     Raises:
         ImageError: missing, no NIfTI, or not 3-D.
     """
-    with _image_errors(path, ImageError):
-        with path.open("rb") as file:
-            packed = file.read(2) == GZIP_MAGIC
-        with igzip.open(path) if packed else path.open("rb") as file:
-            head = file.read(nib.Nifti2Header.sizeof_hdr)
-        kind = _kind(head).header_class
-        return _three(kind(head[: kind.sizeof_hdr]).get_data_shape(), path, ImageError)
+    return _three(_header(path).get_data_shape(), path, ImageError)
+
+
+def grid_spacing(path: Path) -> tuple[float, float, float]:
+    """Sides of a 3-D image's voxels in mm, from its header alone, as the scorers take them.
+
+    Raises:
+        ImageError: missing, no NIfTI, or a side is not positive.
+    """
+    x, y, z = (float(side) for side in _header(path).get_zooms()[:3])
+    if not (x > 0 and y > 0 and z > 0):
+        raise ImageError(f"{path}: voxels of {x:g} x {y:g} x {z:g} mm; mend the header")
+    return x, y, z
 
 
 def read_labels(path: Path) -> Labels:
@@ -110,17 +116,30 @@ def read_labels(path: Path) -> Labels:
     return labels
 
 
-def read_field(path: Path, data: bytes | None = None) -> Float[np.ndarray, "..."]:
+def _header(path: Path) -> nib.Nifti1Header:
+    with _image_errors(path, ImageError):
+        with path.open("rb") as file:
+            packed = file.read(2) == GZIP_MAGIC
+        with igzip.open(path) if packed else path.open("rb") as file:
+            head = file.read(nib.Nifti2Header.sizeof_hdr)
+        kind = _kind(head).header_class
+        return kind(head[: kind.sizeof_hdr])
+
+
+def read_field(
+    path: Path, data: bytes | None = None, most: int | None = None
+) -> Float[np.ndarray, "..."]:
     """Read a displacement field with whatever shape and float type it has.
 
     Args:
         path: names the file in messages, and is read unless `data` is given.
         data: the file's content, where it comes from a zip.
+        most: bytes that it may unpack to; a file of a stranger may unpack to anything.
 
     Raises:
-        FieldError: missing, truncated or no NIfTI.
+        FieldError: missing, truncated, no NIfTI, or larger than `most`.
     """
-    array, _ = _read(path, FieldError, data)
+    array, _ = _read(path, FieldError, data, most)
     return np.asarray(array, dtype=np.promote_types(array.dtype, np.float32))
 
 
@@ -208,17 +227,30 @@ def _three(shape: tuple[int, ...], path: Path, error: type[L2RError]) -> Shape:
 
 
 def _read(
-    path: Path, error: type[L2RError], data: bytes | None = None
+    path: Path, error: type[L2RError], data: bytes | None = None, most: int | None = None
 ) -> tuple[Shaped[np.ndarray, "..."], Float[np.ndarray, "4 4"]]:
     with _image_errors(path, error):
-        content = path.read_bytes() if data is None else data
+        content = _content(path, most) if data is None else data
         if content[:2] == GZIP_MAGIC:
-            content = igzip.decompress(content)
+            content = igzip.decompress(content) if most is None else _unpacked(content, most)
+        if most is not None and len(content) > most:
+            raise error(f"{path}: it unpacks to more than the {most} bytes that a field may have")
         image = _kind(content).from_bytes(content)
         array = np.asarray(image.dataobj)
     if array.dtype.kind not in "iuf":
         raise error(f"{path}: voxels are of type {array.dtype}, but plain numbers are expected")
     return array, np.asarray(image.affine, dtype=np.float64)
+
+
+def _content(path: Path, most: int | None) -> bytes:
+    with path.open("rb") as file:
+        return file.read(-1 if most is None else most + 1)
+
+
+def _unpacked(content: bytes, most: int) -> bytes:
+    """At most one byte more than `most`."""
+    with igzip.IGzipFile(fileobj=BytesIO(content)) as file:
+        return file.read(most + 1)
 
 
 _NIFTI2_SIZES = ((540).to_bytes(4, "little"), (540).to_bytes(4, "big"))

@@ -1,19 +1,22 @@
 """A submission: one field per pair, in a folder or in a flat zip, named as the scorer asks."""
 
 import lzma
+import math
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from jaxtyping import Float
 
-from l2r.arrays import Shape
+from l2r.archive import members
+from l2r.arrays import Shape, triple
 from l2r.dataset import Pair
 from l2r.errors import DatasetError, FieldError, SubmissionError
-from l2r.field import from_channels_first
+from l2r.field import from_channels_first, twice_as_fine
 from l2r.files import TEMPORARY, read_field
+from l2r.npz import read_npz
 from l2r.task import FieldRule, Task
 
 MANIFEST = "manifest.json"
@@ -32,15 +35,39 @@ def field_name(rule: FieldRule, pair: Pair) -> str:
 
     Source:
         learn2reg.grand-challenge.org; the LUMIR scorer takes the short name, and only that, for
-        pairs of one modality and for 0000 to 0001.
+        pairs of one modality and for 0000 to 0001; `scoring.py` of PSMAReg,
+        github.com/JHU-MedImage-Reg/Learn2Reg26_PSMA.
     """
     if rule.names == "stem":
         return f"disp_{pair.fixed.stem}_{pair.moving.stem}.nii.gz"
+    if rule.names == "psmareg":
+        return f"disp_{'_'.join((*pair.fixed.visit, *pair.moving.visit))}.nii.gz"
     (fixed, fixed_kind), (moving, moving_kind) = pair.fixed.ids, pair.moving.ids
-    short = fixed_kind == moving_kind or (fixed_kind, moving_kind) == ("0000", "0001")
-    if rule.names == "lumir" and short:
+    if rule.names == "lumir" and (fixed_kind == moving_kind or _first_two(pair)):
         return f"disp_{fixed}_{moving}.nii.gz"
     return f"disp_{fixed}_{fixed_kind}_{moving}_{moving_kind}.nii.gz"
+
+
+def accepted_names(rule: FieldRule, pair: Pair) -> tuple[str, ...]:
+    """Every file name that the scorer takes for a pair; the first is the one that we write.
+
+    Raises:
+        DatasetError: as for `field_name`.
+
+    Source:
+        `evaluation.py` of MDL-UzL/L2R for the classic tasks: their long names, the short ones for
+        0000 to 0001 alone, and NumPy archives beside NIfTI.
+    """
+    names = [field_name(rule, pair)]
+    if rule.names == "long" and _first_two(pair):
+        names.append(f"disp_{pair.fixed.ids[0]}_{pair.moving.ids[0]}.nii.gz")
+    if rule.npz:
+        names += [f"{name.removesuffix('.nii.gz')}.npz" for name in names]
+    return tuple(names)
+
+
+def _first_two(pair: Pair) -> bool:
+    return (pair.fixed.ids[1], pair.moving.ids[1]) == ("0000", "0001")
 
 
 def field_names(rule: FieldRule, pairs: list[Pair]) -> dict[str, Pair]:
@@ -61,6 +88,55 @@ def field_names(rule: FieldRule, pairs: list[Pair]) -> dict[str, Pair]:
     return named
 
 
+def locate(submission: "Submission", rule: FieldRule, pairs: list[Pair]) -> dict[Pair, str]:
+    """The file of every pair, under a name that the scorer takes.
+
+    Raises:
+        DatasetError: as for `field_names`.
+        FieldError: a field is missing, stands there twice, or belongs to no pair.
+    """
+    present = submission.names()
+    accepted = {pair: accepted_names(rule, pair) for pair in field_names(rule, pairs).values()}
+    found = {pair: [n for n in names if n in present] for pair, names in accepted.items()}
+    missing = [pair for pair, names in found.items() if not names]
+    if missing:
+        wanted = accepted[missing[0]]
+        raise FieldError(
+            f"{submission.path / wanted[0]}: {why_missing(wanted[0], present)}; {len(missing)} of "
+            f"{len(pairs)} fields are missing, and the scorer takes {_only(wanted)}"
+        )
+    for pair, names in found.items():
+        if len(names) > 1:
+            raise FieldError(
+                f"{submission.path}: {names[0]} and {names[1]} are both fields of {pair.name}; "
+                "remove one"
+            )
+    _refuse_others(submission, present, {name for names in found.values() for name in names})
+    return {pair: name for pair, (name,) in found.items()}
+
+
+def why_missing(name: str, present: list[str]) -> str:
+    """What became of a field that is not where the scorer looks."""
+    inside = [other for other in present if other.endswith(f"/{name}")]
+    if inside:
+        return f"it lies in a folder, {inside[0]}, but the scorer looks at the top"
+    return "no such file"
+
+
+def _only(names: tuple[str, ...]) -> str:
+    return f"{names[0]}, no other name" if len(names) == 1 else " or ".join(names)
+
+
+def _refuse_others(submission: "Submission", present: list[str], wanted: set[str]) -> None:
+    others = [n for n in present if n not in wanted and PurePosixPath(n).name.startswith("disp_")]
+    if others:
+        shown = others[0] if others[0].isprintable() else repr(others[0])
+        raise FieldError(
+            f"{submission.path}: {shown} belongs to no pair ({len(others)} such files); the scorer "
+            f"takes {min(wanted)}{' to ' + max(wanted) if len(wanted) > 1 else ''}; remove the rest"
+        )
+
+
 class Submission(ABC):
     """Fields by name, wherever they lie."""
 
@@ -72,11 +148,15 @@ class Submission(ABC):
         """Every file in it, sorted, with `/` where it lies in a folder."""
 
     @abstractmethod
-    def read(self, name: str) -> Float[np.ndarray, "..."]:
+    def read(self, name: str, most: int | None = None) -> Float[np.ndarray, "..."]:
         """One field, in whatever shape it is stored.
 
+        Args:
+            name: as `names` has it.
+            most: bytes that it may unpack to, see `most_bytes`.
+
         Raises:
-            FieldError: it is missing or cannot be read.
+            FieldError: it is missing, too large, or cannot be read.
         """
 
 
@@ -90,8 +170,8 @@ class Folder(Submission):
             if path.is_file() and not path.name.endswith(TEMPORARY)
         )
 
-    def read(self, name: str) -> Float[np.ndarray, "..."]:
-        return read_field(self.path / name)
+    def read(self, name: str, most: int | None = None) -> Float[np.ndarray, "..."]:
+        return read_stored(self.path / name, None, most)
 
 
 class Zip(Submission):
@@ -100,19 +180,30 @@ class Zip(Submission):
     def names(self) -> list[str]:
         try:
             with zipfile.ZipFile(self.path) as archive:
-                return sorted(name for name in archive.namelist() if not name.endswith("/"))
+                return members(archive, self.path)
         except _UNREADABLE as cause:
             raise SubmissionError(f"{self.path}: cannot be read: {cause}; zip it again") from None
 
-    def read(self, name: str) -> Float[np.ndarray, "..."]:
+    def read(self, name: str, most: int | None = None) -> Float[np.ndarray, "..."]:
         try:
-            with zipfile.ZipFile(self.path) as archive:
-                content = archive.read(name)
+            with zipfile.ZipFile(self.path) as archive, archive.open(name) as member:
+                content = member.read(-1 if most is None else most + 1)
         except KeyError:
             raise FieldError(f"{self.path / name}: no such file") from None
         except _UNREADABLE as cause:
             raise FieldError(f"{self.path / name}: cannot be read: {cause}") from None
-        return read_field(self.path / name, content)
+        return read_stored(self.path / name, content, most)
+
+
+def read_stored(path: Path, content: bytes | None, most: int | None) -> Float[np.ndarray, "..."]:
+    """A field from NIfTI or from a NumPy archive, as `Submission.read` has it."""
+    read = read_npz if path.suffix == ".npz" else read_field
+    return read(path, content, most)
+
+
+def most_bytes(shape: Shape) -> int:
+    """How many bytes a field on a grid of this shape may unpack to: doubles, and a long header."""
+    return 8 * 3 * math.prod(shape) + (1 << 20)
 
 
 def open_submission(path: Path) -> Submission:
@@ -132,7 +223,7 @@ def open_submission(path: Path) -> Submission:
 def as_vectors(
     stored: Float[np.ndarray, "..."], shape: Shape, task: Task, where: str
 ) -> Float[np.ndarray, "x y z 3"]:
-    """A stored field as `(x, y, z, 3)`, refused as the scorer would refuse it.
+    """A stored field as `(x, y, z, 3)` on the grid of the images, refused as the scorer refuses it.
 
     Args:
         stored: as read from the file.
@@ -143,28 +234,36 @@ def as_vectors(
     Raises:
         FieldError: a wrong shape, with what it looks like, or values that are not finite.
     """
-    expected = (*shape, 3)
+    half = triple([size // 2 for size in shape])
+    grid = half if task.field.grid == "half" else shape
+    expected = (*grid, 3)
     vectors = stored
-    if task.field.channels_first and stored.shape == (3, *shape):
+    if task.field.channels_first and stored.shape == (3, *grid):
         vectors = from_channels_first(stored)
     if vectors.shape != expected:
+        hints = _on_half_grid(shape) if task.field.grid == "half" else _on_full_grid(shape, half)
         raise FieldError(
             f"{where}: shape {stored.shape}, but task {task.name!r} asks for {expected}"
-            f"{_shape_hint(stored.shape, shape)}"
+            f"{hints.get(stored.shape, '')}"
         )
     if not np.isfinite(vectors).all():
         bad = int((~np.isfinite(vectors)).sum())
         raise FieldError(f"{where}: {bad} of {vectors.size} values are NaN or infinite")
-    return vectors
+    return twice_as_fine(vectors.astype(np.float32)) if task.field.grid == "half" else vectors
 
 
-def _shape_hint(found: tuple[int, ...], shape: Shape) -> str:
-    half = tuple(size // 2 for size in shape)
-    hints = {
+def _on_full_grid(shape: Shape, half: Shape) -> dict[tuple[int, ...], str]:
+    return {
         (3, *shape): "; the components are the first axis, move them last",
         (*shape, 1, 3): "; this is ITK's layout, squeeze the fourth axis (and mind its mm in LPS)",
         (*half, 3): "; this is the half grid, upsample by 2 and double the values",
         (3, *half): "; this is the half grid, upsample by 2, double the values, components last",
         (*shape[::-1], 3): "; the axes are reversed, (z, y, x) instead of (x, y, z)",
     }
-    return hints.get(found, "")
+
+
+def _on_half_grid(shape: Shape) -> dict[tuple[int, ...], str]:
+    full = (
+        "; this is the full grid, average every 2 x 2 x 2 voxels and leave the values as they are"
+    )
+    return {(3, *shape): full, (*shape, 3): full}

@@ -53,11 +53,17 @@ class Data(Frozen):
 class FieldRule(Frozen):
     """How the scorer wants the displacement fields to be named."""
 
-    names: Literal["lumir", "long", "stem"]
+    names: Literal["lumir", "long", "psmareg", "stem"]
     """`lumir`: `disp_FFFF_MMMM` for one modality or 0000 to 0001, else `disp_FFFF_ff_MMMM_mm`;
-    `long`: always `disp_FFFF_ff_MMMM_mm`; `stem`: `disp_<fixed>_<moving>` of any file names."""
+    `long`: `disp_FFFF_ff_MMMM_mm`, and `disp_FFFF_MMMM` as well for 0000 to 0001;
+    `psmareg`: `disp_FFFF_tt_MMMM_tt` with the number of the visit;
+    `stem`: `disp_<fixed>_<moving>` of any file names."""
     channels_first: bool = False
     """Whether `(3, x, y, z)` is accepted beside `(x, y, z, 3)`, which is what we write."""
+    npz: bool = False
+    """Whether a NumPy archive of one array is accepted beside NIfTI, which is what we write."""
+    grid: Literal["full", "half"] = "full"
+    """`half`: one vector per 2 x 2 x 2 voxels, but in voxels of the full grid."""
 
 
 class Preprocess(Frozen):

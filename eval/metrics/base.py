@@ -1,21 +1,29 @@
 """What a metric gets and what it gives: `Case -> Result`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float32, Float64, Shaped
 
-from eval.structures import Structures, find_structures
+from eval.metrics.jacobian import central_determinants
+from eval.structures import LabelMap, LabelMaps, Structures, find_structures
 from eval.truth import IMAGES, GroundTruth
-from l2r.arrays import Box, Shape
+from eval.warp import Vectors, warp_linear, warp_nearest
+from l2r.arrays import Box, Shape, Volume
 from l2r.dataset import Pair
 from l2r.errors import ImageError
-from l2r.files import read_image, read_labels
+from l2r.files import grid_spacing, read_image, read_labels
 from l2r.schema import Frozen
 
 Ids = tuple[int, ...] | None
+Of = Literal["fixed", "moving"]
+Warp = Callable[[LabelMap, Vectors], LabelMap]
+"""How a scorer brings a moving label map onto the fixed grid."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,9 @@ class Case:
     truth: GroundTruth
     labels: Ids = None
     """The structures that the protocol compares; those of the fixed map for None."""
+    warp: Warp = warp_nearest
+    """Of the task's scorer, for label maps."""
+    _maps: dict[str, LabelMaps] = field(default_factory=dict, init=False, repr=False)
     _known: dict[tuple[str, Ids], Structures] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -37,7 +48,7 @@ class Case:
         return x, y, z
 
     def structures(self, folder: str, ids: Ids) -> Structures:
-        """The label maps of one kind, warped.
+        """The label maps of one kind, warped and indexed.
 
         Args:
             folder: `labels` or `landmarks`, see `GroundTruth`.
@@ -47,26 +58,74 @@ class Case:
             ImageError: a map cannot be read, or the fixed one has another shape than the field.
         """
         if (folder, ids) not in self._known:
-            path = self.truth.path(self.pair.fixed, folder)
-            fixed = read_labels(path)
-            if fixed.shape != self.shape:
-                raise ImageError(
-                    f"{path}: shape {fixed.shape}, but the field of {self.pair.name} has "
-                    f"{self.shape}; labels must lie on the grid of the fixed image"
-                )
-            moving = read_labels(self.truth.path(self.pair.moving, folder))
-            self._known[folder, ids] = find_structures(fixed, moving, self.vectors, ids)
+            self._known[folder, ids] = find_structures(self.label_maps(folder), ids)
         return self._known[folder, ids]
 
-    def foreground(self, of: Literal["fixed", "moving"]) -> Bool[np.ndarray, "x y z"]:
-        """Where an image is positive, on the fixed grid's indices.
+    def label_maps(self, folder: str) -> LabelMaps:
+        """The label maps of one kind, warped once for all metrics.
+
+        Raises:
+            ImageError: as for `structures`.
+        """
+        if folder not in self._maps:
+            fixed = self.on_the_grid(read_labels(self.path("fixed", folder)), folder)
+            moving = read_labels(self.path("moving", folder))
+            self._maps[folder] = LabelMaps(fixed, moving, self.warp(moving, self.vectors))
+        return self._maps[folder]
+
+    def on_the_grid(
+        self, fixed: Shaped[np.ndarray, "_ _ _"], folder: str
+    ) -> Shaped[np.ndarray, "_ _ _"]:
+        """A volume that belongs to the fixed image, if its shape is the field's.
+
+        Raises:
+            ImageError: it is not.
+        """
+        if fixed.shape != self.shape:
+            raise ImageError(
+                f"{self.path('fixed', folder)}: shape {fixed.shape}, but the field of "
+                f"{self.pair.name} has {self.shape}; {folder} must lie on the grid of the fixed "
+                "image"
+            )
+        return fixed
+
+    def foreground(self, of: Of, folder: str = IMAGES) -> Bool[np.ndarray, "x y z"]:
+        """Where an image or a mask is positive, on the fixed grid's indices.
 
         Raises:
             ImageError: it cannot be read.
         """
+        path = self.path(of, folder)
+        volume = read_image(path).array if folder == IMAGES else read_labels(path)
+        return Box((0, 0, 0), self.shape).cut(volume > 0)
+
+    def spacing_mm(self, of: Of) -> tuple[float, float, float]:
+        """The sides of an image's voxels.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        return grid_spacing(self.path(of, IMAGES))
+
+    def path(self, of: Of, folder: str, suffix: str | None = None) -> Path:
+        """Where ground truth of one of the two scans lies, see `GroundTruth`."""
         scan = self.pair.fixed if of == "fixed" else self.pair.moving
-        image = read_image(self.truth.path(scan, IMAGES)).array
-        return Box((0, 0, 0), self.shape).cut(image > 0)
+        return self.truth.path(scan, folder, suffix)
+
+    @cached_property
+    def images(self) -> tuple[Volume, Float32[np.ndarray, "x y z"]]:
+        """The fixed and the warped moving image, linearly interpolated.
+
+        Raises:
+            ImageError: one cannot be read, or the fixed one has another shape than the field.
+        """
+        fixed = self.on_the_grid(read_image(self.path("fixed", IMAGES)).array, IMAGES)
+        return fixed, warp_linear(read_image(self.path("moving", IMAGES)).array, self.vectors)
+
+    @cached_property
+    def determinants(self) -> Float64[np.ndarray, "_ _ _"]:
+        """Of the Jacobian, by central differences, at all voxels but the outermost."""
+        return central_determinants(self.vectors)
 
 
 @dataclass(frozen=True)
@@ -76,7 +135,7 @@ class Result:
     mean: float
     """What enters the ranking."""
     detailed: float | tuple[float, ...]
-    """Per structure where there are several; NaN where the scorer leaves one out."""
+    """Per structure or point where there are several; NaN where the scorer leaves one out."""
     unregistered: float | None = None
     """`mean` of the zero field, where that costs little."""
     note: str = ""
@@ -86,18 +145,26 @@ class Result:
 class MetricBase(Frozen, ABC):
     """A metric's settings, and the metric."""
 
-    unit: ClassVar[str]
-    """Of the result, empty for a plain number."""
     better: ClassVar[Literal["higher", "lower"]]
 
     name: str
     """How the organisers call it."""
     folder: str
-    """The kind of ground truth that it needs, `images`, `labels` or `landmarks`."""
+    """The kind of ground truth that it needs, `images`, `labels`, `landmarks`, `masks`, ..."""
+    unit: str
+    """Of the result, empty for a plain number."""
 
     @abstractmethod
     def __call__(self, case: Case) -> Result:
         """Score a case that has this kind of ground truth."""
+
+    def has_truth(self, pair: Pair, truth: GroundTruth) -> bool:
+        """Whether both scans of a pair have this kind of ground truth.
+
+        Raises:
+            ImageError: only one of them has, or an image is missing.
+        """
+        return truth.has(pair, self.folder)
 
 
 def mean_of_defined(values: Float[np.ndarray, " ids"]) -> float:

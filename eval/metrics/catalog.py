@@ -4,9 +4,31 @@ from typing import Annotated
 
 from pydantic import Field
 
+from eval.metrics.assd import MeanSurfaceDistance
 from eval.metrics.dice import Dice
+from eval.metrics.gradient_correlation import GradientCorrelation
 from eval.metrics.hd95 import Hd95
+from eval.metrics.key_points import KeyPoints
+from eval.metrics.lesions import LesionBurden
+from eval.metrics.lncc import Lncc
 from eval.metrics.ndv import Ndv
+from eval.metrics.nonpositive import NonPositive
+from eval.metrics.num_foldings import NumFoldings
+from eval.metrics.sdlogj import SdLogJ
 from eval.metrics.tre import Tre
 
-Metric = Annotated[Ndv | Dice | Hd95 | Tre, Field(discriminator="metric")]
+Metric = Annotated[
+    Ndv
+    | Dice
+    | Hd95
+    | MeanSurfaceDistance
+    | Tre
+    | KeyPoints
+    | SdLogJ
+    | NonPositive
+    | NumFoldings
+    | LesionBurden
+    | Lncc
+    | GradientCorrelation,
+    Field(discriminator="metric"),
+]

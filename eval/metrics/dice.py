@@ -5,8 +5,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from jaxtyping import Float
 
-from eval.metrics.base import Case, MetricBase, Result, mean_of_defined
-from eval.structures import IndexMap, sizes
+from eval.metrics.base import Case, Result, mean_of_defined
+from eval.metrics.structural import StructureMetric
+from eval.structures import IndexMap, joint_sizes
 
 
 def overlaps(fixed: IndexMap, warped: IndexMap, count: int) -> Float[np.ndarray, " ids"]:
@@ -30,32 +31,32 @@ def overlaps(fixed: IndexMap, warped: IndexMap, count: int) -> Float[np.ndarray,
         Dice, L. R. (1945), Ecology 26(3), doi:10.2307/1932409.
         Undefined cases follow google-deepmind/surface-distance: NaN, not 0 and not 1.
     """
-    both = sizes(fixed[fixed == warped], count)
+    joint = joint_sizes(fixed, warped, count)
     with np.errstate(invalid="ignore"):
-        return 2 * both / (sizes(fixed, count) + sizes(warped, count))
+        return (2 * joint.diagonal() / (joint.sum(axis=0) + joint.sum(axis=1)))[1:]
 
 
-class Dice(MetricBase):
+class Dice(StructureMetric):
     """Mean overlap of the protocol's structures.
 
     A structure that is absent from the fixed or from the unwarped moving map is left out; one that
     vanishes in warping counts as 0. LUMIR lists the background among its structures.
 
     Source:
-        `compute_dice` of the LUMIR scorer, github.com/JHU-MedImage-Reg/LUMIR_L2R.
+        `compute_dice` of the LUMIR scorer, github.com/JHU-MedImage-Reg/LUMIR_L2R; with `absent`
+        "both", `scoring.py` of github.com/JHU-MedImage-Reg/Learn2Reg26_PSMA.
     """
 
-    unit: ClassVar[str] = ""
     better: ClassVar[Literal["higher", "lower"]] = "higher"
 
     metric: Literal["dice"] = "dice"
-    folder: str = "labels"
+    unit: Literal[""] = ""
 
     def __call__(self, case: Case) -> Result:
-        structures = case.structures(self.folder, case.labels)
+        structures = self.structures(case)
         registered, unregistered = (
             np.where(
-                structures.defined,
+                self.candidates(structures),
                 overlaps(structures.fixed, moving, len(structures.ids)),
                 np.nan,
             )

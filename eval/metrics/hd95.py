@@ -1,46 +1,16 @@
-"""Distance of surfaces."""
+"""Distance of surfaces: the far end."""
 
-from typing import ClassVar, Literal
+from functools import partial
+from typing import Literal
 
-import numpy as np
-from jaxtyping import Float
 from pydantic import Field
 
-from eval.metrics.base import Case, MetricBase, Result, mean_of_defined
-from eval.metrics.surface import robust_hausdorff
-from eval.structures import Slices, Structures, bounding_boxes
+from eval.metrics.base import Case, Result
+from eval.metrics.distances import robust_hausdorff
+from eval.metrics.structural import DistanceMetric
 
 
-def surface_distances(structures: Structures, percent: float) -> Float[np.ndarray, " ids"]:
-    """Robust Hausdorff distance of each structure, see `robust_hausdorff`.
-
-    Returns:
-        Voxels, lower is better; NaN where a structure is absent from the fixed or the moving map,
-        infinite where it vanished in warping.
-    """
-    count = len(structures.ids)
-    fixed, warped = (bounding_boxes(part, count) for part in (structures.fixed, structures.warped))
-    distances = np.full(count, np.nan)
-    for place in np.flatnonzero(structures.defined):
-        index = int(place) + 1
-        if index not in warped:
-            distances[place] = np.inf
-            continue
-        box = _around(fixed[index], warped[index])
-        distances[place] = robust_hausdorff(
-            structures.fixed[box] == index, structures.warped[box] == index, percent
-        )
-    return distances
-
-
-def _around(a: Slices, b: Slices) -> tuple[slice, ...]:
-    return tuple(
-        slice(min(one.start, other.start), max(one.stop, other.stop))
-        for one, other in zip(a, b, strict=True)
-    )
-
-
-class Hd95(MetricBase):
+class Hd95(DistanceMetric):
     """Mean robust Hausdorff distance of the protocol's structures.
 
     A structure that is absent from the fixed or from the unwarped moving map is left out. One that
@@ -48,30 +18,12 @@ class Hd95(MetricBase):
     of the others.
 
     Source:
-        `compute_hd95` of the LUMIR scorer, github.com/JHU-MedImage-Reg/LUMIR_L2R.
+        `compute_hd95` of the LUMIR scorer, github.com/JHU-MedImage-Reg/LUMIR_L2R; in mm and
+        without what is infinite, `scoring.py` of github.com/JHU-MedImage-Reg/Learn2Reg26_PSMA.
     """
 
-    unit: ClassVar[str] = "voxels"
-    better: ClassVar[Literal["higher", "lower"]] = "lower"
-
     metric: Literal["hd95"] = "hd95"
-    folder: str = "labels"
     percent: float = Field(default=95.0, ge=0, le=100)
 
     def __call__(self, case: Case) -> Result:
-        structures = case.structures(self.folder, case.labels)
-        distances = surface_distances(structures, self.percent)
-        return Result(
-            mean=mean_of_defined(distances),
-            detailed=tuple(distances.tolist()),
-            note=_vanished(structures.ids, distances),
-        )
-
-
-def _vanished(ids: tuple[int, ...], distances: Float[np.ndarray, " ids"]) -> str:
-    gone = [str(label) for label, far in zip(ids, np.isinf(distances), strict=True) if far]
-    if not gone:
-        return ""
-    rest = mean_of_defined(distances[np.isfinite(distances)])
-    which = ", ".join(gone)
-    return f"{len(gone)} of {len(ids)} structures vanished ({which}), mean of the others {rest:.4f}"
+        return self.result(case, partial(robust_hausdorff, percent=self.percent))

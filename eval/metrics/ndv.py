@@ -1,26 +1,36 @@
 """Folded volume of a displacement field."""
 
+import itertools
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float32, Int
 
-from eval.metrics.base import Case, MetricBase, Result
-from eval.structures import Slices, bounding_boxes
+from eval.metrics.base import Case, MetricBase, Of, Result
+from eval.metrics.jacobian import Row, determinant
+from eval.structures import Slices
+from eval.truth import IMAGES
 
-Arrows = Float[np.ndarray, "3 _ _ _"]
-Scalars = Float[np.ndarray, "_ _ _"]
+Block = Float[np.ndarray, "3 z y x"]
+Offset = tuple[int, int, int]
+Precision = type[np.float64] | type[np.float32]
 
+STEPS: tuple[Offset, ...] = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+DIAGONALS: tuple[Offset, ...] = ((1, 1, 0), (0, 1, 1), (1, 0, 1))
 _PLANES = 2
-"""Planes per slab: some sixty arrays of this size are in use, and should stay in the cache."""
+"""Planes per slab: some thirty arrays of this size are in use, and should stay in the cache."""
 _SHARE = 1 / 12
 """A determinant is six times a tetrahedron's volume, and two ways to cut a voxel are averaged."""
-_INNER, _BEFORE, _AFTER = slice(1, -1), slice(None, -2), slice(2, None)
+_ROUNDING = 1e-4
+"""Times the sizes of what a determinant is computed from: several times what single precision can
+get wrong."""
 
 
 def folded_volume(
-    vectors: Float[np.ndarray, "x y z 3"], inside: Bool[np.ndarray, "x y z"]
+    vectors: Float[np.ndarray, "x y z 3"],
+    inside: Bool[np.ndarray, "x y z"],
+    precision: Precision = np.float64,
 ) -> float:
     """Volume that the transform `T(p) = p + u(p)` turns inside out, `sum of max(-J, 0) / 12`.
 
@@ -28,9 +38,13 @@ def folded_volume(
     or backward along each axis, two by diagonal steps. `J` is their determinant. Only if all ten
     are positive everywhere is the piecewise linear transform free of folds.
 
+    All determinants are computed in single precision first; only where one of them is not clearly
+    positive they are computed again and count.
+
     Args:
         vectors: displacements in voxels.
         inside: where to look; the outermost voxels never count, they lack neighbours.
+        precision: of the determinants.
 
     Returns:
         Voxels, lower is better, 0 without folds. More strongly folded places weigh more, so it can
@@ -44,88 +58,143 @@ def folded_volume(
     counted = np.array(inside.T, order="C")
     counted[[0, -1]] = counted[:, [0, -1]] = counted[:, :, [0, -1]] = False
     folded = 0.0
-    for box in bounding_boxes(counted.astype(np.uint8), 1).values():  # none if nothing is counted
-        for slab, places in _slabs(vectors, box):
-            folded += float(_folds(places)[counted[slab]].sum())
+    for slab in _slabs(counted):
+        z, y, x = (slice(part.start - 1, part.stop + 1) for part in slab)
+        block = vectors.T[:, z, y, x]
+        found = np.flatnonzero(counted[slab] & _suspects(block))
+        if found.size:
+            folded += _folds(_places(block, (z, y, x), precision), found)
     return _SHARE * folded
 
 
-def _slabs(vectors: Float[np.ndarray, "x y z 3"], box: Slices) -> Iterator[tuple[Slices, Arrows]]:
-    """Pieces of the box, with `T` on each piece and on the voxels around it."""
-    depth, rows, columns = box
+def _slabs(counted: Bool[np.ndarray, "z y x"]) -> Iterator[Slices]:
+    """Pieces of the box around what counts."""
+    if not counted.any():
+        return
+    others = ((1, 2), (0, 2), (0, 1))
+    filled = [np.flatnonzero(counted.any(axis=pair)) for pair in others]
+    depth, rows, columns = (slice(int(part[0]), int(part[-1]) + 1) for part in filled)
     for start in range(depth.start, depth.stop, _PLANES):
-        slab = slice(start, min(start + _PLANES, depth.stop)), rows, columns
-        z, y, x = (slice(part.start - 1, part.stop + 1) for part in slab)
-        places = np.array(vectors.T[::-1, z, y, x], dtype=np.float64, order="C")
-        for axis, part in enumerate((z, y, x)):
-            shape = [-1 if other == axis else 1 for other in range(3)]
-            places[axis] += np.arange(part.start, part.stop).reshape(shape)
-        yield slab, places
+        yield slice(start, min(start + _PLANES, depth.stop)), rows, columns
 
 
-def _folds(places: Arrows) -> Scalars:
-    """Sum of `max(-J, 0)` at every voxel but the outermost."""
-    here = places[:, _INNER, _INNER, _INNER]
-    forward, backward = _steps(places)
-    folds = np.zeros(here.shape[1:])
-    for second in (forward[1], backward[1]):
-        for third in (forward[2], backward[2]):
+def _suspects(block: Block) -> Bool[np.ndarray, "_ _ _"]:
+    """Where the smallest determinant is not clearly positive, at every voxel but the outermost."""
+    with np.errstate(over="ignore", invalid="ignore"):  # no number is not above, so it is suspect
+        u = np.array(block, np.float32, order="C")
+        steps = [_along(u, axis) for axis in range(3)]
+        forward = [[part[_part(axis, 1, None)] for part in row] for axis, row in enumerate(steps)]
+        backward = [[part[_part(axis, None, -1)] for part in row] for axis, row in enumerate(steps)]
+        least = np.full(forward[0][0].shape, np.inf, np.float32)
+        for second, third in itertools.product(*zip(forward[1:], backward[1:], strict=True)):
             normal = _cross(second, third)  # shared by two of the eight
-            folds -= np.minimum(_dot(forward[0], normal), 0)
-            folds -= np.minimum(_dot(backward[0], normal), 0)
-    for step, orientation in ((_BEFORE, -1), (_AFTER, 1)):
-        a = places[:, step, step, _INNER] - here
-        b = places[:, _INNER, step, step] - here
-        c = places[:, step, _INNER, step] - here
-        folds -= np.minimum(orientation * _dot(a, _cross(b, c)), 0)
-    return folds
+            np.minimum(least, _dot(forward[0], normal), out=least)
+            np.minimum(least, _dot(backward[0], normal), out=least)
+        for sign in (1, -1):
+            a, b, c = (_diagonal(u, step, sign) for step in DIAGONALS)
+            np.minimum(least, _dot(a, _cross(b, c)), out=least)
+        change = max(float(np.abs(part).max()) for row in steps for part in row)
+        bound = _ROUNDING * (1 + change) ** 2 * (1 + change + float(np.abs(u).max()))
+        return ~(least > bound)
 
 
-def _steps(places: Arrows) -> tuple[list[Arrows], list[Arrows]]:
-    """From a voxel to the next one along each axis, and from the one before to the voxel."""
-    forward, backward = [], []
-    for axis in (1, 2, 3):
-        steps = np.diff(places[_along(axis, slice(None), _INNER)], axis=axis)
-        forward.append(steps[_along(axis, slice(1, None), slice(None))])
-        backward.append(steps[_along(axis, slice(None, -1), slice(None))])
-    return forward, backward
+def _along(u: Float32[np.ndarray, "3 z y x"], axis: int) -> Row:
+    """`T(p + 1) - T(p)` along an axis, for the voxels that are inside along the two others."""
+    inner = tuple(slice(None) if other == axis else slice(1, -1) for other in (2, 1, 0))
+    row = [np.diff(component[inner], axis=2 - axis) for component in u]
+    row[axis] += 1
+    return row
 
 
-def _along(axis: int, part: slice, others: slice) -> tuple[slice, ...]:
-    return (slice(None), *(part if other == axis else others for other in (1, 2, 3)))
+def _part(axis: int, start: int | None, stop: int | None) -> tuple[slice, ...]:
+    return tuple(slice(start, stop) if other == axis else slice(None) for other in (2, 1, 0))
 
 
-def _cross(a: Arrows, b: Arrows) -> Arrows:
-    result = np.empty_like(a)
-    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-        np.subtract(a[j] * b[k], a[k] * b[j], out=result[i])
-    return result
+def _diagonal(u: Float32[np.ndarray, "3 z y x"], step: Offset, sign: int) -> Row:
+    """`T(p + step) - T(p)`, or `T(p) - T(p - step)` for the other sign."""
+    there = tuple(
+        slice(1 + sign * along, size - 1 + sign * along)
+        for along, size in zip(reversed(step), u.shape[1:], strict=True)
+    )
+    inner = (slice(1, -1),) * 3
+    row = [sign * (component[there] - component[inner]) for component in u]
+    for axis, along in enumerate(step):
+        if along:
+            row[axis] += 1
+    return row
 
 
-def _dot(a: Arrows, b: Arrows) -> Scalars:
+def _cross(a: Row, b: Row) -> Row:
+    return [a[j] * b[k] - a[k] * b[j] for j, k in ((1, 2), (2, 0), (0, 1))]
+
+
+def _dot(a: Row, b: Row) -> Float[np.ndarray, "_ _ _"]:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-class Ndv(MetricBase):
-    """Folded volume in percent of the image's foreground.
+def _places(block: Block, box: Slices, precision: Precision) -> Block:
+    """`T` in a piece of the grid; components in the order x, y, z."""
+    places = np.array(block, precision, order="C")
+    for axis, part in enumerate(reversed(box)):
+        shape = [-1 if other == axis else 1 for other in (2, 1, 0)]
+        places[axis] += np.arange(part.start, part.stop, dtype=precision).reshape(shape)
+    return places
 
-    Foreground are the positive voxels of the moving (LUMIR 2024) or the fixed image (2025), without
-    the outermost voxels of the grid. NaN if there are none.
+
+def _folds(places: Block, found: Int[np.ndarray, " found"]) -> float:
+    """Sum of `max(-J, 0)` over some voxels.
+
+    Args:
+        places: `T`, in a piece of the grid.
+        found: where to look, counted along the piece without its outermost voxels.
+    """
+    shape = places.shape[1:]
+    z, y, x = np.unravel_index(found, [size - 2 for size in shape])
+    middle = np.ravel_multi_index((z + 1, y + 1, x + 1), shape)
+
+    def at(step: Offset, sign: int = 1) -> Row:
+        along = middle + sign * (step[0] + shape[2] * (step[1] + shape[1] * step[2]))
+        return [component.ravel().take(along) for component in places]
+
+    here = at((0, 0, 0))
+    forward = [_minus(at(step), here) for step in STEPS]
+    backward = [_minus(here, at(step, -1)) for step in STEPS]
+    rows = [*itertools.product(*zip(forward, backward, strict=True))]
+    rows.append(tuple(_minus(at(step), here) for step in DIAGONALS))
+    rows.append(tuple(_minus(here, at(step, -1)) for step in DIAGONALS))
+    return -sum(float(np.minimum(determinant(*r), 0).sum(dtype=np.float64)) for r in rows)
+
+
+def _minus(a: Row, b: Row) -> Row:
+    return [one - other for one, other in zip(a, b, strict=True)]
+
+
+class Ndv(MetricBase):
+    """Folded volume in percent of a foreground.
+
+    Foreground are the positive voxels of the moving (LUMIR 2024) or the fixed image (2025, PSMAReg
+    2026), or of a mask, without the outermost voxels of the grid. NaN if there are none.
 
     Source:
         `calc_measurements` of the LUMIR scorer, github.com/JHU-MedImage-Reg/LUMIR_L2R; the mask was
-        changed in its issue 5.
+        changed in its issue 5. In single precision, `scoring.py` of
+        github.com/JHU-MedImage-Reg/Learn2Reg26_PSMA.
     """
 
-    unit: ClassVar[str] = "%"
     better: ClassVar[Literal["higher", "lower"]] = "lower"
 
     metric: Literal["ndv"] = "ndv"
-    folder: str = "images"
-    mask: Literal["moving", "fixed"]
+    unit: Literal["%"] = "%"
+    folder: str = IMAGES
+    """`images`, or a folder of masks."""
+    mask: Of
+    precision: Literal["double", "single"] = "double"
+    """`single`: places are rounded to single precision before they are subtracted."""
 
     def __call__(self, case: Case) -> Result:
-        inside = case.foreground(self.mask)
+        inside = case.foreground(self.mask, self.folder)
         voxels = int(inside[1:-1, 1:-1, 1:-1].sum())
-        percent = 100 * folded_volume(case.vectors, inside) / voxels if voxels else float("nan")
+        precision: Precision = np.float64 if self.precision == "double" else np.float32
+        folded = folded_volume(case.vectors, inside, precision) if voxels else float("nan")
+        percent = 100 * folded / voxels if voxels else float("nan")
         return Result(percent, detailed=percent, unregistered=0.0 if voxels else float("nan"))

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from eval.metrics.base import Case, MetricBase, Result
+from eval.metrics.surface import VOXELS, Spacing
 from eval.structures import IndexMap, sizes
 
 
@@ -22,16 +23,18 @@ def centroids(blobs: IndexMap, count: int) -> Float[np.ndarray, "ids 3"]:
         array([[1.5, 0. , 0. ],
                [nan, nan, nan]])
     """
-    points = np.argwhere(blobs)
+    points = np.argwhere(blobs.T)[:, ::-1]  # NIfTI has x fastest: see eval.warp
     which = blobs[tuple(points.T)]
     sums = [np.bincount(which, axis, minlength=count + 1)[1:] for axis in points.T]
     with np.errstate(invalid="ignore"):
         return np.stack(sums, axis=-1) / sizes(which, count)[:, None]
 
 
-def landmark_errors(fixed: IndexMap, warped: IndexMap, count: int) -> Float[np.ndarray, " ids"]:
-    """Distance of each landmark's centroids in voxels, lower is better; NaN where it vanished."""
-    steps = centroids(warped, count) - centroids(fixed, count)
+def landmark_errors(
+    fixed: IndexMap, warped: IndexMap, count: int, spacing: Spacing = VOXELS
+) -> Float[np.ndarray, " ids"]:
+    """Distance of each landmark's centroids, lower is better; NaN where it vanished."""
+    steps = (centroids(warped, count) - centroids(fixed, count)) * spacing
     return np.sqrt((steps * steps).sum(axis=-1))
 
 
@@ -47,16 +50,18 @@ class Tre(MetricBase):
         `calc_TRE` of the LUMIR scorer, github.com/JHU-MedImage-Reg/LUMIR_L2R.
     """
 
-    unit: ClassVar[str] = "voxels"
     better: ClassVar[Literal["higher", "lower"]] = "lower"
 
     metric: Literal["tre"] = "tre"
+    unit: Literal["voxels", "mm"] = "voxels"
+    """`mm`: by the spacing of the fixed image."""
     folder: str = "landmarks"
 
     def __call__(self, case: Case) -> Result:
         blobs = case.structures(self.folder, None)
+        spacing = VOXELS if self.unit == "voxels" else case.spacing_mm("fixed")
         errors, before = (
-            landmark_errors(blobs.fixed, moving, len(blobs.ids))
+            landmark_errors(blobs.fixed, moving, len(blobs.ids), spacing)
             for moving in (blobs.warped, blobs.unregistered)
         )
         mean = _mean(errors)

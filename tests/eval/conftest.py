@@ -127,6 +127,8 @@ def phantom(tmp_path: Path) -> Phantom:
             save(tmp_path / "labelsVal" / name, balls(rng, 4, 4.5))
         else:
             save(tmp_path / "landmarksVal" / name, balls(rng, 8, 2.5))
+            points = rng.uniform(0, np.array(SHAPE) - 1, (6, 3))
+            np.savetxt(tmp_path / "landmarksVal" / f"{name[:-7]}.csv", points, "%.5f", ",")
     names = [f"./imagesVal/PHANTOM_{number:04}_0000.nii.gz" for number in range(6)]
     pairs = [{"fixed": names[f], "moving": names[m]} for f, m in ((2, 1), (3, 2), (5, 4))]
     made.dataset.write_text(json.dumps({"validation": pairs}))

@@ -2,10 +2,13 @@
 
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 
+import nibabel as nib
 import numpy as np
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import correlate, map_coordinates
 from surface_distance import (
+    compute_average_surface_distance,
     compute_dice_coefficient,
     compute_robust_hausdorff,
     compute_surface_distances,
@@ -18,6 +21,11 @@ DIAGONAL = [
 ]
 
 
+def load(path: Path) -> np.ndarray:
+    """A volume in double precision, as every scorer reads it."""
+    return nib.load(path).get_fdata()
+
+
 def warp(moving: np.ndarray, vectors: np.ndarray, order: int) -> np.ndarray:
     """The scorers' warp, in double precision."""
     index = np.meshgrid(*(np.arange(size) for size in vectors.shape[:3]), indexing="ij")
@@ -25,14 +33,23 @@ def warp(moving: np.ndarray, vectors: np.ndarray, order: int) -> np.ndarray:
     return map_coordinates(moving.astype(np.float64), places, order=order, mode="constant", cval=0)
 
 
-def hd95(fixed: np.ndarray, warped: np.ndarray) -> float:
+def hd95(fixed: np.ndarray, warped: np.ndarray, spacing=(1, 1, 1), percent: float = 95.0) -> float:
     """The package's distance; with an empty mask it means infinity, but stumbles over numpy 2."""
     if not (fixed.any() and warped.any()):
         return float("inf")
+    return float(compute_robust_hausdorff(surface_distances(fixed, warped, spacing), percent))
+
+
+def assd(fixed: np.ndarray, warped: np.ndarray, spacing=(1, 1, 1)) -> float:
+    """The mean of the package's two directed distances, for masks that are not empty."""
+    distances = surface_distances(fixed, warped, spacing)
+    return float(np.mean(compute_average_surface_distance(distances)))
+
+
+def surface_distances(fixed: np.ndarray, warped: np.ndarray, spacing) -> dict[str, np.ndarray]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # it asks scipy for old names
-        distances = compute_surface_distances(fixed, warped, np.ones(3))
-    return float(compute_robust_hausdorff(distances, 95.0))
+        return compute_surface_distances(fixed, warped, spacing)
 
 
 def dice(fixed: np.ndarray, warped: np.ndarray) -> float:
@@ -90,6 +107,30 @@ def ndv(vectors: np.ndarray, image: np.ndarray) -> float:
     """In percent of the positive interior voxels."""
     inside = image > 0
     return 100 * folded_volume(vectors, inside) / int(inside[1:-1, 1:-1, 1:-1].sum())
+
+
+def jacobian(vectors: np.ndarray) -> np.ndarray:
+    """Nine correlations over the whole grid, two voxels cropped at each border."""
+    rows = []
+    for axis in range(3):
+        kernel = np.reshape([-0.5, 0, 0.5], [3 if other == axis else 1 for other in range(3)])
+        parts = [correlate(part, kernel, mode="constant") for part in np.moveaxis(vectors, -1, 0)]
+        rows.append(np.stack(parts, axis=-1))
+    return np.linalg.det(np.stack(rows, axis=-2) + np.eye(3))[2:-2, 2:-2, 2:-2]
+
+
+def sdlogj(vectors: np.ndarray, mask: np.ndarray | None = None) -> float:
+    """As classic Learn2Reg has it, with 3 added; a voxel counts where the mask is 1."""
+    logarithms = np.log((jacobian(vectors.astype(np.float64)) + 3).clip(1e-9, 1e9))
+    if mask is not None:
+        logarithms = np.ma.MaskedArray(logarithms, 1 - mask[2:-2, 2:-2, 2:-2])
+    return float(logarithms.std())
+
+
+def key_point_errors(fixed, moving, vectors: np.ndarray, spacing) -> np.ndarray:
+    """The field at the fixed points by scipy's default, which is cubic."""
+    steps = [map_coordinates(vectors[..., c].astype(np.float64), fixed.T) for c in range(3)]
+    return np.linalg.norm((fixed + np.transpose(steps) - moving) * spacing, axis=1)
 
 
 def aggregates(cases: Mapping[str, Mapping[str, Mapping[str, object]]]) -> dict[str, object]:

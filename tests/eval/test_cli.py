@@ -73,7 +73,58 @@ def test_the_ground_truth_may_lie_elsewhere_than_the_list(phantom: Phantom) -> N
 def test_another_split_can_be_scored(phantom: Phantom) -> None:
     pairs = json.loads(phantom.dataset.read_text())["validation"]
     phantom.dataset.write_text(json.dumps({"validation": pairs, "test": pairs[:1]}))
+    refused = call(phantom, "--split", "test")
+    assert "disp_0003_0002.nii.gz belongs to no pair (2 such files)" in refused.stderr
+    assert "the scorer takes disp_0002_0001.nii.gz; remove the rest" in refused.stderr
+    for name in ("disp_0003_0002.nii.gz", "disp_0005_0004.nii.gz"):
+        (phantom.fields / name).unlink()
     assert "1/1" in call(phantom, "--split", "test").stderr
+
+
+def test_several_processes_give_the_same_files_to_the_byte(phantom: Phantom) -> None:
+    files = []
+    for jobs in ("1", "3"):
+        outputs = [phantom.folder / f"{jobs}{suffix}" for suffix in (".json", ".csv", ".parquet")]
+        options = [word for output in outputs for word in ("--output", output)]
+        result = call(phantom, "--jobs", jobs, *options)
+        assert result.exit_code == 0
+        assert [line[:5] for line in result.stderr.splitlines() if line] == [
+            "[1/3]",
+            "[2/3]",
+            "[3/3]",
+        ]
+        files.append([output.read_bytes() for output in outputs])
+    assert files[0] == files[1]
+
+
+def test_a_file_of_another_kind_is_refused_before_the_work(phantom: Phantom) -> None:
+    result = call(phantom, "--output", phantom.folder / "scores.xlsx")
+    assert result.exit_code == 2
+    assert "scores are written as .json, .csv, .parquet" in result.stderr
+    assert "1/3" not in result.stderr
+
+
+def test_the_organisers_config_is_protocol_and_pair_list(phantom: Phantom) -> None:
+    pairs = json.loads(phantom.dataset.read_text())["validation"]
+    config = phantom.folder / "evaluation_config.json"
+    methods = [{"name": "Overlap", "metric": "dice", "labels": [1, 2]}]
+    content = {"name": "THEIRS", "evaluation_methods": methods, "expected_shape": [20, 18, 16, 3]}
+    config.write_text(json.dumps(content | {"eval_pairs": pairs}))
+    options = ["--task", str(phantom.task_file), "--evaluation-config", str(config)]
+    result = CliRunner().invoke(app, ["score", str(phantom.fields), *options])
+    assert result.exit_code == 0, result.stderr
+    assert "THEIRS" in result.stdout
+    assert "Overlap" in result.stdout
+    assert "HD95" not in result.stdout
+
+
+def test_without_pairs_nothing_can_be_scored(phantom: Phantom) -> None:
+    options = ["score", str(phantom.fields), "--task", str(phantom.task_file)]
+    for more in ([], ["--ground-truth", str(phantom.folder)]):
+        result = CliRunner().invoke(app, [*options, *more])
+        assert result.exit_code == 2
+        (message,) = result.stderr.splitlines()
+        assert message.startswith("error: no pair list; give --dataset, or --evaluation-config")
 
 
 def test_a_missing_field_is_one_line_and_exit_code_2(phantom: Phantom) -> None:

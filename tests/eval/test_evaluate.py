@@ -81,9 +81,9 @@ def test_only_one_field_is_in_memory(phantom: Phantom) -> None:
         def names(self) -> list[str]:
             return phantom.submission.names()
 
-        def read(self, name: str) -> np.ndarray:
+        def read(self, name: str, most: int | None = None) -> np.ndarray:
             assert [ref for ref in alive if ref() is not None] == []
-            field = np.array(phantom.submission.read(name))
+            field = np.array(phantom.submission.read(name, most))
             alive.append(weakref.ref(field))
             return field
 

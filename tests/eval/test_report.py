@@ -10,7 +10,8 @@ import pytest
 from eval.metrics.base import Result
 from eval.metrics.dice import Dice
 from eval.metrics.tre import Tre
-from eval.report import CaseScore, Report, aggregate, write_report
+from eval.protocol import Aggregates, Group
+from eval.report import CaseScore, Report, aggregate, finite, write_report
 from l2r.errors import OutputError
 
 NAN, INF = math.nan, math.inf
@@ -132,3 +133,71 @@ def test_it_can_be_read_back(tmp_path: Path) -> None:
     read = json.loads((tmp_path / "m.json").read_text())
     assert read["cases"]["a"]["DSC"]["mean"] == 1 / 3
     assert math.isnan(read["cases"]["a"]["DSC"]["detailed"][1])
+
+
+def grouped(rules: Aggregates, *means: float) -> dict[str, tuple[float, float, float]]:
+    cases = tuple(
+        CaseScore(str(place), {"DSC": Result(mean, (mean,))}, ("odd",) if place % 2 else ())
+        for place, mean in enumerate(means)
+    )
+    over = Report("X", (Dice(name="DSC"),), cases, rules=rules).aggregates()
+    return {name: (a.mean, a.std, a.quantile30) for name, a in over.items()}
+
+
+ODD = Group(name="odd", metric="DSC", fixed=(0, 0))
+
+
+@pytest.mark.parametrize(
+    ("rules", "means", "expected"),
+    [
+        (Aggregates(), [1, 3], {"DSC": (2, 1, 1.6)}),
+        (Aggregates(quantile=0.7), [1, 3], {"DSC": (2, 1, 2.4)}),
+        (Aggregates(quantiles={"DSC": 0.7}), [1, 3], {"DSC": (2, 1, 2.4)}),
+        (
+            Aggregates(groups=(ODD,)),
+            [1, 3, 5, 9],
+            {"DSC": (4.5, 8.75**0.5, 2.8), "odd": (6, 3, 4.8)},
+        ),
+        (Aggregates(groups=(ODD,)), [1], {"DSC": (1, 0, 1)}),
+        (Aggregates(), [1, NAN], {"DSC": (NAN, NAN, NAN)}),
+        (Aggregates(non_finite="dropped"), [1, NAN, 3, INF], {"DSC": (2, 1, 1.6)}),
+        (Aggregates(non_finite="dropped"), [NAN], {"DSC": (NAN, NAN, NAN)}),
+        (Aggregates(non_finite="dropped", worst={"DSC": 0}), [NAN], {"DSC": (0, NAN, NAN)}),
+        (Aggregates(worst={"DSC": 0}), [1, NAN], {"DSC": (0, NAN, NAN)}),
+        (Aggregates(worst={"DSC": 0}), [1, 3], {"DSC": (2, 1, 1.6)}),
+    ],
+    ids=str,
+)
+def test_a_protocols_rules_for_aggregates(
+    rules: Aggregates, means: list[float], expected: dict[str, tuple[float, float, float]]
+) -> None:
+    found = grouped(rules, *map(float, means))
+    assert list(found) == list(expected)
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values)
+
+
+def test_aggregates_may_stand_in_the_scorers_order() -> None:
+    case = CaseScore("a", {"TRE_lm": Result(1.0, 1.0), "DSC": Result(1.0, (1.0,))})
+    metrics = (Tre(name="TRE_lm"), Dice(name="DSC"))
+    ordered = Report("X", metrics, (case,), rules=Aggregates(order="scorer"))
+    assert list(ordered.aggregates()) == ["TRE_lm", "DSC"]
+
+
+def test_strict_json_has_null_for_what_is_no_number(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    spoilt = report(a={"DSC": Result(0.5, (0.5, NAN)), "TRE_lm": Result(INF, -INF)})
+    write_report(path, spoilt, strict=True)
+    read = json.loads(path.read_text(), parse_constant=pytest.fail)
+    assert read["cases"]["a"] == {
+        "DSC": {"mean": 0.5, "detailed": [0.5, None]},
+        "TRE_lm": {"mean": None, "detailed": None},
+    }
+    assert read["aggregates"]["DSC"]["mean"] == 0.5
+    write_report(path, spoilt)
+    assert math.isinf(json.loads(path.read_text())["cases"]["a"]["TRE_lm"]["mean"])
+
+
+def test_only_numbers_that_are_not_finite_become_none() -> None:
+    content = {"a": [1, "nan", None, True, NAN], "b": {"c": (0.5, -INF)}}
+    assert finite(content) == {"a": [1, "nan", None, True, None], "b": {"c": [0.5, None]}}

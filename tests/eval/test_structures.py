@@ -6,11 +6,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from eval.structures import bounding_boxes, find_structures, index_map, sizes
+from eval.structures import (
+    LabelMaps,
+    Structures,
+    find_structures,
+    index_map,
+    joint_sizes,
+    sizes,
+)
+from eval.warp import warp_nearest
 
 SHAPE = (5, 4, 3)
 label_maps = arrays(np.int16, SHAPE, elements=st.integers(-2, 6))
 id_lists = st.lists(st.integers(-3, 9), unique=True).map(tuple)
+index_maps = arrays(np.uint8, SHAPE, elements=st.integers(0, 3))
+
+
+def moved(fixed: np.ndarray, moving: np.ndarray, vectors: np.ndarray, ids) -> Structures:
+    return find_structures(LabelMaps(fixed, moving, warp_nearest(moving, vectors)), ids)
 
 
 @settings(deadline=None)
@@ -38,30 +51,45 @@ def test_unsigned_labels_are_not_confused_by_ids_that_they_cannot_hold() -> None
     assert index_map(labels, (-1, 4, 300)).ravel().tolist() == [0, 0, 2]
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint16, np.uint64, np.int64])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_the_type_and_the_layout_of_a_map_do_not_matter(kind: type, order: str) -> None:
+    labels = np.array(np.arange(60).reshape(SHAPE), kind, order=order)
+    indexed = index_map(labels, (0, 59, 7))
+    assert [np.argwhere(indexed == place).tolist() for place in (1, 2, 3)] == [
+        [[0, 0, 0]],
+        [[4, 3, 2]],
+        [[0, 2, 1]],
+    ]
+    assert indexed.flags[f"{order}_CONTIGUOUS"]
+
+
 @settings(deadline=None)
-@given(label_maps)
-def test_boxes_hold_every_voxel_and_touch_it_on_all_sides(labels: np.ndarray) -> None:
-    indexed = index_map(labels, (1, 2, 0))
-    boxes = bounding_boxes(indexed, 3)
-    assert set(boxes) == set(np.unique(indexed).tolist()) - {0}
-    for index, box in boxes.items():
-        places = np.argwhere(indexed == index)
-        expected = zip(places.min(axis=0), places.max(axis=0) + 1, strict=True)
-        assert [(part.start, part.stop) for part in box] == list(expected)
+@given(index_maps, index_maps)
+def test_joint_sizes_count_every_pair_of_indices(a: np.ndarray, b: np.ndarray) -> None:
+    joint = joint_sizes(a, np.asfortranarray(b), 3)
+    for row, column in np.ndindex(4, 4):
+        assert joint[row, column] == ((a == row) & (b == column)).sum()
+    np.testing.assert_array_equal(joint.sum(axis=1)[1:], sizes(a, 3))
+
+
+def test_joint_sizes_of_many_structures_fit() -> None:
+    a = np.full((1, 1, 2), 300, np.uint16)
+    assert joint_sizes(a, a, 300)[300, 300] == 2
 
 
 def test_only_structures_of_both_maps_are_defined() -> None:
     fixed, moving = np.zeros((2, *SHAPE), np.uint8)
     fixed[0, 0, 0], fixed[1, 0, 0] = 1, 2
     moving[0, 0, 0], moving[1, 0, 0] = 1, 3
-    found = find_structures(fixed, moving, np.zeros((*SHAPE, 3)), (1, 2, 3, 4))
+    found = moved(fixed, moving, np.zeros((*SHAPE, 3)), (1, 2, 3, 4))
     assert found.defined.tolist() == [True, False, False, False]
 
 
 def test_a_structure_that_vanishes_in_warping_is_still_defined() -> None:
     labels = np.zeros(SHAPE, np.uint8)
     labels[0, 0, 0] = 1
-    found = find_structures(labels, labels, np.full((*SHAPE, 3), 9.0), (1,))
+    found = moved(labels, labels, np.full((*SHAPE, 3), 9.0), (1,))
     assert found.defined.tolist() == [True]
     assert sizes(found.warped, 1).tolist() == [0]
     assert sizes(found.unregistered, 1).tolist() == [1]
@@ -69,19 +97,19 @@ def test_a_structure_that_vanishes_in_warping_is_still_defined() -> None:
 
 def test_without_a_list_all_labels_of_the_fixed_map_but_the_background_count() -> None:
     fixed = np.array([[[0, 7, 3, 3]]], np.uint8)
-    found = find_structures(fixed, fixed + np.uint8(1), np.zeros((1, 1, 4, 3)), None)
+    found = moved(fixed, fixed + np.uint8(1), np.zeros((1, 1, 4, 3)), None)
     assert found.ids == (3, 7)
 
 
 def test_an_empty_fixed_map_has_no_structures() -> None:
     empty = np.zeros(SHAPE, np.uint8)
-    found = find_structures(empty, empty, np.zeros((*SHAPE, 3)), None)
+    found = moved(empty, empty, np.zeros((*SHAPE, 3)), None)
     assert found.ids == ()
     assert found.defined.size == 0
 
 
 def test_a_moving_map_of_another_shape_is_cut_where_nothing_moves() -> None:
     fixed, moving = np.ones((3, 3, 3), np.uint8), np.ones((2, 5, 3), np.uint8)
-    found = find_structures(fixed, moving, np.zeros((3, 3, 3, 3)), (1,))
+    found = moved(fixed, moving, np.zeros((3, 3, 3, 3)), (1,))
     np.testing.assert_array_equal(found.unregistered, found.warped)
     assert sizes(found.warped, 1).tolist() == [2 * 3 * 3]

@@ -49,6 +49,13 @@ def test_half_of_the_labels_are_a_mistake(tmp_path: Path) -> None:
         truth.has(BOTH, "labels")
 
 
+def test_points_have_a_suffix_of_their_own(tmp_path: Path) -> None:
+    truth = put(tmp_path, "landmarksVal/A.csv", "landmarksVal/B.csv")
+    assert truth.path(BOTH.fixed, "landmarks", ".csv") == tmp_path / "landmarksVal/A.csv"
+    assert truth.has(BOTH, "landmarks", ".csv")
+    assert not truth.has(BOTH, "landmarks")
+
+
 def test_images_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"imagesVal/A\.nii\.gz: no such file"):
         GroundTruth(tmp_path).has(BOTH, "images")

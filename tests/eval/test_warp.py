@@ -50,6 +50,36 @@ def test_ties_and_borders_equal_scipys(moving: np.ndarray, seed: int) -> None:
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("to", [-np.inf, np.inf], ids=["below", "above"])
+@pytest.mark.parametrize("step", [-2.0, -1.5, -0.5, 0.0, 0.5, 1.0, 2.5, 4.0])
+def test_a_hair_beside_a_tie_or_a_border_equals_scipys(step: float, to: float, kind: type) -> None:
+    vectors = constant(ROW.shape, 0.0).astype(kind)
+    vectors[..., 0] = np.nextafter(kind(step), kind(to))
+    np.testing.assert_array_equal(warp_nearest(ROW, vectors), oracles.warp(ROW, vectors, 0))
+
+
+@pytest.mark.parametrize("far", [1e-18, 2e-16, 4e-16, 5e-16, 1e-15, 1e-7])
+def test_the_last_voxel_is_left_only_by_what_double_precision_sees(far: float) -> None:
+    vectors = constant(ROW.shape, far).astype(np.float32)
+    np.testing.assert_array_equal(warp_nearest(ROW, vectors), oracles.warp(ROW, vectors, 0))
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.tuples(*3 * [st.integers(1, 5)]),
+    st.tuples(*3 * [st.integers(1, 5)]),
+    st.integers(0, 2**32 - 1),
+)
+def test_any_grids_equal_scipys(
+    shape: tuple[int, int, int], moving_shape: tuple[int, int, int], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    moving = rng.integers(1, 99, moving_shape)
+    vectors = (rng.integers(-9, 10, (*shape, 3)) / 4).astype(np.float32)
+    np.testing.assert_array_equal(warp_nearest(moving, vectors), oracles.warp(moving, vectors, 0))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("moving_shape", [SHAPE, (9, 3, 12)], ids=str)
 def test_both_warps_equal_scipys(

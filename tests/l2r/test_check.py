@@ -15,7 +15,7 @@ from l2r.field import to_channels_first, to_normalised
 from l2r.files import write_field
 from l2r.phantom import true_field, write_phantom
 from l2r.submission import field_names, open_submission
-from l2r.task import Task, load_task
+from l2r.task import FieldRule, Task, load_task
 from tests.l2r.making import nifti, noise, save
 
 SHAPE, SEED = (32, 40, 36), 4
@@ -328,3 +328,17 @@ def test_an_image_on_another_grid_than_the_tasks_is_named_as_the_reason(
     ((_, (found,)),) = check_submission(open_submission(folder), task, named)
     assert small.name in found.text
     assert "(30, 40, 36)" in found.text
+
+
+def test_a_name_that_the_scorer_takes_besides_ours_is_as_good(
+    task: Task, brains: Path, folder: Path
+) -> None:
+    classic = task.model_copy(update={"field": FieldRule(names="long", npz=True)})
+    (pair, _) = read_pairs(brains / "PHANTOM_dataset.json", brains)
+    pairs = field_names(classic.field, [pair])
+    (folder / SECOND).unlink()
+    np.savez_compressed(folder / "disp_0002_0000_0001_0000.npz", true_field(2, 1, SHAPE, SEED))
+    assert [name for name, _ in check_submission(open_submission(folder), classic, pairs)] == [
+        "disp_0002_0000_0001_0000.npz",
+        "other files",  # the short name, which is LUMIR's
+    ]

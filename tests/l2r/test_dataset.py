@@ -206,3 +206,65 @@ def test_the_files_of_a_pair_are_its_images_and_label_maps_if_wanted() -> None:
     images = [Path("d/images/a.nii"), Path("d/images/b.nii")]
     assert pair.files(labels=False) == images
     assert pair.files(labels=True) == [*images, Path("d/labels/a.nii"), Path("d/labels/b.nii")]
+
+
+STUDY = {
+    "subject": "PSMARegPSMA_0001",
+    "Baseline CT": "./imagesVal/PSMARegPSMA_0001_0000_00.nii.gz",
+    "Baseline PET": "./imagesVal/PSMARegPSMA_0001_0001_00.nii.gz",
+    "Follow-up 01 CT": "./imagesVal/PSMARegPSMA_0001_0000_01.nii.gz",
+    "Follow-up 01 PET": "./imagesVal/PSMARegPSMA_0001_0001_01.nii.gz",
+}
+"""As the participants' list has it."""
+LABELLED = {
+    "subject": "PSMARegPSMA_0001",
+    "CT": "imagesVal/PSMARegPSMA_0001_0000_00.nii.gz",
+    "CT Label": "organs/fixed.nii.gz",
+    "PET": "imagesVal/PSMARegPSMA_0001_0001_00.nii.gz",
+    "PET Label": "lesions/fixed.nii.gz",
+    "Follow-up 01 CT": "imagesVal/PSMARegPSMA_0001_0000_01.nii.gz",
+    "Follow-up 01 CT Label": "organs/moving.nii.gz",
+    "Follow-up 01 PET": "imagesVal/PSMARegPSMA_0001_0001_01.nii.gz",
+    "Follow-up 01 PET Label": "lesions/moving.nii.gz",
+}
+"""As the scorer's has it."""
+
+
+def test_studies_of_psmareg_are_pairs_of_ct_with_pet_and_labels_beside(tmp_path: Path) -> None:
+    dataset = listed(tmp_path / "d.json", {"validation_paired": [STUDY]})
+    (pair,) = read_pairs(dataset, tmp_path)
+    assert pair.name == "PSMARegPSMA_0001_0000_00<--PSMARegPSMA_0001_0000_01"
+    assert (pair.fixed.visit, pair.moving.visit) == (("0001", "00"), ("0001", "01"))
+    assert {kind: str(pair.moving.beside(kind)) for kind in ("images", "labels", "pet")} == {
+        "images": "imagesVal/PSMARegPSMA_0001_0000_01.nii.gz",
+        "labels": "labelsVal/PSMARegPSMA_0001_0000_01.nii.gz",
+        "pet": "imagesVal/PSMARegPSMA_0001_0001_01.nii.gz",
+    }
+    assert str(pair.fixed.beside("lesions")) == "labelsVal/PSMARegPSMA_0001_0001_00.nii.gz"
+
+
+def test_labels_that_the_list_names_lie_where_it_says(tmp_path: Path) -> None:
+    dataset = listed(tmp_path / "d.json", {"validation_paired": [LABELLED]})
+    (pair,) = read_pairs(dataset, tmp_path)
+    assert [str(scan.beside("labels")) for scan in (pair.fixed, pair.moving)] == [
+        "organs/fixed.nii.gz",
+        "organs/moving.nii.gz",
+    ]
+    assert str(pair.moving.beside("lesions")) == "lesions/moving.nii.gz"
+    assert pair.moving.labels == tmp_path / "organs/moving.nii.gz"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("Follow-up 01 PET", None, r"validation_paired: 0.*follow-up 01 pet: field required"),
+        ("CT Label", "../a.nii.gz", "pair 1: '../a.nii.gz' leaves the input folder"),
+        ("Follow-up 01 CT", "/a.nii.gz", "pair 1: CT: '/a.nii.gz' leaves the input folder"),
+        ("PET", 3, "pet: input should be a valid string"),
+    ],
+)
+def test_a_faulty_study_is_refused(key: str, value: object, problem: str, tmp_path: Path) -> None:
+    study = {k: v for k, v in (LABELLED | {key: value}).items() if v is not None}
+    dataset = listed(tmp_path / "d.json", {"validation_paired": [study]})
+    with pytest.raises(DatasetError, match=f"(?i){problem}"):
+        read_pairs(dataset, tmp_path)

@@ -13,6 +13,7 @@ from l2r.field import (
     from_normalised,
     to_channels_first,
     to_normalised,
+    twice_as_fine,
     zero_field,
 )
 from tests.l2r.making import noise
@@ -120,3 +121,16 @@ def test_the_precision_of_a_normalised_field_is_kept(kind: type) -> None:
     vectors = noise(*SHAPE, 3).astype(kind)
     assert from_normalised(vectors).dtype == kind
     assert to_normalised(vectors).dtype == kind
+
+
+def test_a_finer_grid_is_torchs_trilinear_interpolation() -> None:
+    torch = pytest.importorskip("torch")
+    half = np.random.default_rng(3).normal(size=(3, 4, 5, 3)).astype(np.float32)
+    fine = torch.nn.functional.interpolate(
+        torch.from_numpy(half).movedim(-1, 0)[None],
+        scale_factor=2,
+        mode="trilinear",
+        align_corners=False,
+    )
+    np.testing.assert_allclose(twice_as_fine(half), fine[0].movedim(0, -1), atol=1e-6)
+    np.testing.assert_allclose(from_half_grid(half), 2 * twice_as_fine(half))

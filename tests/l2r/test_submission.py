@@ -14,17 +14,22 @@ from l2r.files import TEMPORARY, write_field
 from l2r.submission import (
     Folder,
     Zip,
+    accepted_names,
     as_vectors,
     field_name,
     field_names,
+    locate,
+    most_bytes,
     open_submission,
 )
 from l2r.task import FieldRule, Task, load_task
-from tests.l2r.making import noise, pair
+from tests.l2r.making import nifti, noise, pair
 
 LUMIR = FieldRule(names="lumir")
 LONG = FieldRule(names="long")
 STEM = FieldRule(names="stem")
+CLASSIC = FieldRule(names="long", npz=True)
+PSMAREG = FieldRule(names="psmareg", channels_first=True, grid="half")
 SHAPE = (6, 8, 10)
 
 numbers = st.integers(0, 9999).map("{:04}".format)
@@ -73,6 +78,8 @@ def task(*, shape: tuple[int, int, int] = SHAPE, channels_first: bool = True) ->
         (LUMIR, "LUMIRMRI_3494_0000", "LUMIRMRI_3495_0002", "disp_3494_0000_3495_0002.nii.gz"),
         (LONG, "LUMIRMRI_3456_0000", "LUMIRMRI_3455_0000", "disp_3456_0000_3455_0000.nii.gz"),
         (LONG, "LUMIRMRI_3494_0000", "LUMIRMRI_3495_0001", "disp_3494_0000_3495_0001.nii.gz"),
+        (PSMAREG, "P_0001_0000_00", "P_0001_0000_01", "disp_0001_00_0001_01.nii.gz"),
+        (PSMAREG, "P_0013_0000_01", "P_0013_0000_00", "disp_0013_01_0013_00.nii.gz"),
         (STEM, "my brain", "b.2", "disp_my brain_b.2.nii.gz"),
         (STEM, "LUMIRMRI_3456_0000", "b", "disp_LUMIRMRI_3456_0000_b.nii.gz"),
     ],
@@ -96,6 +103,125 @@ def test_the_long_name_tells_all_four_numbers_and_the_short_one_two(
 def test_a_name_without_numbers_needs_another_rule(rule: FieldRule) -> None:
     with pytest.raises(DatasetError, match=r"mine.nii.gz: the name must end .*use --task any"):
         field_name(rule, pair("A_0001_0000", "mine"))
+
+
+def test_a_name_without_a_visit_needs_another_rule() -> None:
+    with pytest.raises(DatasetError, match=r"the name must end in _SSSS_MMMM_TT.*use --task any"):
+        field_name(PSMAREG, pair("A_0001_0000", "A_0001_0001"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "fixed", "moving", "names"),
+    [
+        # MDL-UzL/L2R: pairs of one modality need the long name, the opposite of LUMIR
+        (LONG, "A_0002_0000", "A_0001_0000", ["disp_0002_0000_0001_0000.nii.gz"]),
+        (
+            LONG,
+            "A_0006_0000",
+            "A_0006_0001",
+            ["disp_0006_0000_0006_0001.nii.gz", "disp_0006_0006.nii.gz"],
+        ),
+        (LONG, "A_0011_0001", "A_0011_0000", ["disp_0011_0001_0011_0000.nii.gz"]),
+        (LUMIR, "A_0006_0000", "A_0006_0001", ["disp_0006_0006.nii.gz"]),
+        (
+            CLASSIC,
+            "A_0006_0000",
+            "A_0006_0001",
+            [
+                *("disp_0006_0000_0006_0001.nii.gz", "disp_0006_0006.nii.gz"),
+                *("disp_0006_0000_0006_0001.npz", "disp_0006_0006.npz"),
+            ],
+        ),
+    ],
+    ids=str,
+)
+def test_the_names_that_a_scorer_takes_by_hand(
+    rule: FieldRule, fixed: str, moving: str, names: list[str]
+) -> None:
+    assert list(accepted_names(rule, pair(fixed, moving))) == names
+
+
+def touched(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def test_a_field_is_found_under_any_name_that_the_scorer_takes(tmp_path: Path) -> None:
+    pairs = [pair("A_0006_0000", "A_0006_0001"), pair("A_0002_0000", "A_0001_0000")]
+    names = ["disp_0006_0006.npz", "disp_0002_0000_0001_0000.nii.gz"]
+    others = ["manifest.json", "readme.txt", "__MACOSX/._disp_0006_0006.npz"]
+    submission = open_submission(touched(tmp_path, *names, *others))
+    assert locate(submission, CLASSIC, pairs) == dict(zip(pairs, names, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        (
+            ["disp_0002_0001.nii.gz"],
+            r"disp_0006_0000_0006_0001\.nii\.gz: no such file; 2 of 2 fields are missing, and the "
+            r"scorer takes disp_0006_0000_0006_0001\.nii\.gz or disp_0006_0006\.nii\.gz$",
+        ),
+        (
+            ["disp_0006_0006.nii.gz", "disp_0002_0001.nii.gz"],
+            r"disp_0002_0000_0001_0000\.nii\.gz: no such file; 1 of 2 fields are missing, and the "
+            r"scorer takes disp_0002_0000_0001_0000\.nii\.gz, no other name$",
+        ),
+        (
+            ["disp_0006_0006.nii.gz", "sub/disp_0002_0000_0001_0000.nii.gz"],
+            r"it lies in a folder, sub/disp_0002_0000_0001_0000\.nii\.gz, but the scorer looks at",
+        ),
+        (
+            [
+                *("disp_0006_0006.nii.gz", "disp_0006_0000_0006_0001.nii.gz"),
+                "disp_0002_0000_0001_0000.nii.gz",
+            ],
+            r"disp_0006_0000_0006_0001\.nii\.gz and disp_0006_0006\.nii\.gz are both fields of A_",
+        ),
+        (
+            ["disp_0006_0006.nii.gz", "disp_0002_0000_0001_0000.nii.gz", "disp_0009_0001.nii.gz"],
+            r"disp_0009_0001\.nii\.gz belongs to no pair \(1 such files\); the scorer takes "
+            r"disp_0002_0000_0001_0000\.nii\.gz to disp_0006_0006\.nii\.gz; remove the rest$",
+        ),
+    ],
+    ids=["all misnamed", "one misnamed", "in a folder", "twice", "one too many"],
+)
+def test_fields_that_are_not_one_per_pair_are_refused(
+    names: list[str], problem: str, tmp_path: Path
+) -> None:
+    pairs = [pair("A_0006_0000", "A_0006_0001"), pair("A_0002_0000", "A_0001_0000")]
+    with pytest.raises(FieldError, match=problem):
+        locate(open_submission(touched(tmp_path, *names)), LONG, pairs)
+
+
+def half_task() -> Task:
+    return task().model_copy(update={"field": PSMAREG})
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_half_grid_is_brought_onto_the_full_one_and_its_values_stay(first: bool) -> None:
+    stored = noise(3, 3, 4, 5) if first else noise(3, 4, 5, 3)
+    half = np.moveaxis(stored, 0, -1) if first else stored
+    vectors = as_vectors(stored, SHAPE, half_task(), "x")
+    assert vectors.shape == (*SHAPE, 3)
+    np.testing.assert_allclose(vectors[0, 0, 0], half[0, 0, 0], rtol=1e-6)
+    # the centre of a block of eight is the half voxel's own centre, but for the curvature
+    constant = as_vectors(np.full_like(stored, 2.5), SHAPE, half_task(), "x")
+    np.testing.assert_array_equal(constant, 2.5)
+
+
+def test_the_full_grid_is_refused_where_the_scorer_takes_the_half_one() -> None:
+    for stored in (noise(3, *SHAPE), noise(*SHAPE, 3)):
+        with pytest.raises(FieldError, match=r"asks for \(3, 4, 5, 3\); this is the full grid, av"):
+            as_vectors(stored, SHAPE, half_task(), "x")
+
+
+def test_a_field_in_doubles_on_the_grid_is_never_too_large(tmp_path: Path) -> None:
+    path = tmp_path / "disp.nii"
+    path.write_bytes(nifti(noise(*SHAPE, 3).astype(np.float64)))
+    assert open_submission(tmp_path).read("disp.nii", most_bytes(SHAPE)).shape == (*SHAPE, 3)
 
 
 def test_the_names_come_in_the_order_of_the_list() -> None:

@@ -48,7 +48,9 @@ def test_a_task_file_is_loaded_by_its_path_and_most_of_it_may_be_left_out(tmp_pa
 
 @pytest.mark.parametrize("name", ["lumir", "", "LUMIR24", "a\0b"], ids=ascii)
 def test_an_unknown_task_names_those_that_are_known(name: str) -> None:
-    with pytest.raises(TaskError, match=r"no task .*; known are any, aseg, lumir24, ") as caught:
+    with pytest.raises(
+        TaskError, match=r"no task .*; known are abdomen_ctct, .*, any, aseg, .*, lumir24, "
+    ) as caught:
         load_task(name)
     for known in task_names():
         assert known in str(caught.value)
@@ -70,7 +72,7 @@ def test_a_missing_task_file_is_named(
         ("[data]", "[data]\nspacing = 1", "data.spacing: extra inputs are not permitted"),
         ("[data]", "[data]\nshape = [1, 2]", "data.shape.2: field required"),
         ("[data]", "[data]\nshape = [1, 2, 'x']", "data.shape.2: input should be a valid integer"),
-        ('"stem"', '"short"', "field.names: input should be 'lumir', 'long' or 'stem'"),
+        ('"stem"', '"short"', "field.names: input should be 'lumir', 'long', 'psmareg' or 'stem'"),
         ('"divide"', '"z-score"', "preprocess.normalise: .*'z-score'.*'divide', 'quantile'"),
         ("by = 2", "by = 0", "preprocess.normalise.divide.by: input should be greater than 0"),
         ("[evaluation]", "", "mine.toml: evaluation: field required"),

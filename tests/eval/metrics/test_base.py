@@ -19,7 +19,21 @@ def test_ground_truth_is_read_once(phantom: Phantom, monkeypatch: pytest.MonkeyP
     assert case.structures("labels", LABELS) is case.structures("labels", LABELS)
     assert len(read) == 2
     case.structures("labels", (1,))
-    assert len(read) == 4
+    assert len(read) == 2
+
+
+def test_every_map_is_warped_once_as_the_tasks_scorer_does(phantom: Phantom) -> None:
+    case, warped = phantom.case(0), []
+
+    def warp(moving: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        warped.append(vectors is case.vectors)
+        return moving[::-1]
+
+    object.__setattr__(case, "warp", warp)
+    found, again = case.structures("labels", (1, 2)), case.structures("labels", (2,))
+    assert warped == [True]
+    np.testing.assert_array_equal(found.warped, found.unregistered[::-1])
+    np.testing.assert_array_equal(again.warped == 1, found.warped == 2)
 
 
 def test_the_foreground_is_where_an_image_is_positive(phantom: Phantom) -> None:

@@ -9,15 +9,22 @@ from pydantic import ValidationError
 
 from eval.metrics.base import MetricBase, Result
 from eval.metrics.catalog import Metric
+from eval.metrics.key_points import KeyPoints
+from eval.metrics.lncc import Lncc
+from eval.metrics.ndv import Ndv
+from eval.metrics.num_foldings import NumFoldings
+from eval.metrics.sdlogj import SdLogJ
 from tests.eval.conftest import LABELS, Phantom
 
 KINDS = get_args(get_args(Metric)[0])
 CASE = {"labels": 0, "images": 1, "landmarks": 2}
 """A pair of the phantom that has this kind of ground truth."""
+FAULTY = {SdLogJ, NumFoldings}
+"""Reproduce a fault of the scorers, and say so whenever it matters."""
 
 
 def make(kind: type[MetricBase]) -> MetricBase:
-    needed = {"mask": "moving"} if "mask" in kind.model_fields else {}
+    needed = {"mask": "moving"} if kind is Ndv else {}
     return kind(name="M", **needed)
 
 
@@ -35,7 +42,7 @@ def test_the_names_in_task_files_are_distinct() -> None:
 
 @every_metric
 def test_it_says_its_unit_and_direction(kind: type[MetricBase]) -> None:
-    assert isinstance(kind.unit, str)
+    assert make(kind).unit in {"", "%", "mm", "voxels"}
     assert kind.better in {"higher", "lower"}
     assert make(kind).folder in CASE
 
@@ -62,7 +69,7 @@ def test_it_is_a_finite_number_that_repeats(kind: type[MetricBase], phantom: Pha
     assert isinstance(first.mean, float)
     assert np.isfinite(first.mean)
     assert first.mean >= 0
-    assert first.note == ""
+    assert first.note == "" or kind in FAULTY
 
 
 @every_metric
@@ -71,7 +78,8 @@ def test_details_are_one_value_or_one_per_structure(
 ) -> None:
     result = score(make(kind), phantom)
     if isinstance(result.detailed, tuple):
-        assert len(result.detailed) == len(LABELS)
+        points = 6
+        assert len(result.detailed) == (points if kind is KeyPoints else len(LABELS))
         assert result.mean == pytest.approx(np.nanmean(result.detailed))
     else:
         assert result.detailed == result.mean
@@ -116,4 +124,8 @@ def test_aligning_an_image_with_itself_is_perfect(kind: type[MetricBase], phanto
     case.vectors[...] = 0
     pair = case.pair.__class__(case.pair.fixed, case.pair.fixed)
     object.__setattr__(case, "pair", pair)
-    assert metric(case).mean == {"higher": 1.0, "lower": 0.0}[metric.better]
+    perfect = {"higher": 1.0, "lower": 0.0}[metric.better]
+    if kind is Lncc:  # flat windows count as nothing
+        assert score(metric, phantom).mean < metric(case).mean < perfect
+    else:
+        assert metric(case).mean == pytest.approx(perfect, rel=1e-12, abs=1e-12)

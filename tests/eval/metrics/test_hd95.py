@@ -1,13 +1,15 @@
 """Distance of structures."""
 
-from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from eval.metrics.base import mean_of_defined
-from eval.metrics.hd95 import Hd95, surface_distances
-from eval.structures import find_structures, index_map
+from eval.metrics.distances import robust_hausdorff
+from eval.metrics.hd95 import Hd95
+from eval.metrics.structural import per_structure
+from eval.structures import LabelMaps, Structures, find_structures
 from tests.eval import oracles
 from tests.eval.conftest import LABELS, Phantom
 
@@ -22,8 +24,11 @@ def maps(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def unmoved(fixed: np.ndarray, moving: np.ndarray, ids: tuple[int, ...]) -> np.ndarray:
-    found = find_structures(fixed, moving, np.zeros((*fixed.shape, 3)), ids)
-    return surface_distances(found, 95.0)
+    return surface_distances(find_structures(LabelMaps(fixed, moving, moving), ids))
+
+
+def surface_distances(found: Structures) -> np.ndarray:
+    return per_structure(found, found.defined, partial(robust_hausdorff, percent=95.0))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -66,8 +71,8 @@ def test_a_structure_that_vanishes_in_warping_makes_the_mean_infinite(phantom: P
 
 def test_a_map_without_structures_has_no_distances() -> None:
     empty = np.zeros(SHAPE, int)
-    found = find_structures(empty, empty, np.zeros((*SHAPE, 3)), None)
-    assert surface_distances(found, 95.0).size == 0
+    found = find_structures(LabelMaps(empty, empty, empty), None)
+    assert surface_distances(found).size == 0
 
 
 def test_nothing_is_noted_where_nothing_vanished(phantom: Phantom) -> None:
@@ -85,14 +90,8 @@ def test_a_higher_percentage_is_a_larger_distance(phantom: Phantom) -> None:
 def test_the_published_distances_are_reproduced(golden) -> None:
     vectors = golden("metrics")
     ids = tuple(vectors["seg.labels"].tolist())
-    found = find_structures(
-        vectors["seg.fixed"],
-        vectors["seg.moving"],
-        np.zeros((*vectors["seg.fixed"].shape, 3)),
-        ids,
-    )
-    found = replace(found, warped=index_map(vectors["seg.warped"], ids))
-    distances = surface_distances(found, 95.0)
+    maps = LabelMaps(*(vectors[f"seg.{name}"] for name in ("fixed", "moving", "warped")))
+    distances = surface_distances(find_structures(maps, ids))
     np.testing.assert_allclose(distances, vectors["seg.hd95"], rtol=0, atol=1e-9)
     np.testing.assert_allclose(
         mean_of_defined(distances), vectors["seg.mean_hd95"], rtol=0, atol=1e-9

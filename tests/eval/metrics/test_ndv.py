@@ -104,6 +104,63 @@ def test_it_is_in_percent_of_the_foreground_that_the_task_names(
     assert (result.detailed, result.unregistered) == (result.mean, 0.0)
 
 
+def test_the_foreground_may_be_a_mask(phantom: Phantom) -> None:
+    mask = np.zeros((20, 18, 16), np.uint8)
+    mask[4:10, 3:9, 3:9] = 2
+    for number in (1, 2):
+        save(phantom.folder / f"masksVal/PHANTOM_{number:04}_0000.nii.gz", mask)
+    case = phantom.case(0)
+    result = Ndv(name="NDV", mask="fixed", folder="masks")(case)
+    assert result.mean == 100 * folded_volume(case.vectors, mask > 0) / 6**3
+
+
+def test_a_mask_of_ones_is_a_mask(phantom: Phantom) -> None:
+    ones = np.ones((20, 18, 16), np.uint8)
+    save(phantom.folder / "masksVal/PHANTOM_0002_0000.nii.gz", ones)
+    assert Ndv(name="NDV", mask="fixed", folder="masks")(phantom.case(0)).mean > 0
+
+
+def in_single_precision(vectors: np.ndarray, inside: np.ndarray) -> float:
+    """The field is added to the grid, and everything computed, in single precision."""
+    index = np.moveaxis(np.indices(vectors.shape[:3]), 0, -1).astype(np.float32)
+    rounded = (index + vectors.astype(np.float32)).astype(np.float64) - index
+    return oracles.folded_volume(rounded, inside)
+
+
+def test_places_may_be_rounded_to_single_precision(phantom: Phantom) -> None:
+    case, fine = phantom.case(0), Ndv(name="NDV", mask="fixed")
+    coarse = fine.model_copy(update={"precision": "single"})
+    inside = case.foreground("fixed")
+    voxels = inside[1:-1, 1:-1, 1:-1].sum()
+    expected = 100 * in_single_precision(case.vectors, inside) / voxels
+    assert coarse(case).mean == pytest.approx(expected, rel=3e-6)
+    assert coarse(case).mean != fine(case).mean
+
+
+@pytest.mark.parametrize("scale", [1e-3, 0.3, 1.0, 30.0, 1e6, 1e30])
+def test_fields_of_any_size_are_sieved_without_loss(scale: float) -> None:
+    vectors = scale * noise(8)
+    expected = oracles.folded_volume(vectors, EVERYWHERE)
+    assert folded_volume(vectors, EVERYWHERE) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("far", [1e3, 1e7])
+def test_a_large_shift_hides_no_fold(far: float) -> None:
+    expected = oracles.folded_volume(noise(9, 0.4), EVERYWHERE)
+    assert expected > 0
+    found = folded_volume(noise(9, 0.4) + far, EVERYWHERE)
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("depth", [1e-9, 1e-6, 1e-3])
+def test_the_shallowest_fold_counts(depth: float) -> None:
+    vectors = np.zeros((*SHAPE, 3))
+    vectors[4, 4, 4, 0] = 1 + depth  # passes its neighbour along x by that much
+    expected = oracles.folded_volume(vectors, EVERYWHERE)
+    assert expected > 0
+    assert folded_volume(vectors, EVERYWHERE) == pytest.approx(expected, rel=1e-6)
+
+
 def test_without_foreground_inside_there_is_no_percentage(phantom: Phantom) -> None:
     image = np.zeros((20, 18, 16), np.uint8)
     image[0] = 1

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from eval.metrics.tre import Tre, centroids, landmark_errors
-from eval.structures import find_structures, index_map
+from eval.structures import LabelMaps, find_structures, index_map
+from eval.warp import warp_nearest
 from tests.eval import oracles
 from tests.eval.conftest import Phantom, save
 
@@ -39,7 +40,9 @@ def test_a_field_from_the_fixed_to_the_moving_landmark_is_right(
 ) -> None:
     vectors = np.zeros((*SHAPE, 3))
     vectors[..., 0] = along_x
-    found = find_structures(blob(4, 4, 4), blob(7, 4, 4), vectors, None)
+    moving = blob(7, 4, 4)
+    maps = LabelMaps(blob(4, 4, 4), moving, warp_nearest(moving, vectors))
+    found = find_structures(maps, None)
     assert landmark_errors(found.fixed, found.warped, 1).tolist() == [expected]
 
 

@@ -1,0 +1,146 @@
+"""Scores as files: the organisers' own, or one long table for analysis."""
+
+import csv
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from statistics import median
+
+from eval.metrics.base import MetricBase, Result
+from eval.metrics.structural import StructureMetric
+from eval.report import Report, aggregate, write_json, write_report
+from l2r.errors import OutputError
+from l2r.files import writing
+
+SUFFIXES = (".json", ".csv", ".parquet")
+CODABENCH = "scores.json"
+"""Written as Codabench reads it where the task is scored there; any other JSON is `metrics.json`,
+which has the cases."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A line of the long table."""
+
+    submission: str
+    task: str
+    case: str
+    metric: str
+    unit: str
+    """Empty for a plain number."""
+    label: str | None
+    """The structure's id, or `#1` for the first point or the first structure where the protocol
+    names none; None for the case's mean, which is what counts."""
+    value: float
+
+
+def check_output(path: Path) -> None:
+    """Refuse a file of scores that could not be written, before any work is done.
+
+    Raises:
+        OutputError: the folder is missing, or the suffix is none that we write.
+    """
+    if path.suffix not in SUFFIXES:
+        raise OutputError(
+            f"{path}: scores are written as {', '.join(SUFFIXES)}; name the file accordingly"
+        )
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder does not exist; make it first")
+
+
+def write_scores(path: Path, report: Report, submission: str, task: str) -> None:
+    """Write the scores in the format of the suffix.
+
+    Raises:
+        OutputError: as for `check_output`, or the file cannot be written.
+    """
+    check_output(path)
+    if path.suffix == ".csv":
+        _write_csv(path, long_table(report, submission, task))
+    elif path.suffix == ".parquet":
+        _write_parquet(path, long_table(report, submission, task))
+    elif report.layout == "codabench" and path.name == CODABENCH:
+        _write_codabench(path, report)
+    else:
+        write_report(path, report)
+
+
+def long_table(report: Report, submission: str, task: str) -> Iterator[Score]:
+    """Every value of every case: first the mean, then those of the structures or points."""
+    metrics = {metric.name: metric for metric in report.metrics}
+    for case in report.cases:
+        for name, result in case.results.items():
+            unit = metrics[name].unit
+            yield Score(submission, task, case.name, name, unit, None, result.mean)
+            for label, value in _detailed(metrics[name], result, report.labels):
+                yield Score(submission, task, case.name, name, unit, label, value)
+
+
+def _detailed(
+    metric: MetricBase, result: Result, labels: tuple[int, ...] | None
+) -> Iterator[tuple[str, float]]:
+    if not isinstance(result.detailed, tuple):
+        return
+    ids = (metric.labels or labels or ()) if isinstance(metric, StructureMetric) else ()
+    known = len(ids) == len(result.detailed)
+    for place, value in enumerate(result.detailed):
+        yield str(ids[place]) if known else f"#{place + 1}", value
+
+
+def _write_csv(path: Path, scores: Iterator[Score]) -> None:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(field.name for field in fields(Score))
+    table.writerows(astuple(score) for score in scores)
+    with writing(path) as file:
+        file.write(text.getvalue().encode())
+
+
+def _write_parquet(path: Path, scores: Iterator[Score]) -> None:
+    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - large, and only here
+    from pyarrow import parquet  # noqa: PLC0415
+
+    types = {field.name: pa.string() for field in fields(Score)} | {"value": pa.float64()}
+    rows = list(map(astuple, scores))
+    columns = zip(*rows, strict=True) if rows else ([] for _ in types)
+    arrays = [pa.array(list(c), kind) for c, kind in zip(columns, types.values(), strict=True)]
+    with writing(path) as file:
+        parquet.write_table(pa.Table.from_arrays(arrays, list(types)), file)
+
+
+def _write_codabench(path: Path, report: Report) -> None:
+    """`scores.json` as Codabench reads it, and `detailed_results.json` beside it.
+
+    A case is called by its subject, unless a subject has several.
+    """
+    subjects = [case.name.partition("_")[0] for case in report.cases]
+    several = len(set(subjects)) < len(subjects)
+    aggregates = report.aggregates()
+    scores = {metric.name: aggregates[metric.name].mean for metric in report.scored()}
+    details = {
+        "summary": {name: _summary([r.mean for r in report.results(name)]) for name in scores},
+        "per_subject": [
+            {"subject_id": case.name if several else subject}
+            | {name: r.mean for name, r in case.results.items()}
+            for subject, case in zip(subjects, report.cases, strict=True)
+        ],
+    }
+    write_json(path.with_name("detailed_results.json"), details, strict=True)
+    write_json(path, scores, strict=True)
+
+
+def _summary(means: list[float]) -> dict[str, int | float]:
+    there = [mean for mean in means if math.isfinite(mean)]
+    over = aggregate(there)
+    return {
+        "count": len(means),
+        "finite_count": len(there),
+        "non_finite_count": len(means) - len(there),
+        "mean": over.mean,
+        "std": over.std,
+        "median": median(there) if there else math.nan,
+        "min": min(there, default=math.nan),
+        "max": max(there, default=math.nan),
+    }

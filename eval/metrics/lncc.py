@@ -1,0 +1,76 @@
+"""Local correlation of intensities."""
+
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Float, Float64
+from pydantic import AfterValidator, PositiveInt
+from scipy.ndimage import uniform_filter
+
+from eval.metrics.base import Case, MetricBase, Result
+
+_EPSILON = 1e-5
+"""Keeps the definition away from a division by 0."""
+
+
+def local_correlation(
+    fixed: Float[np.ndarray, "x y z"], warped: Float[np.ndarray, "x y z"], window: int
+) -> float:
+    """`mean(cov(f, w)^2 / (var(f) var(w) + 1e-5))` over windows of `window` voxels a side.
+
+    Sums, not means, over the window; it reaches beyond the border into zeros and is still counted
+    full there.
+
+    Args:
+        fixed: intensities; the 1e-5 supposes that they are about 1 at most.
+        warped: of the moving image, on the fixed grid.
+        window: odd number of voxels.
+
+    Returns:
+        Between 0 and 1, higher is better; flat windows count as 0, so that an image does not reach
+        1 with itself.
+
+    Source:
+        Balakrishnan et al. (2019), VoxelMorph, doi:10.1109/TMI.2019.2897538, equation 5.
+    """
+    f, w = fixed.astype(np.float64), warped.astype(np.float64)
+
+    def total(volume: Float64[np.ndarray, "x y z"]) -> Float64[np.ndarray, "x y z"]:
+        return uniform_filter(volume, window, mode="constant") * window**3
+
+    sum_f, sum_w, count = total(f), total(w), window**3
+    covariance = total(f * w) - sum_f * sum_w / count
+    variances = (total(f * f) - sum_f**2 / count) * (total(w * w) - sum_w**2 / count)
+    return float((covariance**2 / (variances + _EPSILON)).mean())
+
+
+def normalised(volume: Float[np.ndarray, "x y z"]) -> Float[np.ndarray, "x y z"]:
+    """Divided by the largest absolute intensity, if that is not 0."""
+    largest = np.abs(volume).max()
+    return volume / largest if largest else volume
+
+
+def _odd(value: int) -> int:
+    if value % 2 == 0:
+        raise ValueError("a window has a centre, so its width must be odd")
+    return value
+
+
+class Lncc(MetricBase):
+    """Local correlation of the fixed and the warped image, squared, with a box window.
+
+    Each image is divided by its largest absolute intensity first.
+    """
+
+    better: ClassVar[Literal["higher", "lower"]] = "higher"
+
+    metric: Literal["lncc"] = "lncc"
+    unit: Literal[""] = ""
+    folder: Literal["images"] = "images"
+    window: Annotated[PositiveInt, AfterValidator(_odd)] = 9
+    """Width in voxels."""
+
+    def __call__(self, case: Case) -> Result:
+        fixed, warped = map(normalised, case.images)
+        value = local_correlation(fixed, warped, self.window)
+        return Result(value, detailed=value)

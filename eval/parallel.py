@@ -1,0 +1,38 @@
+"""The same work for many items, in one process or in several."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import TypeVar
+
+from l2r.errors import ScoringError
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+
+def in_order(work: Callable[[Item], Outcome], items: list[Item], jobs: int) -> Iterator[Outcome]:
+    """Outcomes in the order of the items, each as soon as it and all before it are there.
+
+    Args:
+        work: a picklable function or object where there is more than one process.
+        items: what it is called with; small and picklable, like the outcomes.
+        jobs: processes. Each works on one item at a time, so memory grows with it and not with
+            the number of items.
+
+    Raises:
+        ScoringError: a process was killed.
+    """
+    if jobs == 1 or len(items) == 1:
+        yield from map(work, items)
+        return
+    # Not forked: a copy of a process with threads may hang.
+    with ProcessPoolExecutor(min(jobs, len(items)), get_context("spawn")) as pool:
+        try:
+            yield from pool.map(work, items)
+        except BrokenProcessPool:
+            raise ScoringError(
+                f"one of {jobs} scoring processes was killed, probably for want of memory; try "
+                "fewer with --jobs"
+            ) from None
