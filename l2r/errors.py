@@ -9,6 +9,7 @@
         ConfigError         a run file or an argument that cannot be used
         WeightsError        a weights file that does not fit the network
         OutputError         a place that cannot be written to
+        LeaderboardError    a database, a ranking rule or scores that a leaderboard cannot use
 
 Each message says where, what was found, what was expected and what to try. Anything that is not
 an `L2RError` is a defect of Regatta and keeps its traceback.
@@ -49,3 +50,7 @@ class WeightsError(L2RError):
 
 class OutputError(L2RError):
     """A place that cannot be written to."""
+
+
+class LeaderboardError(L2RError):
+    """A database, a ranking rule or scores that a leaderboard cannot use."""
