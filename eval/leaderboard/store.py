@@ -1,6 +1,6 @@
 """Puts submissions into the database, and takes them out."""
 
-from collections.abc import Iterable
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,14 +87,13 @@ def add(database: Database, submission: Submission) -> Added:
     Raises:
         LeaderboardError: the database cannot be used, or earlier submissions have other cases.
     """
-    for attempt in range(1, ATTEMPTS + 1):
+    for _ in range(ATTEMPTS - 1):
         try:
-            with database.writing() as connection:
-                return _add(connection, submission)
+            return _attempt(database, submission)
         except LeaderboardError as error:
-            if attempt == ATTEMPTS or not isinstance(error.__cause__, IntegrityError):
+            if not isinstance(error.__cause__, IntegrityError):
                 raise
-    raise AssertionError("unreachable")
+    return _attempt(database, submission)
 
 
 def load(database: Database, task: str, *, every: bool = False) -> Entries:
@@ -139,13 +138,16 @@ def load(database: Database, task: str, *, every: bool = False) -> Entries:
     return Entries(tuple(name for _, name in cases), entries)
 
 
+def _attempt(database: Database, submission: Submission) -> Added:
+    with database.writing() as connection:
+        return _add(connection, submission)
+
+
 def _add(connection: Connection, submission: Submission) -> Added:
     digest = submission.scores.sha256(submission.task, submission.name)
     with Session(connection) as session:
         task = _task(session, submission)
-        found = session.scalar(
-            select(StoredSubmission.id).where(StoredSubmission.sha256 == digest)
-        )
+        found = session.scalar(select(StoredSubmission.id).where(StoredSubmission.sha256 == digest))
         if found is not None:
             return Added(found, new=False)
         stored = StoredSubmission(
@@ -208,23 +210,31 @@ def _add_scores(session: Session, submission: int, cases: dict[str, int], scores
 
 def _tables(connection: Connection, submission: int, order: dict[int, int]) -> dict[str, Table]:
     scores = connection.execute(
-        select(StoredScore.case_id, StoredScore.metric, StoredScore.mean)
+        select(StoredScore.id, StoredScore.case_id, StoredScore.metric, StoredScore.mean)
         .where(StoredScore.submission_id == submission)
         .order_by(StoredScore.id)
     ).all()
-    labels = connection.execute(
-        select(StoredScore.case_id, StoredScore.metric, StoredLabel.position, StoredLabel.value)
+    labels: dict[int, list[float | None]] = defaultdict(list)
+    for row in connection.execute(
+        select(StoredLabel.score_id, StoredLabel.value)
         .join(StoredScore, StoredLabel.score_id == StoredScore.id)
         .where(StoredScore.submission_id == submission)
-    ).all()
-    return {
-        metric: Table(
-            _filled(len(order), [(order[row.case_id], row.mean) for row in _of(scores, metric)]),
-            _mask(len(order), [order[row.case_id] for row in _of(scores, metric)]),
-            _grid(
-                len(order),
-                [(order[row.case_id], row.position, row.value) for row in _of(labels, metric)],
-            ),
+        .order_by(StoredLabel.position)
+    ):
+        labels[row.score_id].append(row.value)
+    tables = {}
+    for metric in dict.fromkeys(row.metric for row in scores):
+        rows = [row for row in scores if row.metric == metric]
+        width = max(len(labels[row.id]) for row in rows)
+        table = Table(
+            np.full(len(order), np.nan),
+            np.zeros(len(order), np.bool_),
+            np.full((len(order), width), np.nan),
         )
-        for metric in dict.fromkeys(row.metric for row in scores)
-    }
+        for row in rows:
+            case, values = order[row.case_id], labels[row.id]
+            table.means[case] = row.mean  # None becomes NaN
+            table.has[case] = True
+            table.labels[case, : len(values)] = values
+        tables[metric] = table
+    return tables
