@@ -139,7 +139,7 @@ def _tame_sqlite(engine: Engine) -> None:
     """Python's driver must not begin transactions by itself, or they would begin too late."""
 
     @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _: object) -> None:  # noqa: ANN401 - DBAPI has no type
+    def prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {1000 * WAIT_S}")
         connection.execute("PRAGMA journal_mode = WAL")

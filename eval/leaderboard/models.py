@@ -7,7 +7,7 @@
 A value that is not a number is stored as NULL and read as NaN; infinity is stored as it is.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import DateTime, Double, ForeignKey, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -61,8 +61,8 @@ class StoredSubmission(Base):
     name: Mapped[str] = mapped_column(String(200))
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     """Of the task's name, the submission's name and the scores."""
-    added: Mapped[datetime] = mapped_column(DateTime(), default=lambda: utc_now())
-    """UTC."""
+    added: Mapped[datetime] = mapped_column(DateTime())
+    """UTC, without a time zone, as SQLite keeps it."""
     note: Mapped[str] = mapped_column(Text)
     manifest: Mapped[str] = mapped_column(Text)
     """The text of `manifest.json`; empty where there was none."""
@@ -94,8 +94,3 @@ class StoredLabel(Base):
     position: Mapped[int]
     """In the list of the metrics file."""
     value: Mapped[float | None] = mapped_column(Double())
-
-
-def utc_now() -> datetime:
-    """Without a time zone, as SQLite keeps it."""
-    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)

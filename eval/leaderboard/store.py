@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -16,7 +17,6 @@ from eval.leaderboard.models import (
     StoredScore,
     StoredSubmission,
     StoredTask,
-    utc_now,
 )
 from eval.leaderboard.scores import Scores
 from l2r.errors import LeaderboardError
@@ -154,7 +154,7 @@ def _add(connection: Connection, submission: Submission) -> Added:
             task_id=task.id,
             name=submission.name,
             sha256=digest,
-            added=utc_now(),
+            added=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
             note=submission.note,
             manifest=submission.manifest,
         )
@@ -215,13 +215,13 @@ def _tables(connection: Connection, submission: int, order: dict[int, int]) -> d
         .order_by(StoredScore.id)
     ).all()
     labels: dict[int, list[float | None]] = defaultdict(list)
-    for row in connection.execute(
+    for score_id, value in connection.execute(
         select(StoredLabel.score_id, StoredLabel.value)
         .join(StoredScore, StoredLabel.score_id == StoredScore.id)
         .where(StoredScore.submission_id == submission)
         .order_by(StoredLabel.position)
     ):
-        labels[row.score_id].append(row.value)
+        labels[score_id].append(value)
     tables = {}
     for metric in dict.fromkeys(row.metric for row in scores):
         rows = [row for row in scores if row.metric == metric]
@@ -231,9 +231,9 @@ def _tables(connection: Connection, submission: int, order: dict[int, int]) -> d
             np.zeros(len(order), np.bool_),
             np.full((len(order), width), np.nan),
         )
-        for row in rows:
-            case, values = order[row.case_id], labels[row.id]
-            table.means[case] = row.mean  # None becomes NaN
+        for number, case_id, _, mean in rows:
+            case, values = order[case_id], labels[number]
+            table.means[case] = mean  # None becomes NaN
             table.has[case] = True
             table.labels[case, : len(values)] = values
         tables[metric] = table
