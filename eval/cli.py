@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from eval.leaderboard import cli as leaderboard
 from l2r.console import one_line_errors
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(leaderboard.app, name="leaderboard")
 
 
 @app.callback()  # with it, `score` is a command of its own even while it is the only one

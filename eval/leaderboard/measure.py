@@ -58,7 +58,7 @@ def choose(rule: Rule, metrics: Sequence[Metric]) -> list[Chosen]:
     ]
 
 
-def weights(rule: Rule, chosen: Sequence[Chosen]) -> dict[str, float]:
+def weights(chosen: Sequence[Chosen]) -> dict[str, float]:
     """The weight of each column: its group's, shared among the group's metrics; their sum is 1."""
     groups = {choice.group.name: choice.group.weight for choice in chosen}
     total = sum(groups.values())

@@ -4,7 +4,7 @@
 test, because a test needs the cases.
 """
 
-import datetime
+import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -44,7 +44,7 @@ class PublishedTable(Frozen):
     task: str
     title: str
     source: str
-    date: datetime.date | None = None
+    date: dt.date | None = None
     """Of publication, where it is known."""
     pairs: PositiveInt
     """Over which the means were taken."""
