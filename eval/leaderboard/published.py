@@ -8,7 +8,7 @@ import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from l2r.errors import LeaderboardError
 from l2r.schema import Frozen, parse, read_toml
@@ -52,23 +52,20 @@ class PublishedTable(Frozen):
     columns: tuple[Metric, ...]
     rows: Annotated[tuple[Line, ...], Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _complete(self) -> "PublishedTable":
+        for row in self.rows:
+            for numbers in filter(None, (row.values, row.deviations)):
+                if len(numbers) != len(self.columns):
+                    raise ValueError(
+                        f"{row.name} has {len(numbers)} numbers for {len(self.columns)} columns"
+                    )
+        return self
+
     @property
     def origin(self) -> str:
         """Source and date."""
         return f"{self.source}, {self.date}" if self.date else self.source
-
-
-def _complete(table: PublishedTable) -> PublishedTable:
-    for row in table.rows:
-        for numbers in filter(None, (row.values, row.deviations)):
-            if len(numbers) != len(table.columns):
-                raise ValueError(
-                    f"{row.name} has {len(numbers)} numbers for {len(table.columns)} columns"
-                )
-    return table
-
-
-_Checked = Annotated[PublishedTable, AfterValidator(_complete)]
 
 
 def table_names() -> list[str]:
@@ -88,8 +85,7 @@ def load_table(name: str) -> PublishedTable:
         raise LeaderboardError(
             f"no published table {name!r}; known are {known}, or give the path of one"
         )
-    raw = read_toml(path, LeaderboardError)
-    return parse(_Checked, raw, str(path), LeaderboardError)
+    return parse(PublishedTable, read_toml(path, LeaderboardError), str(path), LeaderboardError)
 
 
 def tables_of(task: str) -> list[PublishedTable]:

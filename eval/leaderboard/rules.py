@@ -14,7 +14,7 @@ What a task does not have is left out, and the weights of the other groups are s
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from eval.leaderboard.comparison import Test
 from l2r.errors import LeaderboardError
@@ -84,19 +84,6 @@ class Gate(Frozen):
     """The groups that otherwise get the lowest score, `1 / K`."""
 
 
-def _known_groups(rule: "Rule") -> "Rule":
-    names = {group.name for group in rule.groups}
-    named = {group.capped_by for group in rule.groups if group.capped_by}
-    if rule.gate:
-        named |= {rule.gate.group, *rule.gate.closes}
-    if unknown := sorted(named - names):
-        raise ValueError(f"there is no group {unknown[0]!r}")
-    hardest = any(selector.hardest for group in rule.groups for selector in group.metrics)
-    if (rule.gate or hardest) and rule.baseline is None:
-        raise ValueError("a gate, or the hardest entries, need a baseline")
-    return rule
-
-
 class Rule(Frozen):
     """How a challenge ranks."""
 
@@ -124,8 +111,16 @@ class Rule(Frozen):
     """Name of the submission that the gate or the hardest entries refer to."""
     gate: Gate | None = None
 
-
-_Checked = Annotated[Rule, AfterValidator(_known_groups)]
+    @model_validator(mode="after")
+    def _coherent(self) -> "Rule":
+        named = {group.capped_by for group in self.groups if group.capped_by}
+        named |= {self.gate.group, *self.gate.closes} if self.gate else set()
+        if unknown := sorted(named - {group.name for group in self.groups}):
+            raise ValueError(f"there is no group {unknown[0]!r}")
+        hardest = any(selector.hardest for group in self.groups for selector in group.metrics)
+        if (self.gate or hardest) and self.baseline is None:
+            raise ValueError("a gate, or the hardest entries, need a baseline")
+        return self
 
 
 def rule_names() -> list[str]:
@@ -143,8 +138,7 @@ def load_rule(name: str) -> Rule:
     if path.parent == RULES and not path.is_file():
         known = ", ".join(rule_names())
         raise LeaderboardError(f"no rule {name!r}; known are {known}, or give a rule file's path")
-    raw = read_toml(path, LeaderboardError)
-    return parse(_Checked, raw, str(path), LeaderboardError)
+    return parse(Rule, read_toml(path, LeaderboardError), str(path), LeaderboardError)
 
 
 def rule_of(task: str) -> Rule:

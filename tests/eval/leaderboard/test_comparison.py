@@ -26,7 +26,7 @@ def entries(seed: int, *, per_unit: int, coarse: bool) -> tuple[np.ndarray, np.n
     """Values of three teams, with many ties where they are coarse."""
     rng = np.random.default_rng(seed)
     units = np.repeat(np.arange(9), per_unit)
-    values = rng.normal(size=(3, len(units))) + [[0.0], [0.3], [1.0]]
+    values = rng.normal(size=(3, len(units))) + np.array([[0.0], [0.3], [1.0]])
     return (np.round(values) if coarse else values), units
 
 
