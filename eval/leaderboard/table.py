@@ -64,8 +64,9 @@ def _interval(row: Row) -> str:
 def _official(row: Row) -> str:
     if row.kind == "submission":
         return ""
-    score = _number(row.published_score, 4)
-    return NOTHING if score == NOTHING else f"{_place(row.published_rank)}, {score}"
+    if row.published_score is None:
+        return NOTHING
+    return f"{row.published_rank or NOTHING}, {row.published_score:.4g}"
 
 
 def _number(value: float | None, digits: int) -> str:
