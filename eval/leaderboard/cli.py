@@ -124,7 +124,7 @@ def serve(  # noqa: PLR0913 - the options of the command
     metric: Metrics = None,
     published: Published = None,
     every: Every = False,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="on localhost")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="on localhost; 0 for any")] = 8000,
     database: Place = DEFAULT,
 ) -> None:
     """Show the board on http://localhost, made anew from the database for each visit."""
