@@ -65,7 +65,10 @@ class Ranking:
 
 @dataclass(frozen=True)
 class _Tested:
-    """Uncorrected p-values of all teams in one metric, and who is ahead."""
+    """Uncorrected p-values of all teams in one metric, and who is ahead.
+
+    The first of the resamples is the cases as they are.
+    """
 
     p_values: Matrices
     ahead: Truths
@@ -87,19 +90,17 @@ def rank(
     """
     everyone = np.arange(len(measured[0].values))
     teams = everyone[everyone != gatekeeper]
-    tested = [_tested(rule.comparison, metric, None) for metric in measured]
+    units = 1 + max(int(metric.units.max(initial=0)) for metric in measured)
+    drawn = np.empty((0, units)) if weights is None else weights
+    tested = [_tested(rule.comparison, metric, drawn) for metric in measured]
     scores = _totals(rule, measured, tested, teams, gatekeeper)
-    intervals = None
-    if weights is not None:
-        resampled = [_tested(rule.comparison, metric, weights) for metric in measured]
-        ranks = ranks_of(rule, _totals(rule, measured, resampled, teams, gatekeeper))
-        intervals = np.quantile(ranks, QUANTILES, axis=0, method="inverted_cdf").T
+    ranks = ranks_of(rule, scores)
     return Ranking(
         teams,
-        tuple(_decide(rule.comparison, _among(metric, teams)) for metric in tested),
+        tuple(_decide(rule.comparison, _among(metric, teams, slice(1))) for metric in tested),
         scores[0],
-        ranks_of(rule, scores)[0],
-        intervals,
+        ranks[0],
+        np.quantile(ranks[1:], QUANTILES, axis=0, method="inverted_cdf").T if len(drawn) else None,
     )
 
 
@@ -162,20 +163,21 @@ def ranks_of(rule: Rule, totals: Scores) -> Scores:
     return rankdata(rounded if rule.score == "rank" else -rounded, axis=1)
 
 
-def _tested(comparison: Comparison, metric: Measured, weights: Weights | None) -> _Tested:
-    if weights is None and comparison.test == "signed_rank":
-        p = exact_superiority(metric.values)[None]
-    else:
-        if weights is None:
-            weights = np.ones((1, int(metric.units.max(initial=0)) + 1))
-        p = superiority(comparison.test, metric.values, metric.units, weights)
+def _tested(comparison: Comparison, metric: Measured, drawn: Weights) -> _Tested:
+    """The cases as they are, and then every resample."""
+    weights = np.concatenate([np.ones((1, drawn.shape[1])), drawn])
+    p = superiority(comparison.test, metric.values, metric.units, weights)
+    if comparison.test == "signed_rank":
+        p[0] = exact_superiority(metric.values)
     ahead = p < p.swapaxes(1, 2)
     return _Tested(two_sided(p) if comparison.sided == "two" else p, ahead)
 
 
-def _among(tested: _Tested, teams: Int[np.ndarray, " ranked"]) -> _Tested:
-    chosen = np.ix_(np.arange(len(tested.p_values)), teams, teams)
-    return _Tested(tested.p_values[chosen], tested.ahead[chosen])
+def _among(tested: _Tested, teams: Int[np.ndarray, " ranked"], drawn: slice) -> _Tested:
+    """Some teams in some of the resamples."""
+    return _Tested(
+        tested.p_values[drawn][:, teams][:, :, teams], tested.ahead[drawn][:, teams][:, :, teams]
+    )
 
 
 def _decide(comparison: Comparison, tested: _Tested) -> Versus:
@@ -197,7 +199,7 @@ def _totals(
 ) -> Scores:
     scores: dict[str, list[Scores]] = {}
     for metric, result in zip(measured, tested, strict=True):
-        wins = _decide(rule.comparison, _among(result, teams)).wins
+        wins = _decide(rule.comparison, _among(result, teams, slice(None))).wins
         scores.setdefault(metric.group, []).append(score(rule, wins))
     groups = {name: np.mean(each, axis=0) for name, each in scores.items()}
     closed = np.zeros((len(tested[0].p_values), len(teams)), np.bool_)
