@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ranksums
 
+from eval.leaderboard.comparison import holm
 from eval.leaderboard.ranking import Measured, combine, rank, ranks_of, resamples, score
 from eval.leaderboard.rules import load_rule, rule_names
 
@@ -316,3 +317,19 @@ def test_who_is_far_better_in_all_is_first_by_every_rule(name: str) -> None:
     assert ranking.ranks[2] == 1
     assert ranking.intervals is not None
     assert ranking.intervals[2].tolist() == [1, 1]
+
+
+def test_improving_against_one_team_can_cost_a_win_against_another() -> None:
+    """Why no monotony is promised with Holm's correction: six tests, one less is rejected.
+
+    `x` beat A and A beat `y`; A improves, mostly against `x`, and no longer beats `y`.
+    """
+    before, after = holm(np.array([[0.001, 0.0095, 1, 1, 1, 1], [0.2, 0.009, 1, 1, 1, 1]]))
+    assert before[1] < PSMA.comparison.alpha < after[1]
+
+
+def test_a_third_team_can_gain_from_a_duel_of_two() -> None:
+    """Why none is promised where scores are spaced by rank: B stops beating A, and C gains."""
+    wins = np.zeros((2, 3, 3), np.bool_)
+    wins[0, 1, 0] = True
+    np.testing.assert_allclose(score(LUMIR, wins), [[0.325, 1.0, 0.325], [0.55, 0.55, 0.55]])
