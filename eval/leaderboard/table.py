@@ -40,7 +40,7 @@ def table(board: Board) -> Table:
         if number and row.kind != board.rows[number - 1].kind:
             result.add_section()
         cells = [_place(row.rank), _interval(row), row.name, _number(row.score, 3)]
-        cells += [_number(row.means.get(column.name), 4) for column in board.columns]
+        cells += [_spread(row, column.name) for column in board.columns]
         if by_means:
             cells += [_place(row.rank_by_means), row.table, _official(row)]
         style = "dim" if row.kind == "published" else None
@@ -59,6 +59,12 @@ def _place(rank: float | None) -> str:
 
 def _interval(row: Row) -> str:
     return NOTHING if row.interval is None else f"{row.interval[0]:g} to {row.interval[1]:g}"
+
+
+def _spread(row: Row, metric: str) -> str:
+    """Mean and standard deviation over cases."""
+    mean, deviation = _number(row.means.get(metric), 4), row.deviations.get(metric)
+    return mean if deviation is None else f"{mean} ± {deviation:.4f}"
 
 
 def _official(row: Row) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -78,6 +79,8 @@ def test_show_prints_the_ranking(filled: Callable[..., Result]) -> None:
     assert strong.split()[0] == "1"
     assert weak.split()[0] == "2"
     assert lines.index(strong) < lines.index(weak)
+    dice = [case["DSC"].mean for case in made_up(1).values()]
+    assert f"{np.mean(dice):.4f} ± {np.std(dice):.4f}" in weak
     assert "rule lumir24: Weighted geometric mean" in result.stdout
     assert "note: The organisers have not published the rule" in result.stdout
     assert "rank by" not in result.stdout
