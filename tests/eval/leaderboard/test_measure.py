@@ -155,5 +155,5 @@ def test_weights_are_shared_in_a_group_and_add_to_one() -> None:
 
 def test_a_selector_picks_by_kind_or_by_name() -> None:
     assert Selector(kind="dice").picks("dice", "DSC")
-    assert Selector(name="MTV Percent Error").picks("mtv", "MTV Percent Error")
+    assert Selector(name="MTV Percent Error").picks("lesions", "MTV Percent Error")
     assert not Selector(kind="dice").picks("hd95", "HD95")

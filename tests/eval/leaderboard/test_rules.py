@@ -37,6 +37,7 @@ def test_no_task_has_two_rules() -> None:
     [
         ("lumir24", "lumir24"),
         ("oasis", "l2r_classic_as_coded"),
+        ("lung_ct", "l2r_classic_as_coded"),
         ("psmareg26", "psmareg26"),
         ("any", "mean_rank"),
     ],
