@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from eval.leaderboard import cli as leaderboard
 from l2r.console import one_line_errors
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(leaderboard.app, name="leaderboard")
 
 TaskName = Annotated[str, typer.Option("--task", help="name of the task, or path of a task file")]
 Dataset = Annotated[Path | None, typer.Option(help="the pair list, a JSON file")]

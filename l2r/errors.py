@@ -10,6 +10,7 @@
         WeightsError        a weights file that does not fit the network
         OutputError         a place that cannot be written to
         ScoringError        a scoring process that came to a sudden end
+        LeaderboardError    a database, a ranking rule or scores that a leaderboard cannot use
 
 Each message says where, what was found, what was expected and what to try. Anything that is not
 an `L2RError` is a defect of Regatta and keeps its traceback.
@@ -54,3 +55,7 @@ class OutputError(L2RError):
 
 class ScoringError(L2RError):
     """A scoring process that came to a sudden end."""
+
+
+class LeaderboardError(L2RError):
+    """A database, a ranking rule or scores that a leaderboard cannot use."""

@@ -1,0 +1,139 @@
+"""`python -m eval leaderboard ...`: each command parses, calls one function, and prints."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from l2r.console import one_line_errors
+
+app = typer.Typer(no_args_is_help=True, help="Keep submissions in a database, and rank them.")
+
+Place = Annotated[
+    str,
+    typer.Option(
+        "--database",
+        envvar="REGATTA_LEADERBOARD",
+        metavar="PATH|URL",
+        help="SQLite file, or the SQLAlchemy URL of another database",
+    ),
+]
+DEFAULT = "leaderboard.sqlite"
+Task = Annotated[str, typer.Option(help="name of the task, or path of a task file")]
+Rule = Annotated[
+    str | None, typer.Option(help="name or path of a ranking rule (else the task's own)")
+]
+Metrics = Annotated[
+    list[str] | None, typer.Option("--metric", help="rank by this one only; may be repeated")
+]
+Published = Annotated[
+    list[str] | None,
+    typer.Option(help="name or path of a published table (else those over as many pairs)"),
+]
+Every = Annotated[
+    bool, typer.Option("--all", help="also what a newer submission of the same name replaces")
+]
+
+
+@app.command()
+def init(*, database: Place = DEFAULT) -> None:
+    """Make a leaderboard, or bring one of an older version up to date."""
+    # Not at the top, here and below: --help should not wait for SQLAlchemy, numpy and scipy.
+    from eval.leaderboard.database import Database  # noqa: PLC0415
+
+    with one_line_errors():
+        place = Database(database)
+        place.upgrade()
+        typer.echo(f"{place}: ready")
+
+
+@app.command()
+def add(
+    metrics: Annotated[Path, typer.Argument(help="a submission's metrics.json")],
+    *,
+    task: Task,
+    name: Annotated[str, typer.Option(help="of the team or the method")],
+    manifest: Annotated[Path | None, typer.Option(help="the run's manifest.json")] = None,
+    note: Annotated[str, typer.Option(help="anything that others should know")] = "",
+    database: Place = DEFAULT,
+) -> None:
+    """Add a scored submission; the newest of a name is ranked.
+
+    Adding the same scores under the same name again changes nothing.
+    """
+    from eval.leaderboard.session import Addition, add_submission  # noqa: PLC0415
+
+    with one_line_errors():
+        typer.echo(add_submission(database, Addition(metrics, task, name, manifest, note)))
+
+
+@app.command()
+def show(  # noqa: PLR0913 - the options of the command
+    *,
+    task: Task,
+    rule: Rule = None,
+    metric: Metrics = None,
+    published: Published = None,
+    every: Every = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print the whole board as JSON")] = False,
+    database: Place = DEFAULT,
+) -> None:
+    """Print the ranking as a table."""
+    from eval.leaderboard.session import Selection, board  # noqa: PLC0415
+    from eval.leaderboard.table import print_board  # noqa: PLC0415
+
+    with one_line_errors():
+        made = board(database, Selection(task, rule, metric or (), published, every))
+        if as_json:
+            typer.echo(made.model_dump_json(indent=2))
+        else:
+            print_board(made)
+
+
+@app.command()
+def export(  # noqa: PLR0913 - the options of the command
+    output: Annotated[Path, typer.Argument(help="the HTML file to write")],
+    *,
+    task: Task,
+    rule: Rule = None,
+    metric: Metrics = None,
+    published: Published = None,
+    every: Every = False,
+    database: Place = DEFAULT,
+) -> None:
+    """Write the board as one HTML file that needs no network."""
+    from eval.leaderboard.page import (  # type: ignore[import-not-found, unused-ignore] # noqa: PLC0415
+        render,
+    )
+    from eval.leaderboard.session import Selection, board  # noqa: PLC0415
+    from l2r.files import writing  # noqa: PLC0415
+
+    with one_line_errors():
+        made = board(database, Selection(task, rule, metric or (), published, every))
+        page = render(made).encode()
+        with writing(output) as file:
+            file.write(page)
+        typer.echo(f"{output}: {len(page)} bytes")
+
+
+@app.command()
+def serve(  # noqa: PLR0913 - the options of the command
+    *,
+    task: Task,
+    rule: Rule = None,
+    metric: Metrics = None,
+    published: Published = None,
+    every: Every = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="on localhost; 0 for any")] = 8000,
+    database: Place = DEFAULT,
+) -> None:
+    """Show the board on http://localhost, made anew from the database for each visit."""
+    from eval.leaderboard.serve import (  # type: ignore[import-not-found, unused-ignore] # noqa: PLC0415
+        serve as serve_pages,
+    )
+    from eval.leaderboard.session import Selection, board  # noqa: PLC0415
+
+    with one_line_errors():
+        selection = Selection(task, rule, metric or (), published, every)
+        board(database, selection)  # what is wrong is said now, and not to the first visitor
+        serve_pages(lambda: board(database, selection), port)

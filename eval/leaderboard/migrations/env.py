@@ -1,0 +1,13 @@
+"""Alembic runs this; the connection comes from `eval.leaderboard.database`."""
+
+from alembic import context
+
+from eval.leaderboard.models import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    # SQLite can change a schema inside a transaction, although Alembic does not expect it to.
+    transactional_ddl=True,
+)
+context.run_migrations()

@@ -1,0 +1,75 @@
+"""What someone must know who looks at a board."""
+
+from collections.abc import Iterator, Sequence
+
+from eval.leaderboard.competition import Competition
+from eval.leaderboard.measure import Raw, choose
+from eval.leaderboard.rules import Rule
+
+
+def notes(competition: Competition, raws: Sequence[Raw], compared: Sequence[str]) -> Iterator[str]:
+    """One sentence or two each.
+
+    Args:
+        competition: what is shown.
+        raws: the metrics that were ranked.
+        compared: the metrics that all rows have a mean of.
+    """
+    rule = competition.rule
+    if rule.inferred:
+        yield f"The organisers have not published the rule {rule.name}. {rule.source}"
+    if competition.entries.entries:
+        yield from _left_out(rule, raws)
+        yield from _baseline(competition, rule)
+        yield from _incomplete(competition, raws)
+    if competition.tables:
+        yield from _published(competition, compared)
+
+
+def _left_out(rule: Rule, raws: Sequence[Raw]) -> Iterator[str]:
+    ranked = {raw.chosen.group.name for raw in raws}
+    missing = [group.name for group in rule.groups if group.name not in ranked]
+    if not ranked:
+        yield f"Nothing is ranked: no submission has a metric of the rule {rule.name}."
+    elif missing:
+        yield (
+            f"The rule also weighs {', '.join(missing)}, which no submission here has; the weights "
+            "of the others are scaled to 1."
+        )
+
+
+def _baseline(competition: Competition, rule: Rule) -> Iterator[str]:
+    if rule.baseline is None or rule.baseline in [e.name for e in competition.entries.entries]:
+        return
+    if rule.gate:
+        yield f"The gate stands open: there is no submission named {rule.baseline!r}."
+    if any(choice.selector.hardest for choice in choose(rule, competition.metrics)):
+        yield (
+            "The hardest entries are left out: there is no submission named "
+            f"{rule.baseline!r}, whose scores say which they are."
+        )
+
+
+def _incomplete(competition: Competition, raws: Sequence[Raw]) -> Iterator[str]:
+    for entry in competition.entries.entries:
+        lacking = {
+            raw.chosen.metric.name for raw in raws if raw.chosen.metric.name not in entry.tables
+        }
+        if lacking:
+            yield f"{entry.name} lacks {', '.join(sorted(lacking))}."
+
+
+def _published(competition: Competition, compared: Sequence[str]) -> Iterator[str]:
+    yield (
+        "Published lines are means only, so they have no rank and no significance. The rank by "
+        "means compares all rows, and only by their means"
+        + (f" of {', '.join(compared)}." if compared else ", but they share no metric.")
+    )
+    count = len(competition.entries.cases)
+    for table in competition.tables:
+        yield f"{table.title} ({table.pairs} pairs): {table.text} {table.origin}"
+        if count and count != table.pairs:
+            yield (
+                f"The submissions have {count} cases, {table.name} is over {table.pairs} pairs: "
+                "compare with care."
+            )

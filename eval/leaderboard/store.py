@@ -1,0 +1,240 @@
+"""Puts submissions into the database, and takes them out."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from jaxtyping import Bool, Float
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from eval.leaderboard.database import Database
+from eval.leaderboard.models import (
+    StoredCase,
+    StoredLabel,
+    StoredScore,
+    StoredSubmission,
+    StoredTask,
+)
+from eval.leaderboard.scores import Scores
+from l2r.errors import LeaderboardError
+
+ATTEMPTS = 3
+"""Where the database has no lock that a writer could hold from its beginning, two that add the
+same thing at once collide; the second attempt then finds what the other has stored."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What somebody adds."""
+
+    task: str
+    name: str
+    scores: Scores
+    note: str = ""
+    manifest: str = ""
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of it."""
+
+    number: int
+    """Of the submission in the database."""
+    new: bool
+    """Whether it was not there before."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One metric of one submission."""
+
+    means: Float[np.ndarray, " cases"]
+    """NaN where it is undefined or missing."""
+    has: Bool[np.ndarray, " cases"]
+    """Whether the case was scored at all."""
+    labels: Float[np.ndarray, "cases labels"]
+    """As many columns as the longest list; NaN beyond the end of a shorter one."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A submission as it is stored."""
+
+    number: int
+    name: str
+    added: str
+    """ISO 8601, UTC."""
+    note: str
+    manifest: str
+    tables: dict[str, Table]
+    """By metric; only those that the submission has."""
+
+
+@dataclass(frozen=True)
+class Entries:
+    """All submissions to a task, the oldest first."""
+
+    cases: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+
+def add(database: Database, submission: Submission) -> Added:
+    """Store a submission, unless the same scores are there under the same name.
+
+    Raises:
+        LeaderboardError: the database cannot be used, or earlier submissions have other cases.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _attempt(database, submission)
+        except LeaderboardError as error:
+            if not isinstance(error.__cause__, IntegrityError):
+                raise
+    return _attempt(database, submission)
+
+
+def load(database: Database, task: str, *, every: bool = False) -> Entries:
+    """The submissions to a task, each with all its scores.
+
+    Args:
+        database: where they are.
+        task: its name.
+        every: also those that a newer one of the same name replaces; all but the newest then get
+            a number after their name.
+
+    Raises:
+        LeaderboardError: the database cannot be used.
+    """
+    with database.reading() as connection:
+        cases = connection.execute(
+            select(StoredCase.id, StoredCase.name)
+            .join(StoredTask, StoredCase.task_id == StoredTask.id)
+            .where(StoredTask.name == task)
+            .order_by(StoredCase.position)
+        ).all()
+        order = {number: position for position, (number, _) in enumerate(cases)}
+        stored = connection.execute(
+            select(StoredSubmission.__table__)
+            .join(StoredTask, StoredSubmission.task_id == StoredTask.id)
+            .where(StoredTask.name == task)
+            .order_by(StoredSubmission.id)
+        ).all()
+        newest = {row.name: row.id for row in stored}
+        entries = tuple(
+            Entry(
+                row.id,
+                row.name if newest[row.name] == row.id else f"{row.name} (#{row.id})",
+                f"{row.added.isoformat()}Z",
+                row.note,
+                row.manifest,
+                _tables(connection, row.id, order),
+            )
+            for row in stored
+            if every or newest[row.name] == row.id
+        )
+    return Entries(tuple(name for _, name in cases), entries)
+
+
+def _attempt(database: Database, submission: Submission) -> Added:
+    with database.writing() as connection:
+        return _add(connection, submission)
+
+
+def _add(connection: Connection, submission: Submission) -> Added:
+    digest = submission.scores.sha256(submission.task, submission.name)
+    with Session(connection) as session:
+        task = _task(session, submission)
+        found = session.scalar(select(StoredSubmission.id).where(StoredSubmission.sha256 == digest))
+        if found is not None:
+            return Added(found, new=False)
+        stored = StoredSubmission(
+            task_id=task.id,
+            name=submission.name,
+            sha256=digest,
+            added=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+            note=submission.note,
+            manifest=submission.manifest,
+        )
+        session.add(stored)
+        session.flush()
+        ids = {case.name: case.id for case in task.cases}
+        _add_scores(session, stored.id, ids, submission.scores)
+        number = stored.id
+        session.flush()
+    return Added(number, new=True)
+
+
+def _task(session: Session, submission: Submission) -> StoredTask:
+    """The task's row, made of the first submission's cases."""
+    cases = list(submission.scores.cases)
+    task = session.scalar(select(StoredTask).where(StoredTask.name == submission.task))
+    if task is None:
+        task = StoredTask(name=submission.task)
+        task.cases = [StoredCase(position=i, name=name) for i, name in enumerate(cases)]
+        session.add(task)
+        session.flush()
+    _require_cases(cases, [case.name for case in task.cases], submission.task)
+    return task
+
+
+def _require_cases(found: list[str], expected: list[str], task: str) -> None:
+    for names, others, verb in ((found, expected, "adds"), (expected, found, "lacks")):
+        if odd := [name for name in names if name not in set(others)]:
+            raise LeaderboardError(
+                f"{odd[0]}: the submission {verb} this case; it has {len(found)} cases, but the "
+                f"earlier ones of task {task} have {len(expected)}; other pairs need a database "
+                "of their own"
+            )
+
+
+def _add_scores(session: Session, submission: int, cases: dict[str, int], scores: Scores) -> None:
+    for case, results in scores.cases.items():
+        for metric, score in results.items():
+            row = StoredScore(
+                submission_id=submission, case_id=cases[case], metric=metric, mean=score.mean
+            )
+            session.add(row)
+            session.flush()
+            if score.labels:
+                session.execute(
+                    insert(StoredLabel),
+                    [
+                        {"score_id": row.id, "position": position, "value": value}
+                        for position, value in enumerate(score.labels)
+                    ],
+                )
+
+
+def _tables(connection: Connection, submission: int, order: dict[int, int]) -> dict[str, Table]:
+    scores = connection.execute(
+        select(StoredScore.id, StoredScore.case_id, StoredScore.metric, StoredScore.mean)
+        .where(StoredScore.submission_id == submission)
+        .order_by(StoredScore.id)
+    ).all()
+    labels: dict[int, list[float | None]] = defaultdict(list)
+    for score_id, value in connection.execute(
+        select(StoredLabel.score_id, StoredLabel.value)
+        .join(StoredScore, StoredLabel.score_id == StoredScore.id)
+        .where(StoredScore.submission_id == submission)
+        .order_by(StoredLabel.position)
+    ):
+        labels[score_id].append(value)
+    tables = {}
+    for metric in dict.fromkeys(row.metric for row in scores):
+        rows = [row for row in scores if row.metric == metric]
+        width = max(len(labels[row.id]) for row in rows)
+        table = Table(
+            np.full(len(order), np.nan),
+            np.zeros(len(order), np.bool_),
+            np.full((len(order), width), np.nan),
+        )
+        for number, case_id, _, mean in rows:
+            case, values = order[case_id], labels[number]
+            table.means[case] = mean  # None becomes NaN
+            table.has[case] = True
+            table.labels[case, : len(values)] = values
+        tables[metric] = table
+    return tables
