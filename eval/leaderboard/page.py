@@ -8,7 +8,6 @@ every request, by the script's hash.
 
 import base64
 import hashlib
-import json
 from pathlib import Path
 from string import Template
 
@@ -18,7 +17,6 @@ from eval.leaderboard.page_parts.duels import duels
 from eval.leaderboard.page_parts.heat import heat
 from eval.leaderboard.page_parts.manifests import manifests
 from eval.leaderboard.page_parts.markup import Markup, element, linked
-from eval.leaderboard.page_parts.numbers import metric_decimals
 from eval.leaderboard.page_parts.standings import standings
 from eval.leaderboard.page_parts.worst import worst
 
@@ -79,9 +77,8 @@ def _policy(script: str) -> str:
 
 
 def _embedded(board: Board) -> str:
-    """The board and how its numbers are written, as JSON that may stand in a script element."""
-    data = board.model_dump(mode="json") | {"decimals": metric_decimals(board)}
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(_IN_JSON)
+    """The board as JSON that may stand in a script element."""
+    return board.model_dump_json().translate(_IN_JSON)
 
 
 def _header(board: Board) -> Markup:

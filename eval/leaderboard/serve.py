@@ -54,7 +54,7 @@ def listen(make: Callable[[], Board], port: int) -> ThreadingHTTPServer:
         return ThreadingHTTPServer((HOST, port), partial(_Handler, make, Lock()))
     except OSError as cause:
         raise ConfigError(
-            f"port {port}: cannot be used: {cause.strerror}; try another one, or 0 for any free port"
+            f"port {port}: cannot be used: {cause.strerror}; try another one, or 0 for any free one"
         ) from None
 
 

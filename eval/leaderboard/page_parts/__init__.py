@@ -1,1 +1,1 @@
-"""The sections of the leaderboard's page, its style and its script; `page.py` puts them together."""
+"""The sections of the leaderboard's page, its style and its script, put together by `page.py`."""

@@ -10,15 +10,14 @@ function described(mark) {
 function caseText(mark) {
   const values = board.values[mark.closest("svg").dataset.values];
   const index = mark.dataset.case;
-  const number = values.cases[index].toFixed(board.decimals[values.metric]);
-  return `${values.submission}, ${board.cases[index]}: ${number}`;
+  return `${values.submission}, ${board.cases[index]}: ${written(values.cases[index])}`;
 }
 
 function structureText(mark) {
   const values = board.values[mark.closest("tr").dataset.values];
   const index = mark.cellIndex - 1;
   const number = values.labels[index];
-  const text = number?.toFixed(mark.closest("table").dataset.digits) ?? "no case has it";
+  const text = number === null ? "no case has it" : written(number);
   return `${values.submission}, structure ${board.labels[index]}: ${text}`;
 }
 
@@ -27,13 +26,16 @@ function duelText(mark) {
   const [i, j] = [mark.closest("tr").sectionRowIndex, mark.dataset.duel];
   const p = duels.p_values[i][j];
   const verb = duels.wins[i][j] ? "beats" : "does not beat";
-  const text = p === null ? "not tested" : `p = ${p < 0.001 ? p.toExponential(1) : p.toFixed(3)}`;
+  const text = p === null ? "not tested" : `p = ${Number(p.toPrecision(3))}`;
   return `${duels.names[i]} ${verb} ${duels.names[j]} in ${duels.metric}: ${text}`;
 }
 
+function written(number) {
+  return String(Number(number.toPrecision(5)));
+}
+
 document.getElementById("save").addEventListener("click", () => {
-  const { decimals, ...content } = board;
-  const blob = new Blob([JSON.stringify(content)], { type: "application/json" });
+  const blob = new Blob([JSON.stringify(board)], { type: "application/json" });
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = `${board.task}.leaderboard.json`;

@@ -45,6 +45,7 @@ def _matrix(board: Board, matrix: Duels) -> Markup:
         class_="duels",
         data_steps=True,
         data_duels=board.duels.index(matrix),
+        style=f"--names:{len(matrix.names)}",
     )
     return region(f"Who beats whom in {matrix.metric}, scrolls sideways", table)
 

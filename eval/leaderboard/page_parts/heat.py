@@ -23,8 +23,8 @@ STEPS = 15
 """Of the sequential colours, from 0 to this."""
 SIDE_STEPS = 7
 """Of the diverging colours, to either side."""
-_CELL_PIXELS = 1064
-"""What all cells of a row share on a wide screen."""
+_HEADS = 70
+"""Labels that fit above the map on a wide screen."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,6 @@ def _map(board: Board, column: Column, values: list[Values]) -> list[Markup]:
     caption = element(
         "caption", element("strong", column.name), element("small", f" {direction(column)}")
     )
-    width = min(max(_CELL_PIXELS // len(board.labels), 8), 36)
     table = element(
         "table",
         caption,
@@ -124,15 +123,14 @@ def _map(board: Board, column: Column, values: list[Values]) -> list[Markup]:
         element("tbody", *rows),
         class_="heat",
         data_steps=True,
-        data_digits=digits,
-        style=f"--cell:{width}px;--cells:{len(board.labels)}",
+        style=f"--cells:{len(board.labels)}",
     )
     return [region(f"{column.name} by structure, scrolls sideways", table), _legend(scale, digits)]
 
 
 def _head(labels: tuple[str, ...]) -> Markup:
     """All labels for listeners; to the eye as many as fit."""
-    every = math.ceil(len(labels) / 70)
+    every = math.ceil(len(labels) / _HEADS)
     heads = (
         element("th", element("span", label, class_="spoken" if i % every else None), scope="col")
         for i, label in enumerate(labels)

@@ -11,7 +11,9 @@ EXPLANATION = "What each submission says of itself: its run, its weights and the
 def manifests(board: Board) -> Markup:
     """The section; nothing where no submission has a manifest."""
     found = [_manifest(i, row) for i, row in enumerate(board.rows) if row.manifest]
-    return section("manifests", "Manifests", EXPLANATION, *found) if found else Markup()
+    if not found:
+        return Markup()
+    return section("manifests", "Manifests", EXPLANATION, element("div", *found, class_="files"))
 
 
 def _manifest(number: int, row: Row) -> Markup:

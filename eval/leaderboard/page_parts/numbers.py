@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from eval.leaderboard.board import Board, Column
 
 ARROWS = {"higher": "↑", "lower": "↓"}
-NOTHING = "–"
+NOTHING = "-"
 _SIGNIFICANT = 5
 
 

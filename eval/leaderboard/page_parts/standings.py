@@ -84,7 +84,7 @@ def _metric_heading(column: Column) -> Markup:
     )
 
 
-def _heading(  # noqa: PLR0913 - all but the first are optional details
+def _heading(
     title: str,
     detail: str = "",
     *,
@@ -122,11 +122,12 @@ def _row(board: Board, row: Row, sources: tuple[str, ...]) -> Markup:
 
 
 def _rank(row: Row, last: float) -> Markup:
-    rank = NOTHING if row.rank is None else short(row.rank)
-    parts = [element("span", rank, class_="rank")]
-    if row.interval is not None and row.rank is not None:
+    if row.rank is None:
+        return element("td", NOTHING, class_="place")
+    parts = [element("span", short(row.rank), class_="rank")]
+    if row.interval is not None:
         low, high = row.interval
-        interval = f"{short(low)}–{short(high)}"
+        interval = f"{short(low)}-{short(high)}"
         parts += [_bar(row.rank, low, high, last), element("small", interval)]
     return element("td", *parts, class_="place", data_key=row.rank)
 
@@ -142,7 +143,7 @@ def _bar(rank: float, low: float, high: float, last: float) -> Markup:
         "svg",
         element("line", class_="track", x1=at(1), x2=at(last), **ends),
         element("line", class_="span", x1=at(low), x2=at(high), **ends),
-        element("circle", cx=at(rank), cy=6, r=3),
+        element("line", class_="point", x1=at(rank), x2=at(rank), y1=1, y2=11),
         class_="interval",
         aria_hidden="true",
     )
@@ -151,13 +152,9 @@ def _bar(rank: float, low: float, high: float, last: float) -> Markup:
 def _name(row: Row, sources: tuple[str, ...]) -> Markup:
     parts = [element("bdi", row.name)]
     if row.kind == "published":
-        number = sources.index(row.source) + 1 if row.source else 0
-        link = element("a", str(number), href=f"#source-{number}", aria_label=f"source {number}")
-        parts += [
-            Markup(" "),
-            element("span", "published mean", class_="chip"),
-            element("sup", link) if number else Markup(),
-        ]
+        place = f"#source-{sources.index(row.source) + 1}" if row.source else None
+        chip = element("a" if place else "span", "published mean", class_="chip", href=place)
+        parts += [Markup(" "), chip]
     if row.note:
         parts.append(element("small", row.note))
     return element("th", *parts, scope="row", class_="name", data_key=row.name)

@@ -58,7 +58,7 @@ def _cell(board: Board, case: tuple[int, float | None] | None, digits: int) -> M
     if case is None:
         return element("td", NOTHING)
     index, value = case
-    return element("td", element("span", board.cases[index]), element("b", written(value, digits)))
+    return element("td", element("b", written(value, digits)), element("span", board.cases[index]))
 
 
 def _most_often(
@@ -71,8 +71,8 @@ def _most_often(
         cells.append(
             element(
                 "td",
-                element("span", board.cases[index]),
                 element("b", f"{count} of {len(indices)}"),
+                element("span", board.cases[index]),
             )
         )
     head = element("th", "Most often", scope="row", class_="name")
