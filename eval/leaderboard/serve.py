@@ -9,6 +9,7 @@ web page elsewhere that points a name of its own at this machine gets nothing.
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,14 +33,11 @@ def serve(make: Callable[[], Board], port: int) -> None:
     Raises:
         ConfigError: the port is taken, forbidden or no port.
     """
-    with listen(make, port) as server:
-        sys.stderr.write(
-            f"the leaderboard is at http://{HOST}:{server.server_port}/, Ctrl-C ends\n"
-        )
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            sys.stderr.write("\n")
+    with listen(make, port) as server, suppress(KeyboardInterrupt):
+        address = f"http://{HOST}:{server.server_port}/"
+        sys.stderr.write(f"the leaderboard is at {address}, Ctrl-C ends\n")
+        sys.stderr.flush()
+        server.serve_forever()
 
 
 def listen(make: Callable[[], Board], port: int) -> ThreadingHTTPServer:

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from html import escape
 
+Attribute = str | int | float | None
+"""Truth values are numbers too."""
 VOID = frozenset({"br", "col", "input", "link", "meta"})
 DRAWN = frozenset({"circle", "line", "rect"})
 """SVG without content: a slash closes it."""
@@ -20,7 +22,7 @@ class Markup(str):
     __slots__ = ()
 
 
-def element(name: str, /, *children: str, **attributes: str | float | bool | None) -> Markup:
+def element(name: str, /, *children: str, **attributes: Attribute) -> Markup:
     """An element with its attributes and content.
 
     Args:
@@ -98,7 +100,7 @@ def panel(key: str, number: int, *children: str) -> Markup:
     return element("div", *children, class_="panel", data_panel=f"{key}-{number}")
 
 
-def _attribute(item: tuple[str, str | float | bool | None]) -> str:
+def _attribute(item: tuple[str, Attribute]) -> str:
     name, value = item
     name = name.removesuffix("_").replace("_", "-")
     if value is None or value is False:

@@ -141,7 +141,7 @@ def _bar(rank: float, low: float, high: float, last: float) -> Markup:
     ends = {"y1": 6, "y2": 6}
     return element(
         "svg",
-        element("line", class_="track", x1=at(1), x2=at(last), **ends),
+        element("line", class_="track", x1=at(1.0), x2=at(last), **ends),
         element("line", class_="span", x1=at(low), x2=at(high), **ends),
         element("line", class_="point", x1=at(rank), x2=at(rank), y1=1, y2=11),
         class_="interval",

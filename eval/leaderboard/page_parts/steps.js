@@ -3,6 +3,7 @@
 
 const MARKS = "circle, tbody td[style], tbody td.none, td[data-duel]";
 const tip = document.getElementById("tip");
+let shown = null;
 
 for (const table of document.querySelectorAll("[data-steps]")) {
   for (const mark of table.querySelectorAll(MARKS)) mark.setAttribute("tabindex", "-1");
@@ -15,7 +16,8 @@ for (const table of document.querySelectorAll("[data-steps]")) {
 }
 
 document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
-document.addEventListener("scroll", hide, { capture: true, passive: true });
+// Focusing a mark may scroll to it, which must not take its tip away.
+document.addEventListener("scroll", () => shown && place(shown), { capture: true, passive: true });
 
 function step(table, event) {
   const mark = event.target.closest(MARKS);
@@ -68,8 +70,13 @@ function point(target) {
 }
 
 function show(mark) {
+  shown = mark;
   tip.textContent = described(mark);
   tip.hidden = false;
+  place(mark);
+}
+
+function place(mark) {
   const at = mark.getBoundingClientRect();
   const size = tip.getBoundingClientRect();
   const x = at.left + at.width / 2 - size.width / 2;
@@ -80,5 +87,6 @@ function show(mark) {
 }
 
 function hide() {
+  shown = null;
   tip.hidden = true;
 }

@@ -66,7 +66,7 @@ def lumir_board(teams: int = 21, *, published: bool = True, seed: int = 24) -> B
     """Some submissions, with published rows between them or without."""
     rng = np.random.default_rng(seed)
     made = made_up_teams(rng, teams)
-    cases = np.array([team.cases() for team in made])
+    cases = np.array([team.cases() for team in made]).reshape(teams, len(COLUMNS), len(CASES))
     wins, duels = compare(cases)
     scores = rule_scores(wins)
     order = np.argsort(-scores, kind="stable")
