@@ -106,8 +106,8 @@ def _header(board: Board) -> Markup:
 
 
 def _links(keys: list[str]) -> Markup:
-    links = (element("a", _LINKS[key], href=f"#{key}") for key in keys)
-    return element("nav", *links, aria_label="Sections")
+    links = [element("a", _LINKS[key], href=f"#{key}") for key in keys]
+    return element("nav", *links, aria_label="Sections") if len(links) > 1 else Markup()
 
 
 def _moment(iso: str) -> str:

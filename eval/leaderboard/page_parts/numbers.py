@@ -49,11 +49,14 @@ def p_value(p: float | None) -> str:
     return f"{p:.3f}".removeprefix("0") if p < 0.9995 else "1.00"
 
 
-def best(board: Board, column: Column) -> float | None:
-    """The best mean of a column, published ones included; None where no row has one."""
-    there = [mean for row in board.rows if (mean := row.means.get(column.name)) is not None]
-    pick = max if column.better == "higher" else min
-    return pick(there, default=None)
+def best_means(board: Board) -> dict[str, float]:
+    """The best mean of each metric, published ones included, where at least two rows have one."""
+    found = {}
+    for column in board.columns:
+        there = [mean for row in board.rows if (mean := row.means.get(column.name)) is not None]
+        if len(there) > 1:
+            found[column.name] = max(there) if column.better == "higher" else min(there)
+    return found
 
 
 def direction(column: Column) -> str:

@@ -137,8 +137,10 @@ def test_a_click_sorts_the_better_end_first_and_a_second_turns_it(
         head.find_element(By.TAG_NAME, "button").click()
         assert [means[n] for n in browser.names()] == better[::-1]
         assert {first, head.get_attribute("aria-sort")} == {"ascending", "descending"}
+    browser.one(".standings thead button").click()
+    assert browser.names() == [row.name for row in board.rows], "by rank, as the board has them"
     others = [h.get_attribute("aria-sort") for h in browser.all(".standings [aria-sort]")]
-    assert sorted(others) == ["descending", *["none"] * (len(others) - 1)]
+    assert sorted(others) == ["ascending", *["none"] * (len(others) - 1)]
 
 
 def test_the_keyboard_sorts_and_its_focus_is_seen(
@@ -163,7 +165,8 @@ def test_the_keyboard_sorts_and_its_focus_is_seen(
 def test_rows_without_a_number_stay_last(browser: Browser, show: Show, board: Board) -> None:
     show(board)
     published = {row.name for row in board.rows if row.kind == "published"}
-    button = browser.one(".standings thead th button")
+    button = browser.one(".standings thead th:nth-child(3) button")
+    assert button.text.startswith("Score")
     for _ in range(2):
         button.click()
         assert set(browser.names()[-len(published) :]) == published
