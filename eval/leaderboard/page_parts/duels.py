@@ -14,7 +14,7 @@ from eval.leaderboard.page_parts.numbers import p_value
 
 EXPLANATION = (
     "p-value of the rule's test whether the submission of a row is better than that of a column. "
-    "Bold in a filled cell with a mark: by the rule it wins."
+    "Bold on a filled and underlined cell: by the rule it wins."
 )
 
 

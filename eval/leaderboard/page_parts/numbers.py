@@ -31,8 +31,13 @@ def written(number: float | None, digits: int) -> str:
 
 
 def short(number: float) -> str:
-    """As short as it is exact to four digits: ranks, weights, ticks."""
-    return f"{number:.4g}"
+    """As short as it is exact to four digits: ranks, weights, ticks.
+
+    Example:
+        >>> short(20.5), short(0.00001)
+        ('20.5', '1e-5')
+    """
+    return f"{number:.4g}".replace("e-0", "e-")
 
 
 def p_value(p: float | None) -> str:

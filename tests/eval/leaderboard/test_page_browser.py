@@ -8,27 +8,18 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import pytest
-from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
 
 from eval.leaderboard.board import Board
 from eval.leaderboard.page import render
 from eval.leaderboard.serve import listen
+from tests.eval.leaderboard.browser import CHROMIUM, DRIVER, Browser, chromium
 from tests.eval.leaderboard.page_boards import lumir_board
 from tests.eval.leaderboard.test_page import NASTY, nasty_board
 
-CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
-OPTIONS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-dev-shm-usage",
-)  # fmt: skip
 AUDIT = Path(__file__).with_name("audit.js")
 
 pytestmark = [
@@ -41,48 +32,9 @@ pytestmark = [
 Show = Callable[[Board], None]
 
 
-class Browser(webdriver.Chrome):
-    """Chromium without a network, and shorter names for what the tests do."""
-
-    def all(self, selector: str) -> list[WebElement]:
-        return self.find_elements(By.CSS_SELECTOR, selector)
-
-    def one(self, selector: str) -> WebElement:
-        return self.find_element(By.CSS_SELECTOR, selector)
-
-    def run(self, script: str, *arguments: object) -> Any:
-        return self.execute_script(script, *arguments)
-
-    def names(self) -> list[str]:
-        """Of the rows of the standings that can be seen, from top to bottom."""
-        return self.run(
-            "return [...document.querySelectorAll('.standings tbody tr')]"
-            ".filter(row => row.checkVisibility()).map(row => row.dataset.name)"
-        )
-
-    def emulate(self, width: int = 1280, media: str = "", **features: str) -> None:
-        """A window's width in pixels, `print`, and media features, `-` written as `_`."""
-        self.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
-        )
-        features = {"prefers_reduced_motion": "reduce"} | features  # no waiting for scrolling
-        chosen = [{"name": k.replace("_", "-"), "value": v} for k, v in features.items()]
-        self.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": chosen})
-
-    def tip(self) -> str:
-        return self.one("#tip").text
-
-
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    options = webdriver.ChromeOptions()
-    for option in OPTIONS:
-        options.add_argument(option)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    with Browser(options, Service(str(DRIVER))) as started:
-        started.execute_cdp_cmd("Network.enable", {})
+    with chromium(tmp_path_factory.mktemp("profile")) as started:
         yield started
 
 
