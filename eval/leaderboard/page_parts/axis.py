@@ -14,6 +14,8 @@ import numpy as np
 
 _SPANS_DECADES = 30.0
 """Largest number over the median beyond which a linear axis would show all but a few as zero."""
+_POWERS = 3
+"""Labels of powers of ten that fit on a phone."""
 _EDGE = 2.0
 """Percent that stay free at either end, for the points' radius."""
 
@@ -33,12 +35,15 @@ class Axis:
         return _EDGE + (100 - 2 * _EDGE) * (self._f(value) - low) / (high - low)
 
     def ticks(self) -> tuple[float, ...]:
-        """Round numbers within the axis."""
+        """Round numbers within the axis, few enough for a narrow screen.
+
+        Above a threshold: zero and powers of ten, the threshold itself only if there is no other.
+        """
         if self.threshold is None:
             return _round_numbers(self.low, self.high)
-        first = round(math.log10(self.threshold))
-        decades = (10.0**n for n in range(first, math.floor(math.log10(self.high)) + 1))
-        return (0.0, *decades)
+        first, last = round(math.log10(self.threshold)), math.floor(math.log10(self.high))
+        powers = range(first + 1, last + 1) or range(first, first + 1)
+        return (0.0, *(10.0**n for n in powers[:: math.ceil(len(powers) / _POWERS)]))
 
     def _f(self, value: float) -> float:
         return value if self.threshold is None else math.asinh(value / self.threshold)

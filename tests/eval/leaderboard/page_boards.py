@@ -43,6 +43,14 @@ CASES = tuple(f"{i}_0000<--{i - 1}_0000" for i in (*range(3455, 3484), *range(34
 LANDMARKS = 9
 """The last cases have landmarks, the others structures."""
 
+NASTY = (
+    "</script><script>window.broken = 1</script>",
+    '<img src=x onerror="window.broken = 1">',
+    "\"' onmouseover='window.broken = 1' x=\"",
+    "$title ${script} %s {0} &amp; \u2028 -->",
+)
+"""Names that would break a page that trusted them."""
+
 
 @dataclass(frozen=True)
 class Team:
@@ -81,8 +89,8 @@ def lumir_board(teams: int = 21, *, published: bool = True, seed: int = 24) -> B
         rule="lumir24",
         rule_text=(
             "Weighted geometric mean of significance rank scores: for each metric a submission is "
-            "placed by how many others beat it (rank-sum test, p < 0.05), places are mapped to 0.1 "
-            "to 1, and the four metrics weigh 0.4, 0.2, 0.2 and 0.2."
+            "placed by how many others beat it (one-sided rank-sum test, p < 0.05), places are "
+            "mapped to 0.1 to 1, and the four metrics weigh 0.4, 0.2, 0.2 and 0.2."
         ),
         rule_source="https://github.com/JHU-MedImage-Reg/LUMIR_L2R, inferred from its final table",
         made="2026-02-03T04:05:06+00:00",
@@ -118,6 +126,32 @@ def lumir_board(teams: int = 21, *, published: bool = True, seed: int = 24) -> B
     )
 
 
+def nasty_board() -> Board:
+    """A board whose every text is one of `NASTY`."""
+    board = lumir_board(len(NASTY), published=False)
+    new = dict(zip((row.name for row in board.rows), NASTY, strict=True))
+    return board.model_copy(
+        update={
+            "title": NASTY[0],
+            "rule_text": NASTY[1],
+            "notes": NASTY,
+            "cases": tuple(f"{NASTY[0]}{i}" for i in range(len(board.cases))),
+            "labels": tuple(f"{NASTY[1]}{i}" for i in range(len(board.labels))),
+            "rows": tuple(
+                row.model_copy(update={"name": new[row.name], "manifest": NASTY[0]})
+                for row in board.rows
+            ),
+            "values": tuple(
+                v.model_copy(update={"submission": new[v.submission]}) for v in board.values
+            ),
+            "duels": tuple(
+                d.model_copy(update={"names": tuple(new[name] for name in d.names)})
+                for d in board.duels
+            ),
+        }
+    )
+
+
 def made_up_teams(rng: np.random.Generator, count: int) -> list[Team]:
     n = len(CASES)
     skill = np.linspace(0.024, -0.06, count) + rng.normal(0, 0.006, count)
@@ -140,7 +174,7 @@ def made_up_teams(rng: np.random.Generator, count: int) -> list[Team]:
 def compare(
     cases: Float[np.ndarray, "teams metrics cases"],
 ) -> tuple[Bool[np.ndarray, "metrics teams teams"], Float[np.ndarray, "metrics teams teams"]]:
-    """Wins and p-values by the rank-sum test as the organisers call it."""
+    """Wins and p-values of the test whether the first team is better than the second."""
     teams, metrics, _ = cases.shape
     wins = np.zeros((metrics, teams, teams), bool)
     p_values = np.full((metrics, teams, teams), np.nan)
@@ -148,9 +182,9 @@ def compare(
         if i != j:
             sign = 1 if COLUMNS[metric].better == "higher" else -1
             ours, theirs = (sign * cases[k, metric] for k in (i, j))
-            test = ranksums(ours[~np.isnan(ours)], theirs[~np.isnan(theirs)])
-            p_values[metric, i, j] = test.pvalue
-            wins[metric, i, j] = test.statistic > 0 and test.pvalue < 0.05
+            ours, theirs = ours[~np.isnan(ours)], theirs[~np.isnan(theirs)]
+            p = ranksums(ours, theirs, alternative="greater").pvalue
+            p_values[metric, i, j], wins[metric, i, j] = p, p < 0.05
     return wins, p_values
 
 

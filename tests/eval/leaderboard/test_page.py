@@ -9,16 +9,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from eval.leaderboard.board import Board, Row
+from eval.leaderboard.board import Board, Duels, Row
 from eval.leaderboard.page import PARTS, render
-from tests.eval.leaderboard.page_boards import COLUMNS, lumir_board
-
-NASTY = (
-    "</script><script>window.broken = 1</script>",
-    '<img src=x onerror="window.broken = 1">',
-    "\"' onmouseover='window.broken = 1' x=\"",
-    "$title ${script} %s {0} &amp; \u2028 -->",
-)
+from tests.eval.leaderboard.page_boards import COLUMNS, NASTY, lumir_board, nasty_board
 
 
 class Page(HTMLParser):
@@ -53,31 +46,6 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def board() -> Board:
     return lumir_board(5)
-
-
-def nasty_board() -> Board:
-    board = lumir_board(len(NASTY), published=False)
-    new = dict(zip((row.name for row in board.rows), NASTY, strict=True))
-    return board.model_copy(
-        update={
-            "title": NASTY[0],
-            "rule_text": NASTY[1],
-            "notes": NASTY,
-            "cases": tuple(f"{NASTY[0]}{i}" for i in range(len(board.cases))),
-            "labels": tuple(f"{NASTY[1]}{i}" for i in range(len(board.labels))),
-            "rows": tuple(
-                row.model_copy(update={"name": new[row.name], "manifest": NASTY[0]})
-                for row in board.rows
-            ),
-            "values": tuple(
-                v.model_copy(update={"submission": new[v.submission]}) for v in board.values
-            ),
-            "duels": tuple(
-                d.model_copy(update={"names": tuple(new[name] for name in d.names)})
-                for d in board.duels
-            ),
-        }
-    )
 
 
 def test_every_section_is_there(board: Board) -> None:
@@ -180,6 +148,20 @@ def test_a_published_row_says_so_and_where_it_is_from(board: Board) -> None:
     published = [row for row in board.rows if row.kind == "published"]
     assert text.count(">published mean</a>") == len(published) > 0
     assert '<li id="source-1">' in text
+
+
+def test_the_matrix_reads_row_beats_column() -> None:
+    made = Duels(
+        metric="DSC",
+        names=("a", "b"),
+        p_values=((None, 0.01), (0.99, None)),
+        wins=((False, True), (False, False)),
+    )
+    text = render(lumir_board(2).model_copy(update={"duels": (made,)}))
+    first, second = text.partition('class="duels"')[2].split("<tr")[2:4]
+    assert "<b>.010</b>" in first
+    assert ">.990<" in second
+    assert "<b>" not in second
 
 
 def test_files_stay_short() -> None:

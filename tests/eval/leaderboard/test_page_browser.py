@@ -17,8 +17,7 @@ from eval.leaderboard.board import Board
 from eval.leaderboard.page import render
 from eval.leaderboard.serve import listen
 from tests.eval.leaderboard.browser import CHROMIUM, DRIVER, Browser, chromium
-from tests.eval.leaderboard.page_boards import lumir_board
-from tests.eval.leaderboard.test_page import NASTY, nasty_board
+from tests.eval.leaderboard.page_boards import NASTY, lumir_board, nasty_board
 
 AUDIT = Path(__file__).with_name("audit.js")
 

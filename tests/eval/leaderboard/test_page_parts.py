@@ -93,7 +93,9 @@ def test_ticks_are_round() -> None:
 def test_decades_make_the_axis_logarithmic_with_a_place_for_zero() -> None:
     axis = axis_of([0.0, 0.0, 0.002, 0.003, 0.02, 1.2])
     assert axis.threshold == pytest.approx(0.001)
-    assert axis.ticks() == pytest.approx((0, 0.001, 0.01, 0.1, 1))
+    assert axis.ticks() == pytest.approx((0, 0.01, 0.1, 1))
+    assert Axis(0.0, 12.0, 1e-4).ticks() == pytest.approx((0, 1e-3, 1e-1, 10))
+    assert Axis(0.0, 5.0, 1.0).ticks() == (0, 1)
     assert axis.at(0.0) == pytest.approx(2)
     steps = np.diff([axis.at(n) for n in (0.01, 0.1, 1.0)])
     assert steps[0] == pytest.approx(steps[1], rel=0.01)
