@@ -12,8 +12,8 @@ from PIL import Image
 
 from docs.pictures import IMAGES
 from eval.leaderboard.page import render
-from tests.eval.leaderboard.browser import chromium
-from tests.eval.leaderboard.page_boards import lumir_board
+from tests.eval.leaderboard.page.boards import lumir_board
+from tests.eval.leaderboard.page.browser import chromium
 
 TEAMS = 8
 WIDTH = 1280

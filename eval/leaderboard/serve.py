@@ -1,4 +1,4 @@
-"""The leaderboard's page on this machine, for nobody else.
+"""The leaderboard's page, on this machine only.
 
     GET /            the page, made anew at each request
     GET /board.json  the record that it is made of
@@ -62,21 +62,20 @@ class _Handler(BaseHTTPRequestHandler):
         self._one_at_a_time = one_at_a_time
         super().__init__(*connection)  # type: ignore[arg-type] # request, address and server
 
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # the reader has gone
+            super().handle()
+
     def do_GET(self) -> None:
-        content = {"/": ("text/html", render), "/board.json": ("application/json", _json)}
+        path = self.path.partition("?")[0]
         if not self._called_by_name():
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", "only for this machine\n")
-        elif self.path.partition("?")[0] not in content:
-            self._answer(HTTPStatus.NOT_FOUND, "text/plain", "try / or /board.json\n")
+        elif path == "/":
+            self._show("text/html", render)
+        elif path == "/board.json":
+            self._show("application/json", Board.model_dump_json)
         else:
-            kind, write = content[self.path.partition("?")[0]]
-            try:
-                with self._one_at_a_time:
-                    board = self._make()
-            except L2RError as error:
-                self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", f"error: {error}\n")
-            else:
-                self._answer(HTTPStatus.OK, kind, write(board))
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain", "try / or /board.json\n")
 
     do_HEAD = do_GET  # noqa: N815 - the name that the base class looks for
 
@@ -86,6 +85,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _called_by_name(self) -> bool:
         name = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
         return name in {HOST, "localhost"}
+
+    def _show(self, kind: str, write: Callable[[Board], str]) -> None:
+        try:
+            with self._one_at_a_time:
+                board = self._make()
+        except L2RError as error:
+            self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", f"error: {error}\n")
+        else:
+            self._answer(HTTPStatus.OK, kind, write(board))
 
     def _answer(self, status: HTTPStatus, kind: str, text: str) -> None:
         content = text.encode()
@@ -97,7 +105,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
-
-
-def _json(board: Board) -> str:
-    return board.model_dump_json()

@@ -30,7 +30,8 @@ def worst(board: Board) -> Markup:
     if not found:
         return Markup()
     columns = [c for c in board.columns if any(metric == c.name for _, metric in found)]
-    names = dict.fromkeys(name for name, _ in found)
+    with_cases = {name for name, _ in found}
+    names = [n for n in dict.fromkeys(v.submission for v in board.values) if n in with_cases]
     digits = metric_decimals(board)
     rows = (
         element(

@@ -3,13 +3,14 @@
 import json
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread, active_count
 
 import pytest
 
@@ -17,7 +18,8 @@ from eval.leaderboard.board import Board
 from eval.leaderboard.page import render
 from eval.leaderboard.serve import listen, serve
 from l2r.errors import ConfigError, OutputError
-from tests.eval.leaderboard.page_boards import lumir_board
+from tests.eval.leaderboard.page.boards import lumir_board
+from tests.eval.leaderboard.page.browser import eventually
 
 BOARD = lumir_board(2)
 ROOT = Path(__file__).parents[3]
@@ -94,6 +96,26 @@ def test_a_board_that_cannot_be_read_is_one_line_and_not_the_end() -> None:
         assert ask(port)[0].status == 200
 
 
+def test_a_reader_who_leaves_early_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
+    left, asked = Event(), Event()
+
+    def make() -> Board:
+        asked.set()
+        left.wait(20)
+        return lumir_board(21)
+
+    with serving(make) as port:
+        threads = active_count()
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            reset = struct.pack("ii", 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+            connection.sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            asked.wait(20)
+        left.set()
+        eventually(lambda: active_count() == threads)
+    assert capfd.readouterr().err == ""
+
+
 def test_it_listens_on_this_machine_only() -> None:
     with listen(lambda: BOARD, 0) as server:
         assert server.server_address[0] == "127.0.0.1"
@@ -115,7 +137,7 @@ def test_a_number_that_is_no_port_is_refused(port: int) -> None:
 def test_ctrl_c_ends_it_without_a_word() -> None:
     code = (
         "from eval.leaderboard.serve import serve\n"
-        "from tests.eval.leaderboard.page_boards import lumir_board\n"
+        "from tests.eval.leaderboard.page.boards import lumir_board\n"
         "serve(lambda: lumir_board(1), 0)\n"
     )
     command = [sys.executable, "-c", code]

@@ -1,6 +1,7 @@
 """A real Chromium without a window: Debian's packages chromium and chromium-driver."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+
+from eval.leaderboard.board import Board
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 OPTIONS = (
@@ -47,8 +50,16 @@ class Browser(webdriver.Chrome):
         chosen = [{"name": k.replace("_", "-"), "value": v} for k, v in features.items()]
         self.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": chosen})
 
+    def connect(self, *, online: bool) -> None:
+        speed = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": not online} | speed)
+
     def tip(self) -> str:
         return self.one("#tip").text
+
+
+Show = Callable[[Board], None]
+"""Opens the page of a board."""
 
 
 @contextmanager
@@ -62,3 +73,11 @@ def chromium(profile: Path) -> Iterator[Browser]:
     with Browser(options, Service(str(DRIVER))) as browser:
         browser.execute_cdp_cmd("Network.enable", {})
         yield browser
+
+
+def eventually(happened: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait for what the browser does in its own time."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)

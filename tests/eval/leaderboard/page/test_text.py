@@ -11,7 +11,7 @@ import pytest
 
 from eval.leaderboard.board import Board, Duels, Row
 from eval.leaderboard.page import PARTS, render
-from tests.eval.leaderboard.page_boards import COLUMNS, NASTY, lumir_board, nasty_board
+from tests.eval.leaderboard.page.boards import COLUMNS, NASTY, lumir_board, nasty_board
 
 
 class Page(HTMLParser):
@@ -162,6 +162,19 @@ def test_the_matrix_reads_row_beats_column() -> None:
     assert "<b>.010</b>" in first
     assert ">.990<" in second
     assert "<b>" not in second
+
+
+def test_worst_cases_keep_the_boards_order(board: Board) -> None:
+    first = next(row.name for row in board.rows if row.kind == "submission")
+    without = tuple(
+        v.model_copy(update={"cases": (None,) * len(v.cases)})
+        if (v.submission, v.metric) == (first, COLUMNS[0].name)
+        else v
+        for v in board.values
+    )
+    text = render(board.model_copy(update={"values": without})).partition('class="worst"')[2]
+    body = text.partition("<tbody>")[2]
+    assert body.startswith(f'<tr><th scope="row" class="name"><bdi>{first}</bdi></th><td>-</td>')
 
 
 def test_files_stay_short() -> None:
