@@ -13,7 +13,7 @@ Attribute = str | int | float | None
 VOID = frozenset({"br", "col", "input", "link", "meta"})
 DRAWN = frozenset({"circle", "line", "rect"})
 """SVG without content: a slash closes it."""
-_URL = re.compile(r"(https?://[^\s<>\"]+[^\s<>\".,;:)])")
+_URL = re.compile(r"((?:https?://|\bgithub\.com/)[^\s<>\"]+[^\s<>\".,;:)])")
 
 
 class Markup(str):
@@ -54,12 +54,9 @@ def hidden(text: str) -> Markup:
 
 
 def linked(text: str) -> Markup:
-    """Text whose web addresses are links."""
+    """Text whose web addresses are links; those of GitHub without the protocol too."""
     parts = _URL.split(text)
-    return join(
-        element("a", part, href=part, rel="noreferrer") if index % 2 else part
-        for index, part in enumerate(parts)
-    )
+    return join(_link(part) if index % 2 else part for index, part in enumerate(parts))
 
 
 def region(label: str, *children: str) -> Markup:
@@ -98,6 +95,11 @@ def switch(key: str, names: Iterable[str]) -> Markup:
 def panel(key: str, number: int, *children: str) -> Markup:
     """What the `number`th button of `switch(key, ...)` shows."""
     return element("div", *children, class_="panel", data_panel=f"{key}-{number}")
+
+
+def _link(address: str) -> Markup:
+    href = address if address.startswith("http") else f"https://{address}"
+    return element("a", address, href=href, rel="noreferrer")
 
 
 def _attribute(item: tuple[str, Attribute]) -> str:

@@ -62,6 +62,12 @@ def test_web_addresses_become_links_and_nothing_else_does() -> None:
     )
 
 
+def test_addresses_of_github_need_no_protocol() -> None:
+    link = '<a href="https://github.com/a/b" rel="noreferrer">github.com/a/b</a>'
+    assert linked("github.com/a/b, README.md") == f"{link}, README.md"
+    assert linked("notgithub.com/a/b") == "notgithub.com/a/b"
+
+
 def test_box_by_hand() -> None:
     assert box_of([7.0]) == Box(7.0, 7.0, 7.0, 7.0, 7.0)
     # Quartiles 1.5 and 4.5, so whiskers reach to -3 and 9 at most: 100 is outside.
