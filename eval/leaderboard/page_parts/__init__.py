@@ -1,0 +1,1 @@
+"""The sections of the leaderboard's page, its style and its script, put together by `page.py`."""

@@ -1,0 +1,162 @@
+"""What the sections of the page are made of."""
+
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eval.leaderboard.board import Column, Values
+from eval.leaderboard.page_parts.axis import Axis, axis_of
+from eval.leaderboard.page_parts.boxes import Box, box_of
+from eval.leaderboard.page_parts.heat import SIDE_STEPS, STEPS, Scale, medians, scale_of
+from eval.leaderboard.page_parts.markup import Markup, element, join, linked
+from eval.leaderboard.page_parts.numbers import decimals, direction, p_value, short, written
+from eval.leaderboard.page_parts.worst import worst_case
+
+HIGHER = Column(name="DSC", better="higher", weight=1)
+LOWER = Column(name="TRE", unit="mm", better="lower", weight=1)
+FINITE = st.floats(-1e6, 1e6)
+TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")))
+
+
+class Reader(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text, self.title = "", None
+        self.tags: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.title = dict(attrs).get("title")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@given(TEXT, TEXT)
+def test_any_text_is_read_back_as_it_was(text: str, title: str) -> None:
+    read = Reader(element("p", text, title=title))
+    assert (read.text, read.title, read.tags) == (text, title, ["p"])
+
+
+def test_what_is_markup_already_is_not_escaped_again() -> None:
+    inner = element("b", "a & b")
+    assert element("p", inner, " <") == "<p><b>a &amp; b</b> &lt;</p>"
+    assert isinstance(join([inner]), Markup)
+
+
+def test_attributes_follow_their_values() -> None:
+    made = element("input", class_="c", data_x=0, checked=True, hidden=False, id=None)
+    assert made == '<input class="c" data-x="0" checked>'
+
+
+def test_web_addresses_become_links_and_nothing_else_does() -> None:
+    text = linked("see https://a.org/b?c=1&d=2, or javascript:alert(1) <i>")
+    assert text == (
+        'see <a href="https://a.org/b?c=1&amp;d=2" rel="noreferrer">https://a.org/b?c=1&amp;d=2</a>'
+        ", or javascript:alert(1) &lt;i&gt;"
+    )
+
+
+def test_addresses_of_github_need_no_protocol() -> None:
+    link = '<a href="https://github.com/a/b" rel="noreferrer">github.com/a/b</a>'
+    assert linked("github.com/a/b, README.md") == f"{link}, README.md"
+    assert linked("notgithub.com/a/b") == "notgithub.com/a/b"
+
+
+def test_box_by_hand() -> None:
+    assert box_of([7.0]) == Box(7.0, 7.0, 7.0, 7.0, 7.0)
+    # Quartiles 1.5 and 4.5, so whiskers reach to -3 and 9 at most: 100 is outside.
+    assert box_of([100.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0]) == Box(0.0, 1.5, 3.0, 4.5, 5.0)
+
+
+@given(st.lists(FINITE, min_size=1, max_size=50))
+def test_a_box_is_in_order_and_its_whiskers_are_cases(numbers: list[float]) -> None:
+    box = box_of(numbers)
+    assert box.lower <= box.median <= box.upper
+    assert {box.low, box.high} <= set(numbers)
+    assert box.median == pytest.approx(np.median(numbers))
+
+
+@given(st.lists(FINITE, min_size=1, max_size=50))
+def test_an_axis_holds_all_numbers_in_order(numbers: list[float]) -> None:
+    axis = axis_of(numbers)
+    places = [axis.at(n) for n in sorted(numbers)]
+    assert places == sorted(places)
+    assert all(1.9 <= place <= 98.1 for place in places)
+    assert all(1.9 <= axis.at(tick) <= 98.1 for tick in axis.ticks())
+
+
+def test_ticks_are_round() -> None:
+    assert Axis(0.655, 0.83).ticks() == pytest.approx((0.7, 0.75, 0.8))
+    assert Axis(-3.0, 12.0).ticks() == pytest.approx((0, 5, 10))
+
+
+def test_decades_make_the_axis_logarithmic_with_a_place_for_zero() -> None:
+    axis = axis_of([0.0, 0.0, 0.002, 0.003, 0.02, 1.2])
+    assert axis.threshold == pytest.approx(0.001)
+    assert axis.ticks() == pytest.approx((0, 0.01, 0.1, 1))
+    assert Axis(0.0, 12.0, 1e-4).ticks() == pytest.approx((0, 1e-3, 1e-1, 10))
+    assert Axis(0.0, 5.0, 1.0).ticks() == (0, 1)
+    assert axis.at(0.0) == pytest.approx(2)
+    steps = np.diff([axis.at(n) for n in (0.01, 0.1, 1.0)])
+    assert steps[0] == pytest.approx(steps[1], rel=0.01)
+
+
+def test_one_number_is_in_the_middle_of_its_axis() -> None:
+    assert axis_of([0.0]).at(0.0) == axis_of([5.0, 5.0]).at(5.0) == pytest.approx(50)
+
+
+def values(*labels: float | None, cases: tuple[float | None, ...] = ()) -> Values:
+    return Values(submission="a", metric="DSC", cases=cases, labels=labels)
+
+
+def test_better_is_always_the_stronger_colour() -> None:
+    several = [values(0.0, 1.0), values(0.5, 0.5)]
+    dice, tre = scale_of(HIGHER, several), scale_of(LOWER, several)
+    assert dice.step(1.0) == tre.step(0.0) == STEPS
+    assert dice.step(0.0) == tre.step(1.0) == 0
+    assert dice.side(1.0) == tre.side(-1.0) == SIDE_STEPS
+    assert dice.side(-1.0) == tre.side(1.0) == -SIDE_STEPS
+
+
+@given(FINITE, FINITE, FINITE)
+def test_colours_stay_on_the_scale(worst: float, best: float, value: float) -> None:
+    scale = Scale(worst, best, abs(best - worst))
+    assert 0 <= scale.step(value) <= STEPS
+    assert abs(scale.side(value)) <= SIDE_STEPS
+
+
+def test_equal_numbers_have_the_best_colour_and_no_side() -> None:
+    scale = scale_of(HIGHER, [values(0.5), values(0.5)])
+    assert (scale.step(0.5), scale.side(0.0)) == (STEPS, 0)
+
+
+def test_the_median_of_a_structure_leaves_out_who_lacks_it() -> None:
+    assert medians([values(1.0, None), values(2.0, None), values(None, None)]) == [1.5, None]
+
+
+def test_the_worst_case_follows_the_metrics_direction() -> None:
+    made = values(cases=(0.5, None, 0.1, 0.9, 0.1))
+    assert worst_case(made, HIGHER) == 2
+    assert worst_case(made, LOWER) == 3
+    assert worst_case(values(cases=(None, None)), LOWER) is None
+
+
+def test_digits_follow_the_largest_number() -> None:
+    assert [decimals([n]) for n in (0.0, 0.78, 4.9, 19.4, 120.0, 1e7)] == [4, 4, 4, 3, 2, 0]
+    assert decimals([None]) == decimals([]) == 4
+
+
+def test_how_numbers_are_written() -> None:
+    assert [written(n, 2) for n in (None, 0.0, -1.005)] == ["-", "0.00", "-1.00"]
+    assert [p_value(p) for p in (None, 0.0, 0.001, 0.05, 0.9994, 1.0)] == [
+        "-", "<.001", ".001", ".050", ".999", "1.00",
+    ]  # fmt: skip
+    assert [short(n) for n in (1.0, 20.5, 0.0001)] == ["1", "20.5", "0.0001"]
+    assert direction(HIGHER) == "higher is better"
+    assert direction(LOWER) == "mm, lower is better"
