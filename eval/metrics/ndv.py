@@ -22,7 +22,7 @@ _PLANES = 2
 """Planes per slab: some thirty arrays of this size are in use, and should stay in the cache."""
 _SHARE = 1 / 12
 """A determinant is six times a tetrahedron's volume, and two ways to cut a voxel are averaged."""
-_ROUNDING = 1e-4
+_ROUNDING = 3e-4
 """Times the sizes of what a determinant is computed from: several times what single precision can
 get wrong."""
 
