@@ -14,7 +14,7 @@ from l2r.archive import members
 from l2r.arrays import Shape, triple
 from l2r.dataset import Pair
 from l2r.errors import DatasetError, FieldError, SubmissionError
-from l2r.field import from_channels_first, twice_as_fine
+from l2r.field import from_channels_first, half_as_fine, twice_as_fine
 from l2r.files import TEMPORARY, read_field
 from l2r.npz import read_npz
 from l2r.task import FieldRule, Task
@@ -250,6 +250,13 @@ def as_vectors(
         bad = int((~np.isfinite(vectors)).sum())
         raise FieldError(f"{where}: {bad} of {vectors.size} values are NaN or infinite")
     return twice_as_fine(vectors.astype(np.float32)) if task.field.grid == "half" else vectors
+
+
+def as_stored(
+    vectors: Float[np.ndarray, "x y z 3"], rule: FieldRule
+) -> Float[np.ndarray, "_ _ _ 3"]:
+    """What is written of a field on the grid of the images, so that `as_vectors` reads it."""
+    return half_as_fine(vectors) if rule.grid == "half" else vectors
 
 
 def _on_full_grid(shape: Shape, half: Shape) -> dict[tuple[int, ...], str]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l2r.files import write_field
-from l2r.submission import as_vectors, field_name
+from l2r.submission import as_stored, as_vectors, field_name
 from l2r.task import Task
 from pipeline.stage import Predicted
 
@@ -17,7 +17,7 @@ class ExportField:
     folder: Path
 
     def __call__(self, item: Predicted, /) -> Path:
-        """Bring the field back to the fixed image's grid and write it.
+        """Bring the field back to the fixed image's grid and write it as the scorer wants it.
 
         Raises:
             FieldError: it holds NaN or infinite values.
@@ -25,7 +25,7 @@ class ExportField:
         """
         prepared = item.prepared
         path = self.folder / field_name(self.task.field, prepared.pair)
-        vectors = prepared.grid.place(item.vectors)
+        vectors = as_stored(prepared.grid.place(item.vectors), self.task.field)
         as_vectors(vectors, prepared.grid.shape, self.task, path.name)  # as strict as the scorer
         write_field(path, vectors, prepared.affine)
         return path
