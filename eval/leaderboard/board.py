@@ -40,6 +40,17 @@ class Row(Frozen):
     """Where a published line comes from."""
     manifest: str = ""
     """The submission's `manifest.json`, as it was added; empty where there was none."""
+    rank_by_means: float | None = None
+    """Among all rows, published ones too, where the better mean beats the worse: no test, no
+    significance. None where a row lacks a mean that the others have."""
+    score_by_means: float | None = None
+    """Of the rule with that comparison."""
+    table: str = ""
+    """Name of the published table that a published line is of."""
+    published_rank: int | None = None
+    """As the organisers published it, among their teams."""
+    published_score: float | None = None
+    """As the organisers published it, by their own rule at that time."""
 
 
 class Values(Frozen):
