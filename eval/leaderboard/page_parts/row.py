@@ -29,7 +29,8 @@ class Frame:
     """Of published rows, each once."""
     last_rank: float
     scored: bool
-    """Whether any row has a score; likewise the next three."""
+    """Whether any row has a score; likewise the others below."""
+    by_means: bool
     intervals: bool
     dated: bool
     manifests: bool
@@ -48,6 +49,7 @@ def frame_of(board: Board) -> Frame:
         tuple(dict.fromkeys(row.source for row in rows if row.source)),
         max([1.0, *ranks, *ends]),
         any(row.score is not None for row in rows),
+        any(row.rank_by_means is not None and row.kind == "published" for row in rows),
         any(row.interval is not None for row in rows),
         any(row.added for row in rows),
         any(row.manifest for row in rows),
@@ -64,6 +66,9 @@ def _cells(row: Row, frame: Frame) -> Iterator[Markup]:
     yield _name(row, frame.sources)
     if frame.scored:
         yield element("td", written(row.score, frame.score_digits), data_key=row.score)
+    if frame.by_means:
+        by_means = NOTHING if row.rank_by_means is None else short(row.rank_by_means)
+        yield element("td", by_means, data_key=row.rank_by_means)
     for column in frame.board.columns:
         yield _mean(row, column, frame)
     if frame.dated:
@@ -103,11 +108,19 @@ def _name(row: Row, sources: tuple[str, ...]) -> Markup:
     parts = [element("bdi", row.name)]
     if row.kind == "published":
         place = f"#source-{sources.index(row.source) + 1}" if row.source else None
-        chip = element("a" if place else "span", "published mean", class_="chip", href=place)
+        what = "published mean" if any(m is not None for m in row.means.values()) else "published"
+        chip = element("a" if place else "span", what, class_="chip", href=place)
         parts += [Markup(" "), chip]
-    if row.note:
-        parts.append(element("small", row.note))
+    parts += [element("small", text) for text in (_told(row), row.note) if text]
     return element("th", *parts, scope="row", class_="name", data_key=row.name)
+
+
+def _told(row: Row) -> str:
+    """Rank and score as the organisers published them."""
+    rank = "" if row.published_rank is None else f"rank {row.published_rank}"
+    score = "" if row.published_score is None else f"score {short(row.published_score)}"
+    told = ", ".join(filter(None, (rank, score)))
+    return f"{told} as published" if told else ""
 
 
 def _mean(row: Row, column: Column, frame: Frame) -> Markup:

@@ -52,6 +52,8 @@ def _headings(board: Board, frame: Frame) -> Iterator[Markup]:
     yield _heading("Name", name=True)
     if frame.scored:
         yield _heading("Score", "↑", first="descending", spoken="higher is better")
+    if frame.by_means:
+        yield _heading("By means", "rank, no test")
     yield from map(_metric_heading, board.columns)
     if frame.dated:
         yield _heading("Added")

@@ -164,6 +164,26 @@ def test_the_matrix_reads_row_beats_column() -> None:
     assert "<b>" not in second
 
 
+def test_where_a_team_would_stand_among_the_published(board: Board) -> None:
+    assert "By means" not in render(board)
+    rows = tuple(
+        row.model_copy(update={"rank_by_means": place + 0.5})
+        for place, row in enumerate(board.rows)
+    )
+    text = render(board.model_copy(update={"rows": rows}))
+    assert text.count("<span>By means</span>") == 1
+    assert '<td data-key="2.5">2.5</td>' in text
+
+
+def test_a_published_score_without_means_does_not_call_itself_a_mean(board: Board) -> None:
+    told = Row(
+        name="team", kind="published", rank=None, means={}, published_rank=3, published_score=0.9882
+    )
+    text = render(board.model_copy(update={"rows": (told,)}))
+    assert '<span class="chip">published</span>' in text
+    assert "<small>rank 3, score 0.9882 as published</small>" in text
+
+
 def test_worst_cases_keep_the_boards_order(board: Board) -> None:
     first = next(row.name for row in board.rows if row.kind == "submission")
     without = tuple(
