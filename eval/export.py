@@ -99,7 +99,7 @@ def _write_csv(path: Path, scores: Iterator[Score]) -> None:
 
 
 def _write_parquet(path: Path, scores: Iterator[Score]) -> None:
-    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - large, and only here
+    import pyarrow as pa  # noqa: PLC0415 - large, and only here
     from pyarrow import parquet  # noqa: PLC0415
 
     types = {field.name: pa.string() for field in fields(Score)} | {"value": pa.float64()}

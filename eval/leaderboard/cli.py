@@ -102,7 +102,7 @@ def export(  # noqa: PLR0913 - the options of the command
     database: Place = DEFAULT,
 ) -> None:
     """Write the board as one HTML file that needs no network."""
-    from eval.leaderboard.page import (  # type: ignore[import-not-found, unused-ignore] # noqa: PLC0415
+    from eval.leaderboard.page import (  # noqa: PLC0415
         render,
     )
     from eval.leaderboard.session import Selection, board  # noqa: PLC0415
@@ -128,7 +128,7 @@ def serve(  # noqa: PLR0913 - the options of the command
     database: Place = DEFAULT,
 ) -> None:
     """Show the board on http://localhost, made anew from the database for each visit."""
-    from eval.leaderboard.serve import (  # type: ignore[import-not-found, unused-ignore] # noqa: PLC0415
+    from eval.leaderboard.serve import (  # noqa: PLC0415
         serve as serve_pages,
     )
     from eval.leaderboard.session import Selection, board  # noqa: PLC0415

@@ -11,6 +11,7 @@ from l2r.field import (
     from_channels_first,
     from_half_grid,
     from_normalised,
+    half_as_fine,
     to_channels_first,
     to_normalised,
     twice_as_fine,
@@ -134,3 +135,11 @@ def test_a_finer_grid_is_torchs_trilinear_interpolation() -> None:
     )
     np.testing.assert_allclose(twice_as_fine(half), fine[0].movedim(0, -1), atol=1e-6)
     np.testing.assert_allclose(from_half_grid(half), 2 * twice_as_fine(half))
+
+
+def test_a_coarser_grid_has_the_means_and_the_finer_one_of_a_linear_field_has_it_back() -> None:
+    field = np.stack(np.meshgrid(*map(np.arange, (8, 6, 4)), indexing="ij"), -1).astype(np.float32)
+    half = half_as_fine(field)
+    np.testing.assert_array_equal(half[1, 2, 0], [2.5, 4.5, 0.5])
+    inner = (slice(1, -1),) * 3
+    np.testing.assert_allclose(twice_as_fine(half)[inner], field[inner], atol=1e-6)

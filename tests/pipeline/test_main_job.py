@@ -441,3 +441,20 @@ def test_label_maps_decide_a_field_if_a_refinement_asks_for_them(
     again = command("run", *words).out
     assert "1 done" in again
     assert "1 skipped" in again
+
+
+def test_a_task_on_the_half_grid_gets_means_of_the_field_in_full_voxels(
+    command: Command, words: Words, phantom: Path, tmp_path: Path
+) -> None:
+    full, half = phantom / "phantom.toml", tmp_path / "half.toml"
+    half.write_text(full.read_text().replace("[field]", '[field]\ngrid = "half"'))
+    other = [{full: half, tmp_path / "out": tmp_path / "half"}.get(word, word) for word in words]
+    assert command("run", *words).code == command("run", *other).code == 0
+    assert command("check", tmp_path / "half", *other[2:6]).code == 0
+    for path in (tmp_path / "half").glob("*.nii.gz"):
+        whole = nib.load(tmp_path / "out" / path.name).get_fdata()
+        blocks = whole.reshape(16, 2, 20, 2, 18, 2, 3)
+        np.testing.assert_allclose(
+            nib.load(path).get_fdata(), blocks.mean(axis=(1, 3, 5)), atol=1e-6
+        )
+        assert np.abs(whole).max() > 1

@@ -7,7 +7,7 @@ from selenium.webdriver.common.by import By
 from eval.leaderboard.board import Board
 from tests.eval.leaderboard.page.browser import Browser, Show
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 
 def test_the_heat_map_has_the_boards_numbers(browser: Browser, show: Show, board: Board) -> None:

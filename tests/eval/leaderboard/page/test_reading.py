@@ -9,7 +9,7 @@ from eval.leaderboard.board import Board
 from tests.eval.leaderboard.page.boards import lumir_board
 from tests.eval.leaderboard.page.browser import Browser, Show, eventually
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 AUDIT = Path(__file__).with_name("audit.js")
 
 

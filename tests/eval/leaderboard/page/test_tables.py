@@ -13,7 +13,7 @@ from eval.leaderboard.serve import listen
 from tests.eval.leaderboard.page.boards import NASTY, nasty_board
 from tests.eval.leaderboard.page.browser import Browser, Show, eventually
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 
 def test_it_loads_offline_and_asks_for_nothing(browser: Browser, show: Show, board: Board) -> None:
