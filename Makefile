@@ -29,6 +29,10 @@ bench: $(VENV)/.dev
 	$(PY) -m benchmarks.lncc
 	$(PY) -m benchmarks.gzip_levels
 	$(PY) -m benchmarks.networks
+	$(PY) -m benchmarks.refinements --dataset sample/SAMPLE_dataset.json --output output/refinements \
+	  configs/fast.toml configs/lumir_io.toml configs/accurate.toml
+	$(PY) -m benchmarks.scoring
+	$(PY) -m benchmarks.ranking
 
 setup: $(VENV)/.dev
 

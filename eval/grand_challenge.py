@@ -23,12 +23,15 @@ from eval.report import write_report
 from eval.session import Reference, score_with_progress
 from l2r.dataset import Pair
 from l2r.errors import DatasetError, OutputError, SubmissionError
+from l2r.metaimage import read_mha
 from l2r.schema import Tolerant, parse, read_json
 from l2r.submission import Submission, accepted_names, field_name, open_submission, read_stored
 from l2r.task import FieldRule
 
 PREDICTIONS = "predictions.json"
 NIFTI = (".nii", ".nii.gz")
+IMAGE = ".mha"
+"""As the platform keeps what comes through an image socket."""
 
 
 class _Socket(Tolerant):
@@ -66,7 +69,8 @@ class Predictions(Submission):
         return sorted(self.files)
 
     def read(self, name: str, most: int | None = None) -> Float[np.ndarray, "..."]:
-        return read_stored(self.files[name], None, most)
+        path = self.files[name]
+        return read_mha(path, most) if path.suffix == IMAGE else read_stored(path, None, most)
 
 
 def evaluate(
@@ -111,7 +115,7 @@ def predictions(
     names = {name for pair in pairs for name in accepted_names(rule, pair)}
     files: dict[str, Path] = {}
     for job in jobs:
-        path = _field(folder, job, socket, (*NIFTI, ".npz") if rule.npz else NIFTI)
+        path = _field(folder, job, socket, (*NIFTI, IMAGE, *((".npz",) if rule.npz else ())))
         name = path.name if path.name in names else _name_of(job, rule, pairs, listed, path)
         if name in files:
             raise SubmissionError(f"{listed}: job {job.pk}: another job has the field {name}, too")
@@ -138,7 +142,7 @@ def _field(folder: Path, job: _Job, socket: str | None, suffixes: tuple[str, ...
     if not path.name.endswith(suffixes):
         raise SubmissionError(
             f"{path}: a field must be one file of {', '.join(suffixes)}; let the algorithm write "
-            "it to a file socket, not to an image socket"
+            "one file per socket"
         )
     return path
 
@@ -169,7 +173,7 @@ def _given(images: list[tuple[str, str]], role: str, stem: str) -> bool:
 
 
 def _stem(name: str) -> str:
-    for suffix in (".gz", ".nii", ".mha"):
+    for suffix in (".gz", ".nii", IMAGE):
         name = name.removesuffix(suffix)
     return PurePosixPath(name).name
 

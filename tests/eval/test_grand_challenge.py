@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from eval.cli import app
 from eval.evaluate import score
-from l2r.files import write_field
+from l2r.files import read_field, write_field
 from tests.eval.conftest import Phantom
 
 FIRST = "disp_0002_0001.nii.gz"
@@ -173,7 +173,7 @@ def image_socket(jobs: list[dict], platform: Path) -> None:
     jobs[0]["outputs"][0]["interface"]["relative_path"] = "images/field"
     folder = platform / "input" / jobs[0]["pk"] / "output/images/field"
     folder.mkdir(parents=True)
-    (folder / "3f2a.mha").touch()
+    (folder / "3f2a.tiff").touch()
 
 
 def archive(jobs: list[dict], platform: Path) -> None:
@@ -207,8 +207,8 @@ def no_key(jobs: list[dict], platform: Path) -> None:
             two_outputs,
             "its outputs are displacement-field, report; name that of the field by --soc",
         ),
-        (image_socket, "3f2a.mha: a field must be one file of .nii, .nii.gz; let the algorithm"),
-        (archive, "field.npz: a field must be one file of .nii, .nii.gz"),
+        (image_socket, "3f2a.tiff: a field must be one file of .nii, .nii.gz, .mha; let the"),
+        (archive, "field.npz: a field must be one file of .nii, .nii.gz, .mha"),
         (unknown_images, "is the field of 0 pairs by the names of its input images; name the file"),
         (same_twice, "another job has the field disp_0003_0002.nii.gz, too"),
         (no_file, "displacement-field.nii.gz: no such file"),
@@ -267,3 +267,24 @@ def test_help_waits_for_nothing() -> None:
     result = CliRunner().invoke(app, ["grand-challenge", "--help"])
     assert result.exit_code == 0
     assert "/opt/ml/input/data" in result.stdout
+
+
+def test_fields_of_image_sockets_score_the_same(
+    expected: list[float], phantom: Phantom, platform: Path
+) -> None:
+    jobs = jobs_of(phantom, platform, named=False)
+    for job in jobs:
+        output = platform / "input" / job["pk"] / "output"
+        vectors = read_field(output / "displacement-field.nii.gz")
+        job["outputs"][0]["interface"]["relative_path"] = "images/field"
+        (output / "images/field").mkdir(parents=True)
+        (output / "images/field/3f2a.mha").write_bytes(metaimage(vectors.astype("<f4")))
+    predict(platform, jobs)
+    assert call(platform).exit_code == 0
+    assert means(metrics(platform)) == expected
+
+
+def metaimage(vectors: np.ndarray) -> bytes:
+    size = " ".join(map(str, vectors.shape))
+    header = f"NDims = 4\nDimSize = {size}\nElementType = MET_FLOAT\nElementDataFile = LOCAL\n"
+    return header.encode() + vectors.tobytes(order="F")
