@@ -2,8 +2,9 @@
 
 import json
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -77,3 +78,32 @@ def parse(kind: type[Record], raw: object, where: str, error: type[L2RError]) ->
         ]
         more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
         raise error(f"{where}: " + "; ".join(faults[:SHOWN] + more)) from None
+
+
+@dataclass(frozen=True)
+class Shelf(Generic[Record]):
+    """A folder of TOML files of one kind, each known by its name."""
+
+    folder: Path
+    kind: type[Record]
+    called: str
+    """What one is called in messages, `task`."""
+    error: type[L2RError]
+
+    def names(self) -> list[str]:
+        """Every name that `load` knows."""
+        return sorted(path.stem for path in self.folder.glob("*.toml"))
+
+    def load(self, name: str) -> Record:
+        """Read `<name>.toml` of the folder, or a file that is given by its path.
+
+        Raises:
+            L2RError: of the kind `error`; no such file, or it is faulty.
+        """
+        path = Path(name) if name.endswith(".toml") else self.folder / f"{name}.toml"
+        if path.parent == self.folder and not path.is_file():
+            raise self.error(
+                f"no {self.called} {name!r}; known are {', '.join(self.names())}, "
+                f"or give the path of a {self.called} file"
+            )
+        return parse(self.kind, read_toml(path, self.error), str(path), self.error)

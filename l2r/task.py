@@ -8,7 +8,7 @@ from pydantic import Field, PositiveFloat, model_validator
 
 from l2r.arrays import Shape, Volume
 from l2r.errors import TaskError
-from l2r.schema import Frozen, parse, read_toml
+from l2r.schema import Frozen, Shelf
 
 TASKS = Path(__file__).parent / "tasks"
 
@@ -93,9 +93,12 @@ class Task(Frozen):
     container: Container | None = None
 
 
+_SHELF = Shelf(TASKS, Task, "task", TaskError)
+
+
 def task_names() -> list[str]:
     """Every task that `load_task` knows by name."""
-    return sorted(path.stem for path in TASKS.glob("*.toml"))
+    return _SHELF.names()
 
 
 def load_task(name: str) -> Task:
@@ -104,8 +107,4 @@ def load_task(name: str) -> Task:
     Raises:
         TaskError: no such task, or the file is faulty.
     """
-    path = Path(name) if name.endswith(".toml") else TASKS / f"{name}.toml"
-    if path.parent == TASKS and not path.is_file():
-        known = ", ".join(task_names())
-        raise TaskError(f"no task {name!r}; known are {known}, or give the path of a task file")
-    return parse(Task, read_toml(path, TaskError), str(path), TaskError)
+    return _SHELF.load(name)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from l2r.errors import LeaderboardError
-from l2r.schema import Frozen, parse, read_toml
+from l2r.schema import Frozen, Shelf
 
 PUBLISHED = Path(__file__).parent / "published"
 
@@ -68,9 +68,12 @@ class PublishedTable(Frozen):
         return f"{self.source}, {self.date}" if self.date else self.source
 
 
+_SHELF = Shelf(PUBLISHED, PublishedTable, "published table", LeaderboardError)
+
+
 def table_names() -> list[str]:
     """Every table that `load_table` knows by name."""
-    return sorted(path.stem for path in PUBLISHED.glob("*.toml"))
+    return _SHELF.names()
 
 
 def load_table(name: str) -> PublishedTable:
@@ -79,13 +82,7 @@ def load_table(name: str) -> PublishedTable:
     Raises:
         LeaderboardError: no such table, or the file is faulty.
     """
-    path = Path(name) if name.endswith(".toml") else PUBLISHED / f"{name}.toml"
-    if path.parent == PUBLISHED and not path.is_file():
-        known = ", ".join(table_names())
-        raise LeaderboardError(
-            f"no published table {name!r}; known are {known}, or give the path of one"
-        )
-    return parse(PublishedTable, read_toml(path, LeaderboardError), str(path), LeaderboardError)
+    return _SHELF.load(name)
 
 
 def tables_of(task: str) -> list[PublishedTable]:

@@ -18,7 +18,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from eval.leaderboard.comparison import Test
 from l2r.errors import LeaderboardError
-from l2r.schema import Frozen, parse, read_toml
+from l2r.schema import Frozen, Shelf
 
 RULES = Path(__file__).parent / "rules"
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -123,9 +123,12 @@ class Rule(Frozen):
         return self
 
 
+_SHELF = Shelf(RULES, Rule, "rule", LeaderboardError)
+
+
 def rule_names() -> list[str]:
     """Every rule that `load_rule` knows by name."""
-    return sorted(path.stem for path in RULES.glob("*.toml"))
+    return _SHELF.names()
 
 
 def load_rule(name: str) -> Rule:
@@ -134,11 +137,7 @@ def load_rule(name: str) -> Rule:
     Raises:
         LeaderboardError: no such rule, or the file is faulty.
     """
-    path = Path(name) if name.endswith(".toml") else RULES / f"{name}.toml"
-    if path.parent == RULES and not path.is_file():
-        known = ", ".join(rule_names())
-        raise LeaderboardError(f"no rule {name!r}; known are {known}, or give a rule file's path")
-    return parse(Rule, read_toml(path, LeaderboardError), str(path), LeaderboardError)
+    return _SHELF.load(name)
 
 
 def rule_of(task: str) -> Rule:
