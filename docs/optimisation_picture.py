@@ -18,13 +18,13 @@ from models.optim.combine import PcGradConfig, ProjectOneConfig, SumConfig
 from models.optim.objective import Case, Refined
 from pipeline.config import load_run
 
-(DEFAULT,) = load_run(ROOT / "configs/lumir_io.toml").refine
+(SUM,) = load_run(ROOT / "configs/compared/sum.toml").refine
 COMBINATIONS = {
     "plain sum": (SumConfig(), "#1f77b4"),
     "one projected": (ProjectOneConfig(), "#d62728"),
     "full PCGrad": (PcGradConfig(), "#2ca02c"),
 }
-FREE = tuple(part for part in DEFAULT.regularisers if part.term.name != "folding")
+FREE = tuple(part for part in SUM.regularisers if part.term.name != "folding")
 RED = np.array([0.9, 0.1, 0.1])
 
 
@@ -35,9 +35,9 @@ def volume(name: str) -> Tensor:
 
 
 def refined(case: Case, **changed: object) -> Refined:
-    """By the default, with changes."""
+    """By the levels of the plain sum, with changes."""
     zero = torch.zeros(1, 3, *case.fixed.shape[2:])
-    return DEFAULT.model_copy(update=changed).build()(case, zero)
+    return SUM.model_copy(update=changed).build()(case, zero)
 
 
 def curves(left: Axes, right: Axes, runs: dict[str, Refined]) -> None:
@@ -81,7 +81,7 @@ def overlay(axes: Axes, fixed: np.ndarray, field: Tensor, title: str) -> None:
 
 
 def main() -> None:
-    """Three combinations of gradients, and the default without its penalty on folds."""
+    """Three combinations of gradients, and the plain sum without its penalty on folds."""
     case = Case(volume(FIXED), volume(MOVING))
     runs = {name: refined(case, combine=part) for name, (part, _) in COMBINATIONS.items()}
     free = refined(case, regularisers=FREE)

@@ -46,10 +46,19 @@ def test_optron_is_as_its_code_says() -> None:
 
 
 @pytest.mark.parametrize("name", ["project_one", "pcgrad"])
-def test_combinations_are_compared_on_the_default(name: str) -> None:
-    default = load_run(FOLDER / "lumir_io.toml")
-    (part,) = default.refine
+def test_combinations_are_compared_with_the_plain_sum(name: str) -> None:
+    plain = load_run(FOLDER / "compared/sum.toml")
+    (part,) = plain.refine
     changed = RunConfig.model_validate(
-        default.model_dump() | {"refine": [part.model_dump() | {"combine": {"name": name}}]}
+        plain.model_dump() | {"refine": [part.model_dump() | {"combine": {"name": name}}]}
     )
     assert load_run(FOLDER / f"compared/{name}.toml") == changed
+
+
+def test_the_presets_differ_in_their_finest_level_only() -> None:
+    plain, default, accurate = map(refinement, ("compared/sum", "lumir_io", "accurate"))
+    assert isinstance(default, InstanceOptimisationConfig)
+    *levels, finest = default.levels
+    assert plain == default.model_copy(update={"levels": tuple(levels)})
+    longer = finest.model_copy(update={"steps": 3 * finest.steps})
+    assert accurate == default.model_copy(update={"levels": (*levels, longer)})
