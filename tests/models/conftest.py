@@ -22,6 +22,12 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(autouse=True)
+def _same_weights() -> None:
+    """Networks begin alike, whatever ran before."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def golden_folder(shared: Path) -> Path:
     return shared / "reference" / "golden"
