@@ -55,10 +55,16 @@ def test_combinations_are_compared_with_the_plain_sum(name: str) -> None:
     assert load_run(FOLDER / f"compared/{name}.toml") == changed
 
 
-def test_the_presets_differ_in_their_finest_level_only() -> None:
+def test_each_preset_goes_on_where_the_one_before_ends() -> None:
     plain, default, accurate = map(refinement, ("compared/sum", "lumir_io", "accurate"))
     assert isinstance(default, InstanceOptimisationConfig)
     *levels, finest = default.levels
     assert plain == default.model_copy(update={"levels": tuple(levels)})
-    longer = finest.model_copy(update={"steps": 3 * finest.steps})
-    assert accurate == default.model_copy(update={"levels": (*levels, longer)})
+    every_voxel = finest.model_copy(update={"control": 1})
+    smooth, folding = default.regularisers
+    assert accurate == default.model_copy(
+        update={
+            "levels": (*default.levels, every_voxel),
+            "regularisers": (smooth, folding.model_copy(update={"weight": 20.0})),
+        }
+    )
