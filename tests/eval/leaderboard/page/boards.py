@@ -86,13 +86,13 @@ def lumir_board(teams: int = 21, *, published: bool = True, seed: int = 24) -> B
     return Board(
         task="lumir24",
         title="LUMIR (Learn2Reg 2024), made-up submissions",
-        rule="lumir24",
+        rule="example",
         rule_text=(
             "Weighted geometric mean of significance rank scores: for each metric a submission is "
             "placed by how many others beat it (one-sided rank-sum test, p < 0.05), places are "
             "mapped to 0.1 to 1, and the four metrics weigh 0.4, 0.2, 0.2 and 0.2."
         ),
-        rule_source="https://github.com/JHU-MedImage-Reg/LUMIR_L2R, inferred from its final table",
+        rule_source="made up, after https://github.com/JHU-MedImage-Reg/LUMIR_L2R",
         made="2026-02-03T04:05:06+00:00",
         columns=COLUMNS,
         rows=tuple(among(rows, published_rows()) if published else rows),
