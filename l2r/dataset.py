@@ -55,13 +55,7 @@ class Scan:
         Raises:
             DatasetError: the name does not end like that.
         """
-        found = _NUMBERED.search(self.stem)
-        if found is None:
-            raise DatasetError(
-                f"{self.relative}: the name must end in _SSSS_MMMM.nii.gz (subject, modality); "
-                "rename the file, or use --task any"
-            )
-        return found["subject"], found["modality"]
+        return self._numbers(_NUMBERED, "_SSSS_MMMM.nii.gz (subject, modality)")
 
     @property
     def visit(self) -> tuple[str, str]:
@@ -70,13 +64,17 @@ class Scan:
         Raises:
             DatasetError: the name does not end like that.
         """
-        found = _VISITED.search(self.stem)
+        return self._numbers(_VISITED, "_SSSS_MMMM_TT.nii.gz (subject, modality, visit)")
+
+    def _numbers(self, pattern: re.Pattern[str], ending: str) -> tuple[str, str]:
+        found = pattern.search(self.stem)
         if found is None:
             raise DatasetError(
-                f"{self.relative}: the name must end in _SSSS_MMMM_TT.nii.gz (subject, modality, "
-                "visit); rename the file, or use --task any"
+                f"{self.relative}: the name must end in {ending}; rename the file, "
+                "or use --task any"
             )
-        return found["subject"], found["visit"]
+        first, second = found.groups()
+        return first, second
 
     def beside(self, kind: str) -> PurePosixPath:
         """The relative path of its `labels` or `landmarks`, as the pair list has it.
