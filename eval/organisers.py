@@ -4,8 +4,10 @@
                              "eval_pairs": [{"fixed", "moving"}], "masked_evaluation"}
     classic Learn2Reg       the same with "task_name" for "name"
 
-A method is `{"name", "metric", "labels" or "dest"}`. What the file leaves open is the task's: the
-image whose foreground counts for folds, whether landmarks are blobs or points, the names of fields.
+A method is `{"name", "metric", "labels" or "dest"}`; in the oldest files, of HippocampusMR,
+`evaluation_methods` is `{"dice": [labels], "sdlogj": true}`. What the file leaves open is the
+task's: the image whose foreground counts for folds, whether landmarks are blobs or points, the
+names of fields, and those of metrics where the file has none.
 LUMIR's scorers take several files at once, one for landmarks and one for each group of labels.
 """
 
@@ -13,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from eval.protocol import Protocol, protocol_of
 from l2r.arrays import triple
@@ -38,6 +40,7 @@ BESIDE: dict[str, dict[str, object]] = {
 
 class _Method(Tolerant):
     name: str
+    """Empty in the oldest files."""
     metric: str
     labels: list[int] | None = None
     dest: str | None = None
@@ -55,6 +58,17 @@ class _Config(Tolerant):
     expected_shape: Annotated[list[int], Field(min_length=4, max_length=4)]
     eval_pairs: Annotated[list[_Pair], Field(min_length=1)]
     masked_evaluation: bool = False
+
+    @field_validator("evaluation_methods", mode="before")
+    @classmethod
+    def _as_list(cls, methods: object) -> object:
+        if not isinstance(methods, dict):
+            return methods
+        return [
+            {"name": "", "metric": metric, "labels": None if asked is True else asked}
+            for metric, asked in methods.items()
+            if asked is not False
+        ]
 
     @model_validator(mode="after")
     def _is_called_something(self) -> "_Config":
@@ -114,7 +128,7 @@ def with_configs(task: Task, paths: list[Path], ground_truth: Path) -> tuple[Tas
 
 def _metrics(config: _Config, known: Protocol, path: Path) -> Iterator[dict[str, object]]:
     for method in config.evaluation_methods:
-        yield _metric(method, config, known, f"{path}: {method.name}")
+        yield _metric(method, config, known, f"{path}: {method.name or method.metric}")
         if method.metric in BESIDE:
             yield BESIDE[method.metric]
 
@@ -126,7 +140,7 @@ def _metric(method: _Method, config: _Config, known: Protocol, where: str) -> di
     alike = [metric for metric in known.metrics if metric.metric in KINDS[method.metric]]
     same = [metric for metric in alike if metric.folder == method.dest]
     settings = (same or alike)[0].model_dump() if alike else _plain(method.metric, config, where)
-    settings["name"] = method.name
+    settings["name"] = method.name or settings.get("name", method.metric)
     if method.labels is not None:
         settings["labels"] = tuple(method.labels)
     if method.dest is not None:

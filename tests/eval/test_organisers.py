@@ -106,10 +106,14 @@ METHOD = {"name": "M", "metric": "dice", "labels": [1]}
         ),
         ({"evaluation_methods": []}, TaskError, "evaluation_methods: list should have at least 1"),
         (
-            {"evaluation_methods": {"sdlogj": True}},
+            {"evaluation_methods": {"sdlogj": "yes"}},
             TaskError,
-            "evaluation_methods: input should be",
+            "evaluation_methods.0.labels: input should be",
         ),
+        ({"evaluation_methods": {"dice": ["1"]}}, TaskError, "labels.0: input should be"),
+        ({"evaluation_methods": {"sdlogj": False}}, TaskError, "should have at least 1"),
+        ({"evaluation_methods": {"psnr": True}}, TaskError, "config.json: psnr: no metric 'psnr'"),
+        ({"evaluation_methods": "dice"}, TaskError, "evaluation_methods: input should be"),
         (
             {"evaluation_methods": [METHOD | {"labels": ["1"]}]},
             TaskError,
@@ -142,6 +146,20 @@ def test_folds_need_a_task_that_says_in_which_image(phantom: Phantom) -> None:
     path = config(phantom, evaluation_methods=methods[1:])
     task, _ = with_configs(load_task("oasis"), [path], phantom.folder)
     assert [metric.metric for metric in protocol_of(task).metrics] == ["dice", "hd95", "tre"]
+
+
+def test_the_oldest_dialect_says_the_same_without_names(phantom: Phantom) -> None:
+    methods = {"sdlogj": True, "dice": [1, 2], "hd95": [2], "tre": False}
+    path = config(phantom, name=None, task_name="HippocampusMR", evaluation_methods=methods)
+    task, _ = with_configs(load_task("hippocampus_mr"), [path], phantom.folder)
+    metrics = {metric.metric: metric for metric in protocol_of(task).metrics}
+    assert list(metrics) == ["sdlogj", "num_foldings", "dice", "hd95"]
+    assert [metric.name for metric in metrics.values()] == [
+        *("LogJacDetStd", "num_foldings", "DSC", "HD95"),
+    ]
+    assert (metrics["dice"].labels, metrics["hd95"].labels) == ((1, 2), (2,))
+    plain, _ = with_configs(load_task("any"), [path], phantom.folder)
+    assert protocol_of(plain).metrics[0].name == "sdlogj"
 
 
 @pytest.mark.parametrize("masked", [True, False])
