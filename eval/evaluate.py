@@ -73,7 +73,6 @@ def score(
         rules=protocol.aggregates,
         version=protocol.version,
         layout=protocol.layout,
-        labels=protocol.labels,
     )
 
 

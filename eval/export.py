@@ -8,8 +8,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from statistics import median
 
-from eval.metrics.base import MetricBase, Result
-from eval.metrics.structural import StructureMetric
+from eval.metrics.base import Result
 from eval.report import Report, aggregate, write_json, write_report
 from l2r.errors import OutputError
 from l2r.files import writing
@@ -31,8 +30,8 @@ class Score:
     unit: str
     """Empty for a plain number."""
     label: str | None
-    """The structure's id, or `#1` for the first point or the first structure where the protocol
-    names none; None for the case's mean, which is what counts."""
+    """The structure's id, or `#1` for the first point; None for the case's mean, which is what
+    counts."""
     value: float
 
 
@@ -69,24 +68,19 @@ def write_scores(path: Path, report: Report, submission: str, task: str) -> None
 
 def long_table(report: Report, submission: str, task: str) -> Iterator[Score]:
     """Every value of every case: first the mean, then those of the structures or points."""
-    metrics = {metric.name: metric for metric in report.metrics}
+    units = {metric.name: metric.unit for metric in report.metrics}
     for case in report.cases:
         for name, result in case.results.items():
-            unit = metrics[name].unit
-            yield Score(submission, task, case.name, name, unit, None, result.mean)
-            for label, value in _detailed(metrics[name], result, report.labels):
-                yield Score(submission, task, case.name, name, unit, label, value)
+            yield Score(submission, task, case.name, name, units[name], None, result.mean)
+            for label, value in _detailed(result):
+                yield Score(submission, task, case.name, name, units[name], label, value)
 
 
-def _detailed(
-    metric: MetricBase, result: Result, labels: tuple[int, ...] | None
-) -> Iterator[tuple[str, float]]:
-    if not isinstance(result.detailed, tuple):
-        return
-    ids = (metric.labels or labels or ()) if isinstance(metric, StructureMetric) else ()
-    known = len(ids) == len(result.detailed)
-    for place, value in enumerate(result.detailed):
-        yield str(ids[place]) if known else f"#{place + 1}", value
+def _detailed(result: Result) -> Iterator[tuple[str, float]]:
+    if isinstance(result.detailed, tuple):
+        points = [f"#{place}" for place in range(1, 1 + len(result.detailed))]
+        names = [str(label) for label in result.labels] or points
+        yield from zip(names, result.detailed, strict=True)
 
 
 def _write_csv(path: Path, scores: Iterator[Score]) -> None:

@@ -58,8 +58,6 @@ class Report:
     version: str = "2.0"
     """Of the organisers' scorer whose layout the file has."""
     layout: Literal["learn2reg", "codabench"] = "learn2reg"
-    labels: tuple[int, ...] | None = None
-    """The structures of the protocol, for metrics that have none of their own."""
 
     def results(self, metric: str) -> list[Result]:
         """Of every case that has the metric."""

@@ -38,7 +38,7 @@ def read_mha(path: Path, most: int | None = None) -> Float[np.ndarray, "..."]:
         FieldError: missing, damaged, no MetaImage, several channels, or larger than `most`.
     """
     try:
-        header, data = _split(path, path.read_bytes())
+        header, data = _split(path, _content(path, most))
         kind = np.dtype(TYPES[header["ElementType"]])
         shape = tuple(int(size) for size in header["DimSize"].split())
         values = _unpacked(path, header, data, kind.itemsize * math.prod(shape), most)
@@ -50,6 +50,11 @@ def read_mha(path: Path, most: int | None = None) -> Float[np.ndarray, "..."]:
         raise FieldError(f"{path}: damaged: {cause}") from None
     stored = np.frombuffer(values, kind.newbyteorder(">" if _big_endian(header) else "<"))
     return stored.astype(np.promote_types(kind, np.float32)).reshape(shape, order="F")
+
+
+def _content(path: Path, most: int | None) -> bytes:
+    with path.open("rb") as file:
+        return file.read(-1 if most is None else _MOST_HEADER + most + 1)
 
 
 def _split(path: Path, content: bytes) -> tuple[dict[str, str], bytes]:

@@ -136,6 +136,8 @@ class Result:
     """What enters the ranking."""
     detailed: float | tuple[float, ...]
     """Per structure or point where there are several; NaN where the scorer leaves one out."""
+    labels: tuple[int, ...] = ()
+    """Ids of the structures in `detailed`; empty where it is of something else."""
     unregistered: float | None = None
     """`mean` of the zero field, where that costs little."""
     note: str = ""

@@ -65,5 +65,6 @@ class Dice(StructureMetric):
         return Result(
             mean=mean_of_defined(registered),
             detailed=tuple(registered.tolist()),
+            labels=structures.ids,
             unregistered=mean_of_defined(unregistered),
         )

@@ -78,7 +78,8 @@ class KeyPoints(MetricBase):
         spacing, order = case.spacing_mm("moving"), ORDERS[self.interpolation]
         errors = key_point_errors(fixed, moving, case.vectors, spacing, order)
         before = np.linalg.norm((fixed - moving) * spacing, axis=1)
-        return Result(float(errors.mean()), tuple(errors.tolist()), float(before.mean()))
+        detailed = tuple(errors.tolist())
+        return Result(float(errors.mean()), detailed, unregistered=float(before.mean()))
 
     def has_truth(self, pair: Pair, truth: GroundTruth) -> bool:
         return truth.has(pair, self._folder(pair), f".{self.files}")

@@ -60,6 +60,7 @@ class DistanceMetric(StructureMetric):
         return Result(
             mean=mean_of_defined(counted),
             detailed=tuple(distances.tolist()),
+            labels=structures.ids,
             note=_vanished(structures.ids, distances),
         )
 

@@ -5,9 +5,11 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pyarrow import parquet
 
+from eval.evaluate import score
 from eval.export import check_output, long_table, write_scores
 from eval.metrics.base import Result
 from eval.metrics.dice import Dice
@@ -16,16 +18,18 @@ from eval.metrics.tre import Tre
 from eval.protocol import Aggregates
 from eval.report import CaseScore, Report
 from l2r.errors import OutputError
+from l2r.files import read_labels
+from tests.eval.conftest import Phantom
 
 NAN, INF = math.nan, math.inf
+IDS = (0, 7, 3)
 REPORT = Report(
     "LUMIR",
     (Tre(name="TRE_lm"), Dice(name="DSC")),
     (
-        CaseScore("a<--b", {"DSC": Result(0.5, (0.25, NAN, 0.75))}),
-        CaseScore("b<--a", {"TRE_lm": Result(INF, INF), "DSC": Result(0.1, (0.1, 0.1, 0.1))}),
+        CaseScore("a<--b", {"DSC": Result(0.5, (0.25, NAN, 0.75), IDS)}),
+        CaseScore("b<--a", {"TRE_lm": Result(INF, INF), "DSC": Result(0.1, 3 * (0.1,), IDS)}),
     ),
-    labels=(0, 7, 3),
 )
 ROWS = [
     ("team", "lumir24", "a<--b", "DSC", "", None, 0.5),
@@ -65,15 +69,23 @@ def test_no_case_is_an_empty_table(tmp_path: Path) -> None:
     assert parquet.read_table(tmp_path / "s.parquet").num_rows == 0
 
 
-def test_structures_without_ids_are_counted() -> None:
-    report = Report("X", REPORT.metrics, REPORT.cases[:1])
-    labels = [score.label for score in long_table(report, "team", "x")]
-    assert labels == [None, "#1", "#2", "#3"]
+def test_structures_have_their_ids_where_the_protocol_names_none(phantom: Phantom) -> None:
+    open_ended = {k: v for k, v in phantom.task.evaluation.items() if k != "labels"}
+    task = phantom.task.model_copy(update={"evaluation": open_ended})
+    report = score(phantom.submission, task, phantom.pairs, phantom.folder)
+    scored = [case for case in report.cases if "DSC" in case.results]
+    assert scored
+    for case in scored:
+        fixed = read_labels(phantom.folder / f"labelsVal/PHANTOM_{case.name[:9]}.nii.gz")
+        for metric in ("DSC", "HD95"):
+            one = [row for row in long_table(report, "team", "x") if row.case == case.name]
+            labels = [row.label for row in one if row.metric == metric]
+            assert labels == [None, *map(str, np.unique(fixed)[1:])]
 
 
-def test_points_are_counted_even_if_there_are_as_many_as_structures() -> None:
+def test_points_are_counted() -> None:
     case = CaseScore("a", {"TRE_kp": Result(2.0, (1.0, 2.0, 3.0))})
-    report = Report("X", (KeyPoints(name="TRE_kp"),), (case,), labels=(0, 7, 3))
+    report = Report("X", (KeyPoints(name="TRE_kp"),), (case,))
     found = [(score.label, score.unit) for score in long_table(report, "team", "x")]
     assert found == [(None, "mm"), ("#1", "mm"), ("#2", "mm"), ("#3", "mm")]
 

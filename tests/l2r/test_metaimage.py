@@ -1,5 +1,6 @@
 """Fields in MetaImage files."""
 
+import os
 import zlib
 from pathlib import Path
 
@@ -84,6 +85,13 @@ def test_what_is_no_field_is_refused(path: Path, content: bytes, problem: str) -
     with pytest.raises(FieldError, match=r"field\.mha") as caught:
         read_mha(path, most=FIELD.nbytes)
     assert problem in str(caught.value)
+
+
+def test_no_more_is_read_of_a_file_than_a_field_may_have(path: Path) -> None:
+    path.write_bytes(BY_ITK + VALUES)
+    os.truncate(path, 1 << 40)  # with a hole: a terabyte that takes no place
+    with pytest.raises(FieldError, match="damaged"):
+        read_mha(path, most=FIELD.nbytes)
 
 
 def test_a_missing_file_is_named(path: Path) -> None:
