@@ -12,7 +12,7 @@ from models.losses.dice import one_hot
 from models.optim.descend import Descent
 from models.optim.instance import InstanceOptimisationConfig
 from models.optim.network import WeightOptimisationConfig
-from models.optim.objective import Case, DescentConfig, Refined
+from models.optim.objective import Case, Refined
 from pipeline.predict import field_to_torch, to_numpy, to_torch
 from pipeline.stage import Predicted, Prepared
 
@@ -26,8 +26,8 @@ Way: TypeAlias = tuple[str, Callable[[], Refined]]
 class Refinement(ABC):
     """A descent on one pair as a stage; where a GPU's memory is too small, in another way."""
 
-    def __init__(self, config: DescentConfig, device: torch.device) -> None:
-        self._config, self._device = config, device
+    def __init__(self, objectives: tuple[str, ...], device: torch.device) -> None:
+        self._objectives, self._device = objectives, device
 
     def __call__(self, item: Predicted, /) -> Predicted:
         warnings = []
@@ -59,19 +59,18 @@ class Refinement(ABC):
         return torch.Generator().manual_seed(torch.initial_seed())
 
     def _summary(self, result: Refined) -> dict[str, object]:
-        names = self._config.objectives
-        return {"levels": [_summary(descent, names) for descent in result.course]}
+        return {"levels": [_summary(descent, self._objectives) for descent in result.course]}
 
 
 class RefineField(Refinement):
     """Instance optimisation of a deformation that follows the prediction."""
 
     def __init__(self, config: InstanceOptimisationConfig, device: torch.device) -> None:
-        super().__init__(config, device)
-        self._fine = config
+        super().__init__(config.objectives, device)
+        self._config = config
 
     def ways(self, item: Predicted) -> Iterator[Way]:
-        fine, coarse, device = self._fine, self._fine.halved, self._device
+        fine, coarse, device = self._config, self._config.halved, self._device
         yield f"on {device}", lambda: self._refine(item, fine, device)
         if device.type != "cpu":
             if not coarse.grid.problem(item.prepared.fixed.shape):
@@ -95,7 +94,7 @@ class RefineWeights(Refinement):
     def __init__(
         self, config: WeightOptimisationConfig, model: RegistrationModel, device: torch.device
     ) -> None:
-        super().__init__(config, device)
+        super().__init__(config.objectives, device)
         self._model, self._optimise = model, config.build(model)
 
     def ways(self, item: Predicted) -> Iterator[Way]:

@@ -169,6 +169,7 @@ class _Course:
         self.best, self.skipped = -1, 0
 
     def record(self, losses: Losses, cosines: tuple[float, ...]) -> None:
+        """Note an iterate, and keep it if it is the best so far."""
         values = tuple(float(loss.detach()) for loss in losses)
         self.losses.append(values)
         self.scores.append(self._score(values))
@@ -187,6 +188,7 @@ class _Course:
         return self._in_a_row
 
     def restore_best(self) -> None:
+        """Put back what was kept."""
         _copy(self._kept, self._state)
 
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import torch
 from pydantic import Field
@@ -24,7 +24,24 @@ class _Config(Frozen, ABC):
         """For `parameters`, with fresh moments."""
 
 
-class AdamConfig(_Config):
+class _AdamConfig(_Config):
+    optimiser: ClassVar[type[torch.optim.Adam]]
+
+    amsgrad: bool = False
+    betas: Betas = (0.9, 0.999)
+    weight_decay: Decay
+
+    def build(self, parameters: Sequence[Tensor], learning_rate: float) -> torch.optim.Optimizer:
+        return self.optimiser(
+            parameters,
+            lr=learning_rate,
+            betas=self.betas,
+            weight_decay=self.weight_decay,
+            amsgrad=self.amsgrad,
+        )
+
+
+class AdamConfig(_AdamConfig):
     """Adam; its weight decay is added to the gradient.
 
     Source:
@@ -32,41 +49,23 @@ class AdamConfig(_Config):
         Reddi et al. (2018), arXiv:1904.09237.
     """
 
+    optimiser = torch.optim.Adam
+
     name: Literal["adam"] = "adam"
-    amsgrad: bool = False
-    betas: Betas = (0.9, 0.999)
     weight_decay: Decay = 0.0
 
-    def build(self, parameters: Sequence[Tensor], learning_rate: float) -> torch.optim.Optimizer:
-        return torch.optim.Adam(
-            parameters,
-            lr=learning_rate,
-            betas=self.betas,
-            weight_decay=self.weight_decay,
-            amsgrad=self.amsgrad,
-        )
 
-
-class AdamWConfig(_Config):
+class AdamWConfig(_AdamConfig):
     """Adam with decoupled weight decay: a step begins with `w (1 - learning_rate weight_decay)`.
 
     Source:
         Loshchilov and Hutter (2019), arXiv:1711.05101.
     """
 
-    name: Literal["adamw"] = "adamw"
-    amsgrad: bool = False
-    betas: Betas = (0.9, 0.999)
-    weight_decay: Decay = 0.01
+    optimiser = torch.optim.AdamW
 
-    def build(self, parameters: Sequence[Tensor], learning_rate: float) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(
-            parameters,
-            lr=learning_rate,
-            betas=self.betas,
-            weight_decay=self.weight_decay,
-            amsgrad=self.amsgrad,
-        )
+    name: Literal["adamw"] = "adamw"
+    weight_decay: Decay = 0.01
 
 
 class SgdConfig(_Config):
