@@ -4,15 +4,32 @@ import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+)
 
 from l2r.errors import L2RError
 
 Record = TypeVar("Record")
 SHOWN = 3
 """Faults of one file that a message names."""
+
+
+def _odd(value: int) -> int:
+    if value % 2 == 0:
+        raise ValueError("a window has a centre, so its width must be odd")
+    return value
+
+
+Window = Annotated[PositiveInt, AfterValidator(_odd)]
+"""Width of a window in voxels."""
 
 
 class Frozen(BaseModel):

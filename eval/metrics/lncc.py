@@ -1,13 +1,13 @@
 """Local correlation of intensities."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float, Float64
-from pydantic import AfterValidator, PositiveInt
 from scipy.ndimage import uniform_filter
 
 from eval.metrics.base import Case, MetricBase, Result
+from l2r.schema import Window
 
 _EPSILON = 1e-5
 """Keeps the definition away from a division by 0."""
@@ -50,12 +50,6 @@ def normalised(volume: Float[np.ndarray, "x y z"]) -> Float[np.ndarray, "x y z"]
     return volume / largest if largest else volume
 
 
-def _odd(value: int) -> int:
-    if value % 2 == 0:
-        raise ValueError("a window has a centre, so its width must be odd")
-    return value
-
-
 class Lncc(MetricBase):
     """Local correlation of the fixed and the warped image, squared, with a box window.
 
@@ -67,8 +61,7 @@ class Lncc(MetricBase):
     metric: Literal["lncc"] = "lncc"
     unit: Literal[""] = ""
     folder: Literal["images"] = "images"
-    window: Annotated[PositiveInt, AfterValidator(_odd)] = 9
-    """Width in voxels."""
+    window: Window = 9
 
     def __call__(self, case: Case) -> Result:
         fixed, warped = map(normalised, case.images)

@@ -3,30 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import torch
-from jaxtyping import Float
-from pydantic import AfterValidator, PositiveInt
 from torch import Tensor
 
-from l2r.schema import Frozen
+from l2r.schema import Frozen, Window
 from models.base import Volumes
+from models.losses.base import Scalar
 from models.losses.windows import box_sum
 
-Scalar = Float[Tensor, ""]
 EPSILON = 1e-5
 """Keeps the published definitions away from a division by 0."""
-
-
-def _odd(value: int) -> int:
-    if value % 2 == 0:
-        raise ValueError("a window has a centre, so its width must be odd")
-    return value
-
-
-Window = Annotated[PositiveInt, AfterValidator(_odd)]
-"""Width in voxels of the grid that the images are compared on."""
 
 
 class LnccConfig(Frozen):

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from l2r.schema import Frozen
 from models.base import Volumes
-from models.losses.lncc import EPSILON, Definition, LocalCorrelation, Scalar
+from models.losses.base import Scalar
+from models.losses.lncc import EPSILON, Definition, LocalCorrelation
 from models.losses.windows import gaussian_mean
 
 

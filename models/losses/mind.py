@@ -11,7 +11,7 @@ from torch import Tensor
 
 from l2r.schema import Frozen
 from models.base import Volumes
-from models.losses.lncc import Scalar
+from models.losses.base import Scalar
 from models.losses.windows import box_sum
 
 Descriptors = Float[Tensor, "batch 12 x y z"]

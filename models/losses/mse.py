@@ -5,7 +5,7 @@ from typing import Literal
 
 from l2r.schema import Frozen
 from models.base import Volumes
-from models.losses.lncc import Scalar
+from models.losses.base import Scalar
 
 
 class MseConfig(Frozen):

@@ -29,8 +29,8 @@ REPORT = Report(
     "LUMIR",
     METRICS,
     (
-        CaseScore("a", {"DSC": Result(0.7, (0.7,), 0.4), "HD95": Result(3.0, (3.0,))}),
-        CaseScore("b", {"DSC": Result(0.8, (0.8,), 0.6), "HD95": Result(5.0, (5.0,))}),
+        CaseScore("a", {"DSC": Result(0.7, (0.7,), unregistered=0.4), "HD95": Result(3.0, (3.0,))}),
+        CaseScore("b", {"DSC": Result(0.8, (0.8,), unregistered=0.6), "HD95": Result(5.0, (5.0,))}),
     ),
 )
 
@@ -52,7 +52,11 @@ def test_a_metric_that_no_case_has_gets_no_column() -> None:
 
 
 def test_a_metric_that_a_case_lacks_leaves_a_gap() -> None:
-    mixed = Report("X", METRICS, (*REPORT.cases, CaseScore("c", {"TRE_lm": Result(2.0, 2.0, 4.0)})))
+    mixed = Report(
+        "X",
+        METRICS,
+        (*REPORT.cases, CaseScore("c", {"TRE_lm": Result(2.0, 2.0, unregistered=4.0)})),
+    )
     assert row(mixed, "c") == ["-", "-", "2.0000"]
     assert row(mixed, "a") == ["0.7000", "3.0000", "-"]
     assert row(mixed, "mean") == ["0.7500", "4.0000", "2.0000"]
