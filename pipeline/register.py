@@ -39,8 +39,8 @@ def register(what: Resolved, how: How) -> Counter[str]:
     """
     config = load_run(what.config).model_copy(update={"task": what.task.name})
     device = find_device(how.device)
-    folder = open_folder(what.output)
-    stages = build(config, what.task, device, folder)
+    folder = open_folder(what.output, shared=what.asked_for is not None)
+    stages = build(config, what.task, device, folder, what.asked_for)
     settings = settings_of(
         what.task,
         config,
@@ -52,13 +52,15 @@ def register(what: Resolved, how: How) -> Counter[str]:
         pairs=what.pairs,
         folder=folder,
         shape=what.task.data.shape,
+        rule=what.task.field,
         seed=config.seed,
         resume=how.resume,
         time_budget_s=how.time_budget_s,
         labels=config.labels,
     )
     with progress(len(what.pairs), f"{what.task.name} on {device}") as advance:
-        return Run(job, stages, Ledger(folder, settings))(advance)
+        ledger = Ledger(None if what.asked_for else folder, settings)
+        return Run(job, stages, ledger)(advance)
 
 
 def _weights(config: RunConfig) -> Path | None:

@@ -22,9 +22,12 @@ from l2r.console import Advance
 from l2r.dataset import Pair
 from l2r.errors import ImageError, L2RError, OutputError
 from l2r.field import zero_field
-from l2r.files import grid_shape, sha256, write_field
+from l2r.files import grid_shape, sha256
+from l2r.submission import as_stored
+from l2r.task import FieldRule
 from pipeline.build import Stages
 from pipeline.clock import Budget, Stopwatch
+from pipeline.export import write_stored
 from pipeline.manifest import Entry, Ledger, hash_inputs
 from pipeline.stage import Predicted, Prepared
 
@@ -40,6 +43,8 @@ class Job:
     folder: Path
     shape: Shape | None
     """Of every image, where the task fixes it."""
+    rule: FieldRule = field(default_factory=lambda: FieldRule(names="stem"))
+    """How a zero field is written, as the stages write theirs."""
     seed: int = 0
     resume: bool = True
     time_budget_s: float | None = None
@@ -150,8 +155,8 @@ class Run:
         shape = self._job.shape or _shape_or_none(work.pair.fixed.path)
         if shape is None:
             return None
-        path = self._job.folder / work.name
-        write_field(path, zero_field(shape), np.eye(4))
+        path, rule = self._job.folder / work.name, self._job.rule
+        write_stored(path, as_stored(zero_field(shape), rule), rule, np.eye(4))
         return path
 
     def _entry(self, work: _Work, path: Path | None) -> Entry:
@@ -189,7 +194,7 @@ class _failures:  # noqa: N801 - reads as a statement: with _failures(work)
         if isinstance(error, L2RError):
             self._work.error = str(error)
         else:
-            self._work.error = f"{type(error).__name__}: {error}"
+            self._work.error = " ".join(f"{type(error).__name__}: {error}".split())
             logger.error("%s: a defect of Regatta", self._work.name, exc_info=error)
         return True
 
