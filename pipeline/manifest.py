@@ -73,21 +73,16 @@ class Manifest(Frozen):
 class Ledger:
     """The manifest of an output folder while a run goes on."""
 
-    def __init__(self, folder: Path | None, settings: Settings) -> None:
-        """Take over what an earlier run with the same settings has recorded.
-
-        Without a folder nothing is recorded, and nothing counts as done.
-        """
-        self._path = folder / MANIFEST if folder else None
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        """Take over what an earlier run with the same settings has recorded."""
+        self._path = folder / MANIFEST
         self._settings = settings
-        self._pairs = self._recorded(self._path) if self._path else {}
+        self._pairs = self._recorded()
 
     def is_done(self, name: str, inputs_sha256: str | None) -> bool:
         """Whether the file of that name holds the field of these inputs and settings."""
         entry = self._pairs.get(name)
-        if self._path is None or entry is None:
-            return False
-        if entry.status != "done" or entry.inputs_sha256 != inputs_sha256:
+        if entry is None or entry.status != "done" or entry.inputs_sha256 != inputs_sha256:
             return False
         field = self._path.with_name(name)
         return field.is_file() and sha256(field) == entry.field_sha256
@@ -98,8 +93,6 @@ class Ledger:
         Raises:
             OutputError: the manifest cannot be written.
         """
-        if self._path is None:
-            return
         self._pairs[name] = entry
         manifest = Manifest(
             regatta=__version__,
@@ -110,11 +103,12 @@ class Ledger:
         with writing(self._path) as file:
             file.write(manifest.model_dump_json(indent=2).encode())
 
-    def _recorded(self, path: Path) -> dict[str, Entry]:
-        if not path.exists():
+    def _recorded(self) -> dict[str, Entry]:
+        if not self._path.exists():
             return {}
         try:
-            old = parse(Manifest, read_json(path, OutputError), str(path), OutputError)
+            raw = read_json(self._path, OutputError)
+            old = parse(Manifest, raw, str(self._path), OutputError)
         except L2RError as error:
             logger.warning("%s; it is ignored and written anew", error)
             return {}

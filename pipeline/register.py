@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from l2r.console import progress
+from l2r.errors import ConfigError
 from models.registry import find_weights
 from pipeline.build import build, find_device
 from pipeline.config import RunConfig, load_run
@@ -38,8 +39,10 @@ def register(what: Resolved, how: How) -> Counter[str]:
         L2RError: nothing could be begun, or the output folder is full.
     """
     config = load_run(what.config).model_copy(update={"task": what.task.name})
+    if config.labels and what.asked_for:
+        raise ConfigError(f"{what.config}: label_weight needs label maps, here are images alone")
     device = find_device(how.device)
-    folder = open_folder(what.output, shared=what.asked_for is not None)
+    folder = open_folder(what.output, what.pairs if what.asked_for else None)
     stages = build(config, what.task, device, folder, what.asked_for)
     settings = settings_of(
         what.task,
@@ -59,7 +62,7 @@ def register(what: Resolved, how: How) -> Counter[str]:
         labels=config.labels,
     )
     with progress(len(what.pairs), f"{what.task.name} on {device}") as advance:
-        ledger = Ledger(None if what.asked_for else folder, settings)
+        ledger = None if what.asked_for else Ledger(folder, settings)
         return Run(job, stages, ledger)(advance)
 
 

@@ -24,6 +24,8 @@ MODEL_CONFIG = "config.toml"
 """The run file in the folder of a mounted model."""
 FIVE = "fixed CT, fixed PET, moving CT, moving PET, and the field to write"
 NIFTI = ".nii.gz"
+OUTPUT = f"output{SUFFIX}"
+"""The image in the folder of an image socket; the platform gives it a name of its own."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ def resolve_paths(paths: Sequence[Path], task: str, config: Path | None = None) 
         raise OutputError(f"{field}: its folder does not exist; mount it")
     fixed, moving = (Scan(PurePosixPath(path.name), path) for path in images[::2])
     pairs = {field.name: Pair(fixed, moving)}
-    return Resolved(config or DEFAULT_CONFIG, load_task(task), pairs, field.parent, field.name)
+    found = load_task(task)
+    return Resolved(config or DEFAULT_CONFIG, found, pairs, field.parent, asked_for=field.name)
 
 
 def _open(path: Path) -> None:
@@ -128,8 +131,9 @@ def _by_sockets(request: Request, mounts: Mounts) -> Resolved:
     pair = read_sockets(mounts.dataset, request.input or mounts.input, sockets)
     path = (request.output or mounts.output) / sockets.field
     if not path.name.endswith(NIFTI):
-        path = path / f"{path.name}{SUFFIX}"  # an image socket: a folder with one image
-    return Resolved(config or DEFAULT_CONFIG, task, {path.name: pair}, path.parent, path.name)
+        path = path / OUTPUT
+    pairs = {path.name: pair}
+    return Resolved(config or DEFAULT_CONFIG, task, pairs, path.parent, asked_for=path.name)
 
 
 def _run_file_in(model: Path | None) -> Path | None:

@@ -68,9 +68,9 @@ class _Work:
 
 
 class Run:
-    """One job, done by `stages`, recorded in `ledger`."""
+    """One job, done by `stages`, recorded in `ledger` if there is one."""
 
-    def __init__(self, job: Job, stages: Stages, ledger: Ledger) -> None:
+    def __init__(self, job: Job, stages: Stages, ledger: Ledger | None) -> None:
         self._job, self._stages, self._ledger = job, stages, ledger
         self._budget = Budget(job.time_budget_s)
 
@@ -112,11 +112,16 @@ class Run:
     def _read(self, work: _Work) -> _Work:
         with work.watch.measure("read"), _failures(work):
             work.inputs_sha256 = hash_inputs(work.pair.files(labels=self._job.labels))
-            if self._job.resume and self._ledger.is_done(work.name, work.inputs_sha256):
+            if self._is_done(work):
                 work.skip = True
             else:
                 work.prepared = self._stages.preprocess(work.pair)
         return work
+
+    def _is_done(self, work: _Work) -> bool:
+        if self._ledger is None or not self._job.resume:
+            return False
+        return self._ledger.is_done(work.name, work.inputs_sha256)
 
     def _compute(self, work: _Work) -> None:
         if work.prepared is None:
@@ -147,7 +152,8 @@ class Run:
             self._budget.slowest_end = max(
                 self._budget.slowest_end, time.monotonic() - work.refined_at
             )
-        self._ledger.record(work.name, entry, _peak_memory_gib())
+        if self._ledger is not None:
+            self._ledger.record(work.name, entry, _peak_memory_gib())
         advance(_news(work, entry))
         return entry.status
 

@@ -1,5 +1,6 @@
 """The output folder: made, proven writable, and rid of what a killed run left unfinished."""
 
+from collections.abc import Collection
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -7,22 +8,29 @@ from l2r.errors import OutputError
 from l2r.files import TEMPORARY
 
 
-def open_folder(folder: Path, *, shared: bool = False) -> Path:
+def open_folder(folder: Path, names: Collection[str] | None = None) -> Path:
     """Make the folder ready to be written to.
 
     Args:
-        folder: of the fields.
-        shared: other runs may be writing there now, so what is unfinished stays.
+        folder: is made where it is missing.
+        names: the files that will be written. Only what was left unfinished of these is removed:
+            other files may be in the making, by another shard. Without names it is of any file.
 
     Raises:
         OutputError: it cannot be made or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for unfinished in () if shared else folder.glob(f".*{TEMPORARY}"):
-            unfinished.unlink()
-        with TemporaryFile(dir=folder, buffering=0) as probe:
+        for unfinished in folder.glob(f".*{TEMPORARY}"):
+            if names is None or _meant(unfinished) in names:
+                unfinished.unlink(missing_ok=True)
+        with TemporaryFile(dir=folder) as probe:  # nameless: nobody's way, and gone if we are
             probe.write(b"regatta")
     except OSError as cause:
         raise OutputError(f"{folder}: cannot be used: {cause.strerror or cause}") from None
     return folder
+
+
+def _meant(unfinished: Path) -> str:
+    """The name that the file would have got, see `l2r.files.writing`."""
+    return unfinished.name.removeprefix(".").removesuffix(TEMPORARY).rpartition(".")[0]
