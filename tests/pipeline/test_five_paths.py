@@ -232,7 +232,7 @@ def test_images_of_the_challenges_own_size_are_registered(command: Command, tmp_
     assert (field.shape, field.dtype) == ((3, 192, 192, 288), np.float32)
     sides = (np.abs(distances["fixed"] - 70) < 2) & (np.abs(x) > 60)
     means = field[:, sides].mean(axis=1)
-    assert 3 < means[0] < 5  # voxels of the full grid, along the first array axis
+    assert 2 < means[0] < 5  # voxels of the full grid, along the first array axis
     assert np.abs(means[1:]).max() < 1
 
 
