@@ -418,7 +418,7 @@ def test_the_help_and_a_bad_list_need_no_torch() -> None:
         "from typer.testing import CliRunner\n"
         "from pipeline.cli import app\n"
         "for words in (['--help'], ['run', '--dataset', 'no.json'], "
-        "['check', '.', '--dataset', 'no.json']):\n"
+        "['check', '.', '--dataset', 'no.json'], ['pair', '--help'], ['pair', 'a', 'b']):\n"
         "    CliRunner().invoke(app, words)\n"
         "assert 'torch' not in sys.modules, 'torch was imported'\n"
     )
