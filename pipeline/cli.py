@@ -38,6 +38,9 @@ def run(  # noqa: PLR0913 - the options of the command
     split: Split = "validation",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:n")] = "auto",
     limit: Annotated[int | None, typer.Option(min=1, help="only the first pairs")] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="only part I of N (of the first pairs)")
+    ] = None,
     time_budget: Annotated[
         float | None, typer.Option(min=1, metavar="SECONDS", help="wall time per pair")
     ] = None,
@@ -50,7 +53,10 @@ def run(  # noqa: PLR0913 - the options of the command
     from pipeline.request import Request, resolve  # noqa: PLC0415 - numpy and nibabel
 
     with one_line_errors():
-        what = resolve(Request(config, task, dataset, images, output, split, limit))
+        what = resolve(Request(config, task, dataset, images, output, split, limit, shard))
+        if not what.pairs:
+            typer.echo(f"shard {what.shard}: none of the {len(what.others)} pairs is left for it")
+            return
         # Read when torch is loaded: threads that wait for work leave the core to others.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from pipeline.register import How, register  # noqa: PLC0415 - torch

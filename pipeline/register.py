@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 
 from l2r.console import progress
+from l2r.submission import MANIFEST
 from models.registry import find_weights
 from pipeline.build import build, find_device
 from pipeline.config import RunConfig, load_run
-from pipeline.manifest import Ledger, settings_of
+from pipeline.manifest import Ledger, gather, settings_of
 from pipeline.request import Resolved
 from pipeline.run import Job, Run
 from pipeline.workdir import open_folder
@@ -39,7 +40,8 @@ def register(what: Resolved, how: How) -> Counter[str]:
     """
     config = load_run(what.config).model_copy(update={"task": what.task.name})
     device = find_device(how.device)
-    folder = open_folder(what.output)
+    manifest = what.shard.manifest if what.shard else MANIFEST
+    folder = open_folder(what.output, {*what.pairs, manifest})
     stages = build(config, what.task, device, folder)
     settings = settings_of(
         what.task,
@@ -58,7 +60,9 @@ def register(what: Resolved, how: How) -> Counter[str]:
         labels=config.labels,
     )
     with progress(len(what.pairs), f"{what.task.name} on {device}") as advance:
-        return Run(job, stages, Ledger(folder, settings))(advance)
+        counts = Run(job, stages, Ledger(folder, settings, manifest))(advance)
+    gather(folder, settings, [*what.pairs, *what.others])
+    return counts
 
 
 def _weights(config: RunConfig) -> Path | None:

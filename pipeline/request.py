@@ -10,6 +10,7 @@ from l2r.mounts import find_mounts
 from l2r.schema import read_toml
 from l2r.submission import field_names
 from l2r.task import Task, load_task
+from pipeline.shard import Shard
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "configs" / "lumir_io.toml"
 
@@ -25,6 +26,7 @@ class Request:
     output: Path | None = None
     split: str = "validation"
     limit: int | None = None
+    shard: str | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,9 @@ class Resolved:
     pairs: dict[str, Pair]
     """By the name of the field's file, in the order of the list."""
     output: Path
+    shard: Shard | None = None
+    others: tuple[str, ...] = ()
+    """The fields that the other shards make."""
 
 
 def resolve(request: Request) -> Resolved:
@@ -45,6 +50,7 @@ def resolve(request: Request) -> Resolved:
         TaskError, DatasetError, ConfigError: in one line.
     """
     config = request.config or DEFAULT_CONFIG
+    shard = None if request.shard is None else Shard.parse(request.shard)
     if request.dataset is None:
         mounts = find_mounts()
         task = load_task(request.task) if request.task else mounts.task
@@ -61,7 +67,9 @@ def resolve(request: Request) -> Resolved:
             f"instance {example}; give their folder as --input"
         )
     chosen = dict(islice(pairs.items(), request.limit))
-    return Resolved(config, task, chosen, request.output or output)
+    own = chosen if shard is None else shard.of(chosen)
+    others = tuple(name for name in chosen if name not in own)
+    return Resolved(config, task, own, request.output or output, shard, others)
 
 
 def _task_named_in(config: Path) -> str:
