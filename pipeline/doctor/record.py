@@ -39,6 +39,6 @@ class Record:
 Check: TypeAlias = Callable[[Plan], Record]
 
 
-def gib(size: float) -> str:
+def gib(size: int) -> str:
     """Bytes for people."""
     return f"{size / GIB:.1f} GiB"

@@ -87,7 +87,8 @@ def _run(dataset: Path, output: Path, device: str) -> str | None:
         name = signal.Signals(-run.returncode).name
         return f"the run was killed by {name}{MEMORY if name == 'SIGKILL' else ''}"
     if run.returncode:
-        *_, last = told.strip().splitlines() or ["no message"]
+        lines = [line.strip(" ╭╮╰╯─│") for line in told.splitlines()]
+        *_, last = [line for line in lines if line] or ["no message"]
         return f"the run ended with code {run.returncode}: {last}"
     return None
 
