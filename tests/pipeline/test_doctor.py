@@ -301,6 +301,7 @@ def test_too_little_memory_is_a_blocker_and_the_doctor_lives_to_tell(
     assert "killed by SIGKILL, most likely for want of memory" in found["registration"][1]
 
 
+@pytest.mark.slow
 def test_ulimit_and_affinity_count_too() -> None:
     code = (
         "import resource\n"
@@ -482,6 +483,7 @@ def test_a_registration_that_fails_or_folds_is_a_blocker(
     assert judge_outcome(Outcome(before, after, folds, 1.0, "cpu")).status == status
 
 
+@pytest.mark.slow
 def test_an_interrupted_doctor_leaves_nothing_behind(tmp_path: Path) -> None:
     code = [sys.executable, "-m", "pipeline", "doctor", "--device", "cpu", "--output", tmp_path]
     with subprocess.Popen(

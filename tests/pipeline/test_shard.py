@@ -185,6 +185,8 @@ def test_resuming_works_per_shard_and_across_other_divisions(
     assert again.out.startswith("3 skipped")
     other = command("run", *words, *out, "--shard", "3/4")
     assert sorted(other.out.split(" in ")[0].split(", ")) == ["1 done", "1 skipped"]
+    own = json.loads((tmp_path / "out" / "manifest.3-of-4.json").read_text())["pairs"]
+    assert list(own) == ["disp_0004_0003.nii.gz"]  # no copy of what others may change
     whole = command("run", *words, *out)
     assert sorted(whole.out.split(" in ")[0].split(", ")) == ["3 done", "4 skipped"]
     assert [path.name for path in (tmp_path / "out").glob("manifest*")] == ["manifest.json"]
