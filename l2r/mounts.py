@@ -29,19 +29,27 @@ def find_mounts(root: Path = Path("/")) -> Mounts:
     Raises:
         DatasetError: none or more than one of the known pair lists is there.
     """
-    known = [
-        _mounts(task, task.container, root)
-        for task in map(load_task, task_names())
-        if task.container is not None
-    ]
-    found = [mounts for mounts in known if mounts.dataset.is_file()]
+    found = all_mounts(root)
     if len(found) != 1:
-        listed = ", ".join(str(mounts.dataset) for mounts in found or known)
+        listed = ", ".join(str(mounts.dataset) for mounts in found or _known(root))
         state = "more than one pair list is mounted" if found else "no pair list is mounted"
         raise DatasetError(
             f"{state} ({listed}); give --dataset, --input and --output, or mount exactly one"
         )
     return found[0]
+
+
+def all_mounts(root: Path = Path("/")) -> list[Mounts]:
+    """The mounts of every challenge whose pair list is there; one is what a run needs."""
+    return [mounts for mounts in _known(root) if mounts.dataset.is_file()]
+
+
+def _known(root: Path) -> list[Mounts]:
+    return [
+        _mounts(task, task.container, root)
+        for task in map(load_task, task_names())
+        if task.container is not None
+    ]
 
 
 def _mounts(task: Task, places: Container, root: Path) -> Mounts:

@@ -44,6 +44,9 @@ def run(  # noqa: PLR0913 - the options of the command
     split: Split = "validation",
     device: Device = "auto",
     limit: Annotated[int | None, typer.Option(min=1, help="only the first pairs")] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="only part I of N (of the first pairs)")
+    ] = None,
     time_budget: TimeBudget = None,
     resume: Annotated[bool, typer.Option(help="keep what the same run has made before")] = True,
 ) -> None:
@@ -54,7 +57,10 @@ def run(  # noqa: PLR0913 - the options of the command
     from pipeline.request import Request, resolve  # noqa: PLC0415 - numpy and nibabel
 
     with one_line_errors():
-        what = resolve(Request(config, task, dataset, images, output, split, limit))
+        what = resolve(Request(config, task, dataset, images, output, split, limit, shard))
+        if not what.pairs:
+            typer.echo(f"shard {what.shard}: none of the {len(what.others)} pairs is left for it")
+            return
         _register(what, device, time_budget, resume=resume)
 
 
@@ -133,3 +139,24 @@ def check(
             typer.echo(f"{told} would not score this, or not as it is meant")
             raise typer.Exit(1)
         typer.echo(f"{told} would accept all {len(pairs)} fields")
+
+
+@app.command()
+def doctor(
+    *,
+    output: Annotated[
+        Path | None, typer.Option(help="fields (else where a challenge mounts it, else ./output)")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:n")] = "auto",
+) -> None:
+    """Say whether a run can work here, and what to do if not; needs no arguments and no data.
+
+    Exit code: 0 it can; 1 something is in the way; 2 an argument cannot be used.
+    """
+    from pipeline.doctor.examine import blocked, examine, plan_for, show  # noqa: PLC0415
+
+    with one_line_errors():
+        records = examine(plan_for(output, device))
+        show(records)
+        if blocked(records):
+            raise typer.Exit(1)

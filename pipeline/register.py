@@ -9,10 +9,11 @@ import torch
 
 from l2r.console import progress
 from l2r.errors import ConfigError
+from l2r.submission import MANIFEST
 from models.registry import find_weights
 from pipeline.build import build, find_device
 from pipeline.config import RunConfig, load_run
-from pipeline.manifest import Ledger, settings_of
+from pipeline.manifest import Ledger, gather, settings_of
 from pipeline.request import Resolved
 from pipeline.run import Job, Run
 from pipeline.workdir import open_folder
@@ -42,7 +43,8 @@ def register(what: Resolved, how: How) -> Counter[str]:
     if config.labels and what.asked_for:
         raise ConfigError(f"{what.config}: label_weight needs label maps, here are images alone")
     device = find_device(how.device)
-    folder = open_folder(what.output, what.pairs if what.asked_for else None)
+    manifest = what.shard.manifest if what.shard else MANIFEST
+    folder = open_folder(what.output, what.pairs if what.asked_for else {*what.pairs, manifest})
     stages = build(config, what.task, device, folder, what.asked_for)
     settings = settings_of(
         what.task,
@@ -62,8 +64,11 @@ def register(what: Resolved, how: How) -> Counter[str]:
         labels=config.labels,
     )
     with progress(len(what.pairs), f"{what.task.name} on {device}") as advance:
-        ledger = None if what.asked_for else Ledger(folder, settings)
-        return Run(job, stages, ledger)(advance)
+        ledger = None if what.asked_for else Ledger(folder, settings, manifest)
+        counts = Run(job, stages, ledger)(advance)
+    if not what.asked_for:
+        gather(folder, settings, [*what.pairs, *what.others])
+    return counts
 
 
 def _weights(config: RunConfig) -> Path | None:

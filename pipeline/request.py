@@ -18,6 +18,7 @@ from l2r.schema import read_toml
 from l2r.sockets import read_sockets
 from l2r.submission import field_names
 from l2r.task import Sockets, Task, load_task
+from pipeline.shard import Shard
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "configs" / "lumir_io.toml"
 MODEL_CONFIG = "config.toml"
@@ -39,6 +40,7 @@ class Request:
     output: Path | None = None
     split: str = "validation"
     limit: int | None = None
+    shard: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,9 @@ class Resolved:
     output: Path
     asked_for: str | None = None
     """The one field's file, where the caller has named it: nothing else is left beside it."""
+    shard: Shard | None = None
+    others: tuple[str, ...] = ()
+    """The fields that the other shards make."""
 
 
 def resolve(request: Request) -> Resolved:
@@ -61,6 +66,7 @@ def resolve(request: Request) -> Resolved:
         TaskError, DatasetError, ConfigError: in one line.
     """
     config = request.config or DEFAULT_CONFIG
+    shard = None if request.shard is None else Shard.parse(request.shard)
     if request.dataset is None:
         mounts = find_mounts()
         if mounts.task.container and mounts.task.container.sockets:
@@ -79,7 +85,10 @@ def resolve(request: Request) -> Resolved:
             f"instance {example}; give their folder as --input"
         )
     chosen = dict(islice(pairs.items(), request.limit))
-    return Resolved(config, task, chosen, request.output or output)
+    own = chosen if shard is None else shard.of(chosen)
+    others = tuple(name for name in chosen if name not in own)
+    output = request.output or output
+    return Resolved(config, task, own, output, shard=shard, others=others)
 
 
 def _task_named_in(config: Path) -> str:
