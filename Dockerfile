@@ -5,9 +5,9 @@
 ARG BASE_IMAGE=nvidia/cuda:12.6.3-base-ubuntu24.04
 
 FROM ${BASE_IMAGE} AS python
-RUN apt-get update \
+RUN python3 -m ensurepip --version || { apt-get update \
  && apt-get install -y --no-install-recommends python3 python3-venv \
- && rm -rf /var/lib/apt/lists/*
+ && rm -rf /var/lib/apt/lists/*; }
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
 WORKDIR /app
 
@@ -16,15 +16,19 @@ FROM python AS packages
 RUN python3 -m venv /opt/venv
 # wheels/ may hold wheels for builds without a network, torch's CPU build for instance.
 COPY requirements.txt wheels* /wheels/
+ARG PIP_NO_INDEX
 
 FROM packages AS eval-packages
+ARG PIP_NO_INDEX
 RUN grep -vE '^(torch|safetensors|docker)==' /wheels/requirements.txt > /tmp/eval.txt \
  && pip install --no-cache-dir --find-links /wheels -r /tmp/eval.txt
 
-FROM packages AS run-packages
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cu126
-RUN pip install --no-cache-dir --find-links /wheels --extra-index-url "${TORCH_INDEX}" \
-    -r /wheels/requirements.txt
+FROM eval-packages AS run-packages
+ARG PIP_NO_INDEX
+ARG TORCH=cu126
+RUN sed "s/^torch==.*/&+${TORCH}/" /wheels/requirements.txt > /tmp/run.txt \
+ && pip install --no-cache-dir --find-links /wheels \
+    --extra-index-url "https://download.pytorch.org/whl/${TORCH}" -r /tmp/run.txt
 
 FROM python AS eval
 COPY --from=eval-packages /opt/venv /opt/venv
