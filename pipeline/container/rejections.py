@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
+from isal import isal_zlib
 from pydantic import AliasChoices, Field, RootModel
 
 from l2r.check import Finding
@@ -107,7 +108,7 @@ def read_archive(stream: IO[bytes], where: str) -> Saved:
                 if content is not None:
                     small[member.name] = content.read()
             size = archive.offset
-    except (tarfile.TarError, EOFError, OSError) as cause:
+    except (tarfile.TarError, EOFError, OSError, isal_zlib.error) as cause:  # type: ignore[misc] # untyped
         raise ContainerError(f"{where}: not a saved image: {cause}; save it again") from None
     manifest = _json(small, "manifest.json", where)
     entries = parse(_Manifest, manifest, f"{where}: manifest.json", ContainerError).root

@@ -81,7 +81,9 @@ class Verified(Frozen):
     @property
     def device_gib(self) -> float | None:
         """Of all runs; None without a GPU."""
-        return max((run.device_gib for run in self.runs if run.device_gib is not None), default=None)
+        return max(
+            (run.device_gib for run in self.runs if run.device_gib is not None), default=None
+        )
 
 
 def write_report(path: Path, report: Verified) -> None:

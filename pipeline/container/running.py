@@ -27,7 +27,12 @@ SCRATCH = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - of the container
 """Where a container may write beside its output."""
 DRIVER = ("/usr", "/etc", "/run", "/dev", "/lib", "/lib64", "/firmware")
 """Where the engine puts the driver of a GPU; only root could write there."""
-_UNSTARTABLE = ("exec:", "no command specified", "unable to find user", "no such file or directory:")
+_UNSTARTABLE = (
+    "exec:",
+    "no command specified",
+    "unable to find user",
+    "no such file or directory:",
+)
 
 
 @dataclass(frozen=True)
@@ -91,9 +96,7 @@ def run(
     """
     container = None
     try:
-        container = client.containers.create(
-            image, list(arguments), **_settings(places, limits)
-        )
+        container = client.containers.create(image, list(arguments), **_settings(places, limits))
         container.start()
         peaks = _watched(container, limits, look)
         return _ended(container, places, limits, peaks)

@@ -1,4 +1,4 @@
-"""What grand-challenge.org mounts for one job: `inputs.json`, and each image in its socket's folder."""
+"""What grand-challenge.org mounts for a job: `inputs.json`, and the images of its sockets."""
 
 import json
 from pathlib import Path, PurePosixPath

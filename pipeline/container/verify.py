@@ -58,7 +58,9 @@ def _refuse(request: Request, contract: Contract) -> None:
     if request.model is not None and contract.model is None:
         raise ConfigError(f"--model is for grand-challenge; {contract.name} mounts no weights")
     if request.model is not None and not request.model.is_dir():
-        raise ConfigError(f"{request.model}: no such folder; --model is what the archive unpacks to")
+        raise ConfigError(
+            f"{request.model}: no such folder; --model is what the archive unpacks to"
+        )
     fields = request.output / FIELDS if request.output else None
     if fields and fields.exists():
         raise ConfigError(f"{fields}: is there already; give --output a new folder")
@@ -115,7 +117,7 @@ def _run_all(
                 while coming and field_path(order, coming[0]).exists():
                     advance(f"{coming.pop(0)}: written")
 
-            how = run(client, image.name, (job.arguments, job.places), limits, look)
+            how = run(client, image.name, job.arguments, job.places, limits, look)
             look()
             for name in coming:
                 advance(f"{name}: not written")
