@@ -81,7 +81,7 @@ CONTRACTS = {
         ),
         Contract(
             name="grand-challenge",
-            task="any",
+            task="grand_challenge",
             call="sockets",
             input=PurePosixPath("/input"),
             output=PurePosixPath("/output"),

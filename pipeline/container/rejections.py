@@ -19,6 +19,7 @@ LARGEST = 10 * 10**9
 ARCHITECTURE = "amd64"
 SMALL = 1 << 20
 """Bytes of a member of an archive that may be its manifest or a configuration."""
+_DAMAGED: tuple[type[Exception], ...] = (tarfile.TarError, EOFError, OSError, isal_zlib.error)
 
 
 class _Config(Tolerant):
@@ -108,7 +109,7 @@ def read_archive(stream: IO[bytes], where: str) -> Saved:
                 if content is not None:
                     small[member.name] = content.read()
             size = archive.offset
-    except (tarfile.TarError, EOFError, OSError, isal_zlib.error) as cause:  # type: ignore[misc] # untyped
+    except _DAMAGED as cause:
         raise ContainerError(f"{where}: not a saved image: {cause}; save it again") from None
     manifest = _json(small, "manifest.json", where)
     entries = parse(_Manifest, manifest, f"{where}: manifest.json", ContainerError).root
