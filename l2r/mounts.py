@@ -1,10 +1,10 @@
 """The organisers call a container without arguments; these are the places they mount."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from l2r.errors import DatasetError
-from l2r.task import Task, load_task, task_names
+from l2r.task import Container, Task, load_task, task_names
 
 
 @dataclass(frozen=True)
@@ -13,8 +13,11 @@ class Mounts:
 
     task: Task
     dataset: Path
+    """The pair list, or the values of an algorithm's sockets."""
     input: Path
     output: Path
+    model: Path | None = None
+    """Where a run file and weights may lie that replace those of the container."""
 
 
 def find_mounts(root: Path = Path("/")) -> Mounts:
@@ -27,10 +30,9 @@ def find_mounts(root: Path = Path("/")) -> Mounts:
         DatasetError: none or more than one of the known pair lists is there.
     """
     known = [
-        Mounts(task, *(root / str(path).lstrip("/") for path in places))
+        _mounts(task, task.container, root)
         for task in map(load_task, task_names())
         if task.container is not None
-        for places in [(task.container.dataset, task.container.input, task.container.output)]
     ]
     found = [mounts for mounts in known if mounts.dataset.is_file()]
     if len(found) != 1:
@@ -40,3 +42,11 @@ def find_mounts(root: Path = Path("/")) -> Mounts:
             f"{state} ({listed}); give --dataset, --input and --output, or mount exactly one"
         )
     return found[0]
+
+
+def _mounts(task: Task, places: Container, root: Path) -> Mounts:
+    def at(path: PurePosixPath) -> Path:
+        return root / path.relative_to("/")
+
+    model = at(places.model) if places.model else None
+    return Mounts(task, at(places.dataset), at(places.input), at(places.output), model)

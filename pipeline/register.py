@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from l2r.console import progress
+from l2r.errors import ConfigError
 from models.registry import find_weights
 from pipeline.build import build, find_device
 from pipeline.config import RunConfig, load_run
@@ -38,9 +39,11 @@ def register(what: Resolved, how: How) -> Counter[str]:
         L2RError: nothing could be begun, or the output folder is full.
     """
     config = load_run(what.config).model_copy(update={"task": what.task.name})
+    if config.labels and what.asked_for:
+        raise ConfigError(f"{what.config}: label_weight needs label maps, here are images alone")
     device = find_device(how.device)
-    folder = open_folder(what.output)
-    stages = build(config, what.task, device, folder)
+    folder = open_folder(what.output, what.pairs if what.asked_for else None)
+    stages = build(config, what.task, device, folder, what.asked_for)
     settings = settings_of(
         what.task,
         config,
@@ -52,13 +55,15 @@ def register(what: Resolved, how: How) -> Counter[str]:
         pairs=what.pairs,
         folder=folder,
         shape=what.task.data.shape,
+        rule=what.task.field,
         seed=config.seed,
         resume=how.resume,
         time_budget_s=how.time_budget_s,
         labels=config.labels,
     )
     with progress(len(what.pairs), f"{what.task.name} on {device}") as advance:
-        return Run(job, stages, Ledger(folder, settings))(advance)
+        ledger = None if what.asked_for else Ledger(folder, settings)
+        return Run(job, stages, ledger)(advance)
 
 
 def _weights(config: RunConfig) -> Path | None:

@@ -374,6 +374,14 @@ def test_a_field_is_written_byte_for_byte_the_same_whenever_and_under_any_name(
     assert content[3:8] == bytes(5)  # neither a name nor a time
 
 
+def test_a_field_may_be_written_with_its_components_first(tmp_path: Path) -> None:
+    path, vectors = tmp_path / "disp.nii.gz", noise(3, *SHAPE)
+    write_field(path, vectors, AFFINE)
+    image = nib.load(path)
+    assert image.shape == (3, *SHAPE)
+    np.testing.assert_array_equal(np.asarray(image.dataobj), vectors)
+
+
 def fail_on_call(number: int, error: BaseException) -> Callable[..., int]:
     """An `IGzipFile.write` that works until it does not."""
     write, calls = igzip.IGzipFile.write, [0]
