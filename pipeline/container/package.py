@@ -5,7 +5,7 @@ import tarfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Protocol, runtime_checkable
 
 import docker
 from isal import igzip
@@ -131,7 +131,16 @@ def _write_alone(
     return [path, model], findings
 
 
-def _save(client: docker.DockerClient, image: Image, file: IO[bytes]) -> None:
+@runtime_checkable
+class Writable(Protocol):
+    """A file, on the disk or in a zip."""
+
+    def write(self, data: bytes, /) -> int:
+        """Append."""
+        ...
+
+
+def _save(client: docker.DockerClient, image: Image, file: Writable) -> None:
     """`docker save | gzip`."""
     with igzip.IGzipFile("", "wb", GZIP_LEVEL, file, mtime=0) as packed:
         for chunk in client.api.get_image(image.name):

@@ -3,7 +3,6 @@
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from isal import igzip
 
@@ -11,7 +10,7 @@ from l2r.check import Finding
 from l2r.errors import ContainerError
 from pipeline.container.contracts import Contract
 from pipeline.container.readme import missing
-from pipeline.container.rejections import read_archive, refused, refused_archive
+from pipeline.container.rejections import Readable, read_archive, refused, refused_archive
 
 README = "README.txt"
 PREDICTIONS = "validation_predictions.zip"
@@ -36,7 +35,7 @@ def check_zip(path: Path, contract: Contract) -> Iterator[Finding]:
         raise ContainerError(f"{path}: cannot be read: {cause}; pack it again") from None
 
 
-def check_image(file: IO[bytes], name: str, contract: Contract) -> Iterator[Finding]:
+def check_image(file: Readable, name: str, contract: Contract) -> Iterator[Finding]:
     """What would be rejected of a saved and gzipped image.
 
     Raises:

@@ -4,7 +4,7 @@ import json
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import Protocol, runtime_checkable
 
 from isal import isal_zlib
 from pydantic import AliasChoices, Field, RootModel
@@ -19,7 +19,17 @@ LARGEST = 10 * 10**9
 ARCHITECTURE = "amd64"
 SMALL = 1 << 20
 """Bytes of a member of an archive that may be its manifest or a configuration."""
-_DAMAGED: tuple[type[Exception], ...] = (tarfile.TarError, EOFError, OSError, isal_zlib.error)
+_INFLATING: type[Exception] = isal_zlib.error  # type: ignore[assignment] # untyped
+_DAMAGED = (tarfile.TarError, EOFError, OSError, _INFLATING)
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A file that is read from its beginning to its end."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most so many bytes."""
+        ...
 
 
 class _Config(Tolerant):
@@ -91,7 +101,7 @@ def refused_archive(saved: Saved) -> Iterator[Finding]:
     yield from too_large("archive", saved.size)
 
 
-def read_archive(stream: IO[bytes], where: str) -> Saved:
+def read_archive(stream: Readable, where: str) -> Saved:
     """Read what `docker save` wrote, once and without unpacking it.
 
     Args:
@@ -103,7 +113,7 @@ def read_archive(stream: IO[bytes], where: str) -> Saved:
     """
     small: dict[str, bytes] = {}
     try:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload] # reads
             for member in archive:
                 content = archive.extractfile(member) if member.size <= SMALL else None
                 if content is not None:
