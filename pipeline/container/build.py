@@ -15,6 +15,8 @@ WIDTH = 100
 """Characters of a step that are shown."""
 _STEP = re.compile(r"Step \d+/\d+ : ")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ENGINES = ("--->", "Removing intermediate container", "Successfully ")
+"""Begin the engine's own lines between what a step says."""
 Tell = Callable[[str], None]
 
 
@@ -62,8 +64,8 @@ def _follow(events: Iterable[dict[str, str]], tell: Tell) -> None:
             if _STEP.match(line):
                 step, last = line[:WIDTH], ""
                 tell(step)
-            elif line.strip():
+            elif line.strip() and not line.strip().startswith(_ENGINES):
                 last = line.strip()
         if "error" in event:
-            said = f"{last}; " if last and not last.startswith("--->") else ""
+            said = f"{last}; " if last else ""
             raise ContainerError(f"build: {step}: {said}{' '.join(event['error'].split())}")

@@ -1,6 +1,8 @@
 """The container engine, by docker-py, with its errors in one line."""
 
 import io
+import os
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -9,6 +11,10 @@ from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
 from l2r.errors import ContainerError
+
+LOCAL = "unix:///var/run/docker.sock"
+TIMEOUT_S = 600
+"""Seconds without a word from the engine; it packs an image before it sends the first byte."""
 
 
 @contextmanager
@@ -19,18 +25,27 @@ def engine() -> Iterator[docker.DockerClient]:
         ContainerError: it cannot be reached, or it fails later.
     """
     with engine_errors("the container engine"):
-        try:
-            client = docker.from_env()
-            client.ping()
-        except (DockerException, RequestException) as cause:
-            raise ContainerError(
-                f"no container engine answers: {_first_line(cause)}; start Docker, join its group, "
-                "or say where it listens, DOCKER_HOST=unix:///run/user/1000/docker.sock for example"
-            ) from None
+        _reach(os.environ.get("DOCKER_HOST") or LOCAL)
+        client = docker.from_env(timeout=TIMEOUT_S)
         try:
             yield client
         finally:
             client.close()
+
+
+def _reach(url: str) -> None:
+    """Say plainly what is wrong with a local socket; docker-py would leave it open, too."""
+    path = url.removeprefix("unix://")
+    if path == url:
+        return
+    try:
+        with socket.socket(socket.AF_UNIX) as attempt:
+            attempt.connect(path)
+    except OSError as cause:
+        raise ContainerError(
+            f"no container engine answers at {path}: {cause.strerror or cause}; start Docker, join "
+            "its group, or say where it is, DOCKER_HOST=unix:///run/user/1000/docker.sock for one"
+        ) from None
 
 
 @contextmanager

@@ -12,8 +12,10 @@ import docker
 from docker.errors import APIError
 from docker.models.containers import Container
 from docker.types import DeviceRequest, Mount
+from pydantic import Field
 
 from l2r.errors import ContainerError
+from l2r.schema import Tolerant
 from pipeline.container.contracts import GIB
 from pipeline.container.engine import explained
 
@@ -63,7 +65,7 @@ class Ran:
     """None where it could not even be started."""
     seconds: float
     peak_gib: float
-    """Of memory, without the files that the kernel keeps in it; looked at ten times a second."""
+    """Of memory, as `docker stats` counts it, looked at up to ten times a second."""
     device_gib: float | None
     """Of the GPU's memory; None where there is no GPU."""
     log: tuple[str, ...]
@@ -142,7 +144,7 @@ def _watched(
         container.reload()
         if container.status not in {"created", "running"}:
             return peak, device
-        peak = max(peak, _memory(container.stats(stream=False, one_shot=True)))
+        peak = max(peak, _memory(container))
         if limits.gpu:
             device = max(device or 0.0, _device_gib() or 0.0)
         look()
@@ -168,14 +170,22 @@ def _ended(
     )
 
 
-def _memory(stats: dict[str, dict[str, dict[str, int]]]) -> int:
-    """Bytes in use, without cached files, which the kernel gives back when it must."""
-    memory = stats.get("memory_stats", {})
-    counts = memory.get("stats", {})
-    prefix = "total_" if "total_inactive_file" in counts else ""  # the first version of cgroups
-    cached = sum(counts.get(f"{prefix}{kind}_file", 0) for kind in ("active", "inactive"))
-    usage = memory.get("usage", 0)
-    return max(0, usage - cached) if isinstance(usage, int) else 0
+class _Memory(Tolerant):
+    usage: int = 0
+    stats: dict[str, int] = Field(default_factory=dict)
+
+    @property
+    def used(self) -> int:
+        """Bytes as `docker stats` counts them: without cached files that nobody uses."""
+        # The first name is that of the first version of control groups.
+        idle = self.stats.get("total_inactive_file", self.stats.get("inactive_file", 0))
+        return max(0, self.usage - idle)
+
+
+def _memory(container: Container) -> int:
+    """Bytes in use; none where the container has just ended."""
+    stats = container.stats(stream=False, one_shot=True)
+    return _Memory.model_validate(stats["memory_stats"]).used
 
 
 def _device_gib() -> float | None:
