@@ -1,11 +1,11 @@
 """One engine and one build of each image for all tests; no registry of images is needed."""
 
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -49,22 +49,31 @@ def build_args(base_image: str) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what an image is built from, with `wheels/` for the processor alone beside it."""
+    """A copy of what the images are built from, with `wheels/` for the processor alone."""
     folder = tmp_path_factory.mktemp("context")
     kept = (REPOSITORY / ".dockerignore").read_text().splitlines()
     for name in ["Dockerfile", ".dockerignore", *(line[1:] for line in kept if line[0] == "!")]:
         source = REPOSITORY / name
-        if source.is_dir():
+        if source.is_dir() and name != "wheels":
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        elif source.exists():
+        elif source.is_file():
             shutil.copy(source, folder / name)
-    pins = (folder / "requirements.txt").read_text()
-    torch = f"torch=={version('torch').split('+')[0]}"
-    (folder / "cpu.txt").write_text(pins.replace(torch, f"{torch}+cpu"))
-    words = ["--quiet", "--only-binary=:all:", "--python-version", PYTHON]
-    words += ["--dest", folder / "wheels", "--requirement", folder / "cpu.txt"]
-    subprocess.run([sys.executable, "-m", "pip", "download", *words], check=True)
+    for path in folder.rglob("*"):  # as a strict umask has it
+        path.chmod(path.stat().st_mode & 0o700)
+    _download(folder / "requirements.txt", folder / "wheels")
     return folder
+
+
+def _download(requirements: Path, wheels: Path) -> None:
+    words = ["--only-binary=:all:", "--python-version", PYTHON, "--dest", wheels]
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as pins:
+        pins.write(re.sub(r"(?m)^torch==\S+", r"\g<0>+cpu", requirements.read_text()))
+        pins.flush()
+        subprocess.run(
+            [sys.executable, "-m", "pip", "--quiet", "download", *words, "-r", pins.name],
+            check=True,
+            stderr=subprocess.PIPE,
+        )
 
 
 @pytest.fixture(scope="session")
