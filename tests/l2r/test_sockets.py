@@ -38,7 +38,10 @@ def both(one: dict[str, object]) -> dict[str, object]:
 
 
 FIXED, MOVING = value("fixed-image"), value("moving-image")
-YEARS = {"socket": {"slug": "years", "relative_path": "years.json", "super_kind": "Value"}, "value": 3}
+YEARS = {
+    "socket": {"slug": "years", "relative_path": "years.json", "super_kind": "Value"},
+    "value": 3,
+}
 
 
 @pytest.mark.parametrize("style", [dict, old, both])
