@@ -23,12 +23,15 @@ def built(engine: Engine, folder: Path, *lines: str) -> str:
     return tag
 
 
+def right_field() -> np.ndarray:
+    """Of that pair, in voxels, as the phantom has it."""
+    field = true_field(2, 1, (40, 56, 48)) * LARGER
+    return field.repeat(LARGER, 0).repeat(LARGER, 1).repeat(LARGER, 2)
+
+
 def knowing(engine: Engine, base_image: str, folder: Path) -> str:
     """Tag of an image that writes the right field of that pair, and looks at nothing."""
-    field = true_field(2, 1, (40, 56, 48)) * LARGER
-    for axis in range(3):
-        field = field.repeat(LARGER, axis)
-    write_field(folder / FIELD, field, np.eye(4))
+    write_field(folder / FIELD, right_field(), np.eye(4))
     return built(
         engine,
         folder,

@@ -251,7 +251,9 @@ def test_without_an_engine_there_is_one_line_and_what_to_try(
     words = ["regatta", "--contract", "lumir24"] if command == "verify" else []
     result = CliRunner().invoke(app, ["container", command, *words])
     assert result.exit_code == 2
-    assert result.stderr.startswith(f"error: no container engine answers at {tmp_path}/nowhere.sock: ")
+    assert result.stderr.startswith(
+        f"error: no container engine answers at {tmp_path}/nowhere.sock: "
+    )
     assert "DOCKER_HOST=" in result.stderr
     assert result.stderr.count("\n") == 1
 
