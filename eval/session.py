@@ -10,14 +10,11 @@ from eval.export import check_output, write_scores
 from eval.organisers import with_configs
 from eval.report import Report
 from eval.table import line, table
-from l2r.console import progress
+from l2r.console import progress, table_console
 from l2r.dataset import Pair, read_pairs
 from l2r.errors import ConfigError
 from l2r.submission import Submission, open_submission
 from l2r.task import Task, load_task
-
-_PIPED_WIDTH = 1000
-"""Characters; a table only takes what it needs, and nobody's file should lose a column."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +81,7 @@ def run(request: Request) -> None:
     task, pairs = request.reference.load()
     submission = open_submission(request.submission)
     report = score_with_progress(submission, task, pairs, request.reference.folder, request.jobs)
-    console = Console()
-    show(report, console if console.is_terminal else Console(width=_PIPED_WIDTH))
+    show(report, table_console())
     name = request.submission.resolve().name.removesuffix(".zip")
     for output in request.outputs:
         write_scores(output, report, name, task.name)

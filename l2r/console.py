@@ -25,6 +25,16 @@ USAGE = 2
 """Exit code where the input or an argument cannot be used."""
 
 
+_PIPED_WIDTH = 1000
+"""Characters; a table only takes what it needs, and nobody's file should lose a column."""
+
+
+def table_console() -> Console:
+    """For tables on stdout: as wide as the terminal, or as any table needs in a file or a pipe."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_PIPED_WIDTH)
+
+
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Print an expected failure as one line and exit with `USAGE`."""

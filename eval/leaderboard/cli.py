@@ -102,9 +102,7 @@ def export(  # noqa: PLR0913 - the options of the command
     database: Place = DEFAULT,
 ) -> None:
     """Write the board as one HTML file that needs no network."""
-    from eval.leaderboard.page import (  # noqa: PLC0415
-        render,
-    )
+    from eval.leaderboard.page import render  # noqa: PLC0415
     from eval.leaderboard.session import Selection, board  # noqa: PLC0415
     from l2r.files import writing  # noqa: PLC0415
 
@@ -124,16 +122,17 @@ def serve(  # noqa: PLR0913 - the options of the command
     metric: Metrics = None,
     published: Published = None,
     every: Every = False,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="on localhost; 0 for any")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="address to listen on; 0.0.0.0 within a container")
+    ] = "127.0.0.1",
     database: Place = DEFAULT,
 ) -> None:
     """Show the board on http://localhost, made anew from the database for each visit."""
-    from eval.leaderboard.serve import (  # noqa: PLC0415
-        serve as serve_pages,
-    )
+    from eval.leaderboard.serve import serve as serve_pages  # noqa: PLC0415
     from eval.leaderboard.session import Selection, board  # noqa: PLC0415
 
     with one_line_errors():
         selection = Selection(task, rule, metric or (), published, every)
         board(database, selection)  # what is wrong is said now, and not to the first visitor
-        serve_pages(lambda: board(database, selection), port)
+        serve_pages(lambda: board(database, selection), port, host)

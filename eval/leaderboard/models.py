@@ -66,7 +66,6 @@ class StoredSubmission(Base):
     note: Mapped[str] = mapped_column(Text)
     manifest: Mapped[str] = mapped_column(Text)
     """The text of `manifest.json`; empty where there was none."""
-    scores: Mapped[list["StoredScore"]] = relationship()
 
 
 class StoredScore(Base):
@@ -80,7 +79,6 @@ class StoredScore(Base):
     case_id: Mapped[int] = mapped_column(ForeignKey("task_case.id"))
     metric: Mapped[str] = mapped_column(String(200))
     mean: Mapped[float | None] = mapped_column(Double())
-    labels: Mapped[list["StoredLabel"]] = relationship(order_by="StoredLabel.position")
 
 
 class StoredLabel(Base):

@@ -3,8 +3,9 @@
     GET /            the page, made anew at each request
     GET /board.json  the record that it is made of
 
-It listens on 127.0.0.1 only, and answers only those who call it by that name or `localhost`: a
-web page elsewhere that points a name of its own at this machine gets nothing.
+It listens on 127.0.0.1 unless told otherwise, which a container needs, and answers only those who
+call it by that name or `localhost`: a web page elsewhere that points a name of its own at this
+machine gets nothing.
 """
 
 import sys
@@ -23,24 +24,25 @@ HOST = "127.0.0.1"
 LAST_PORT = 65535
 
 
-def serve(make: Callable[[], Board], port: int) -> None:
+def serve(make: Callable[[], Board], port: int, host: str = HOST) -> None:
     """Serve until Ctrl-C; the address goes to stderr.
 
     Args:
         make: reads the current board; called by one request at a time.
         port: 0 takes any that is free.
+        host: address to listen on.
 
     Raises:
-        ConfigError: the port is taken, forbidden or no port.
+        ConfigError: the port is taken, forbidden or no port, or the address is not this machine's.
     """
-    with listen(make, port) as server, suppress(KeyboardInterrupt):
+    with listen(make, port, host) as server, suppress(KeyboardInterrupt):
         address = f"http://{HOST}:{server.server_port}/"
         sys.stderr.write(f"the leaderboard is at {address}, Ctrl-C ends\n")
         sys.stderr.flush()
         server.serve_forever()
 
 
-def listen(make: Callable[[], Board], port: int) -> ThreadingHTTPServer:
+def listen(make: Callable[[], Board], port: int, host: str = HOST) -> ThreadingHTTPServer:
     """A server that has its port and answers nothing yet.
 
     Raises:
@@ -49,10 +51,11 @@ def listen(make: Callable[[], Board], port: int) -> ThreadingHTTPServer:
     if not 0 <= port <= LAST_PORT:
         raise ConfigError(f"port {port}: a number from 0 to {LAST_PORT} is expected")
     try:
-        return ThreadingHTTPServer((HOST, port), partial(_Handler, make, Lock()))
+        return ThreadingHTTPServer((host, port), partial(_Handler, make, Lock()))
     except OSError as cause:
         raise ConfigError(
-            f"port {port}: cannot be used: {cause.strerror}; try another one, or 0 for any free one"
+            f"port {port}: cannot be used: {cause.strerror} ({host}); try another one, or 0 for "
+            "any free one"
         ) from None
 
 

@@ -1,22 +1,17 @@
 """The board on a terminal."""
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from eval.leaderboard.board import Board, Column, Row
 from eval.table import ARROWS, NOTHING
-
-_PIPED_WIDTH = 1000
-"""Characters, as for the scores: nobody's file should lose a column."""
+from l2r.console import table_console
 
 
 def print_board(board: Board) -> None:
     """The table, the rule, and what must be known; on stdout."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_PIPED_WIDTH)
+    console = table_console()
     console.print(table(board))
     for text in (f"rule {board.rule}: {board.rule_text}", *(f"note: {n}" for n in board.notes)):
         console.print(text, markup=False, highlight=False, soft_wrap=True)

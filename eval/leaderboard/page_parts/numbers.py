@@ -4,9 +4,8 @@ import math
 from collections.abc import Iterable
 
 from eval.leaderboard.board import Board, Column
+from eval.table import NOTHING
 
-ARROWS = {"higher": "↑", "lower": "↓"}
-NOTHING = "-"
 _SIGNIFICANT = 5
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from eval.leaderboard.board import Board, Column, Row
 from eval.leaderboard.page_parts.markup import Markup, element, hidden
 from eval.leaderboard.page_parts.numbers import (
-    NOTHING,
     best_means,
     decimals,
     metric_decimals,
     short,
     written,
 )
+from eval.table import NOTHING
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from collections import Counter
 
 from eval.leaderboard.board import Board, Column, Values
 from eval.leaderboard.page_parts.markup import Markup, element, region, section
-from eval.leaderboard.page_parts.numbers import NOTHING, metric_decimals, written
+from eval.leaderboard.page_parts.numbers import metric_decimals, written
+from eval.table import NOTHING
 
 EXPLANATION = (
     "Look at these first. A case that is the worst of many submissions is hard, "

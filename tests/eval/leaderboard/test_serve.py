@@ -116,9 +116,16 @@ def test_a_reader_who_leaves_early_is_no_error(capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr().err == ""
 
 
-def test_it_listens_on_this_machine_only() -> None:
+def test_it_listens_on_this_machine_only_unless_told_otherwise() -> None:
     with listen(lambda: BOARD, 0) as server:
         assert server.server_address[0] == "127.0.0.1"
+    with listen(lambda: BOARD, 0, "0.0.0.0") as server:  # noqa: S104 - what a container does
+        assert server.server_address[0] == "0.0.0.0"  # noqa: S104
+
+
+def test_an_address_of_another_machine_is_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"cannot be used: .* \(192\.0\.2\.1\)"):
+        listen(lambda: BOARD, 0, "192.0.2.1")
 
 
 def test_a_port_in_use_is_one_line_that_says_what_to_try() -> None:

@@ -53,8 +53,7 @@ def test_the_gradient_by_hand_passes_gradcheck(squared: bool) -> None:
 def test_it_ignores_brightness_and_contrast_far_from_the_border() -> None:
     fixed = volume(3, (9, 9, 9))
     term = LnccConfig(window=9).bind(fixed)
-    centre = LnccConfig(window=9)
-    assert term(fixed) == pytest.approx(float(centre.bind(fixed)(fixed)))
+    assert float(term(2 * fixed)) == pytest.approx(float(term(fixed)), abs=1e-3)
     assert float(term(2 * fixed)) == pytest.approx(float(term(-fixed)), abs=1e-3)
 
 
