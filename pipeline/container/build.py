@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from l2r import __version__
 from l2r.errors import ContainerError
 from pipeline.container.engine import engine
 from pipeline.container.images import Image, find_image
+from pipeline.manifest import current_commit
 
 ROOT = Path(__file__).parents[2]
 TARGET = "run"
@@ -54,6 +56,11 @@ def build_image(wanted: Build, tell: Tell, context: Path = ROOT) -> Image:
         )
         _follow(events, tell)
         return find_image(client, wanted.tag)
+
+
+def labels() -> dict[str, str | None]:
+    """What the image says of itself."""
+    return {"VERSION": __version__, "REVISION": current_commit()}
 
 
 def _follow(events: Iterable[dict[str, str]], tell: Tell) -> None:

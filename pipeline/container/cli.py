@@ -5,12 +5,10 @@ from typing import Annotated
 
 import typer
 
-from l2r.console import one_line_errors
+from l2r.console import one_line_errors, table_console
 
 app = typer.Typer(no_args_is_help=True, help="Build the image, prove it, and pack it.")
 
-WIDTH = 110
-"""Of the table where there is no terminal."""
 ImageName = Annotated[str, typer.Argument(help="name of the image, e.g. regatta")]
 ContractName = Annotated[
     str, typer.Option("--contract", help="lumir24, lumir25, psmareg26 or grand-challenge")
@@ -35,13 +33,11 @@ def build(
 
     Exit code: 0 built; 2 it cannot be built.
     """
-    from pipeline.container.build import Build, build_image  # noqa: PLC0415 - docker
+    from pipeline.container.build import Build, build_image, labels  # noqa: PLC0415 - docker
 
     with one_line_errors():
-        built = build_image(
-            Build(tag, {"BASE_IMAGE": base_image, "TORCH": torch}, network),
-            tell=lambda line: typer.echo(line, err=True),
-        )
+        wanted = Build(tag, {"BASE_IMAGE": base_image, "TORCH": torch, **labels()}, network)
+        built = build_image(wanted, tell=lambda line: typer.echo(line, err=True))
         typer.echo(f"{built.name}: {built.size / 1e9:.2f} GB, {built.id}")
 
 
@@ -71,8 +67,6 @@ def verify(  # noqa: PLR0913 - the options of the command
 
     Exit code: 0 it would be accepted; 1 it would be rejected; 2 it could not be tried.
     """
-    from rich.console import Console  # noqa: PLC0415
-
     from pipeline.container.order import Data  # noqa: PLC0415
     from pipeline.container.report import shown  # noqa: PLC0415
     from pipeline.container.verify import Request, verify  # noqa: PLC0415 - docker
@@ -80,8 +74,7 @@ def verify(  # noqa: PLR0913 - the options of the command
     with one_line_errors():
         data = Data(dataset, images or dataset.parent, limit) if dataset else None
         report = verify(Request(image, contract, data, output, memory, model))
-        console = Console()
-        (console if console.is_terminal else Console(width=WIDTH)).print(shown(report))
+        table_console().print(shown(report))
         count = len(report.problems)
         typer.echo(f"{image}: {contract} would {'reject' if count else 'accept'} it")
         if count:
