@@ -209,6 +209,24 @@ def test_a_platform_drops_what_a_container_may_do(
 
 
 @pytest.mark.docker
+@pytest.mark.parametrize("contract", ["lumir24", "grand-challenge"])
+def test_no_organiser_has_a_network(
+    verify: Verify,
+    engine: Engine,
+    base_image: str,
+    brains: Path,
+    tmp_path: Path,
+    contract: str,
+) -> None:
+    script = "echo there is $(ls /sys/class/net) alone; exit 7"
+    tag = built(
+        engine, tmp_path, f"FROM {base_image}", NOBODY, f'ENTRYPOINT ["sh", "-c", "{script}"]'
+    )
+    _, told = verify(tag, "--contract", contract, "--dataset", brains)
+    assert "exit code 7: there is lo alone" in told
+
+
+@pytest.mark.docker
 def test_weights_are_mounted_for_a_platform_only(
     verify: Verify, engine: Engine, base_image: str, brains: Path, tmp_path: Path
 ) -> None:
