@@ -15,11 +15,13 @@ from l2r.mounts import find_mounts
 from l2r.sockets import read_sockets
 from l2r.task import Sockets, load_task, task_names
 from pipeline.container.contracts import CONTRACTS, find_contract
+from pipeline.container.findings import seconds_per_pair
 from pipeline.container.jobs import field_path, jobs
 from pipeline.container.machine import STRANGER, differences, limits_for
 from pipeline.container.order import Data, Order, take_order
 from pipeline.container.phantom import make_pair
 from pipeline.container.readme import command_line
+from pipeline.container.running import Ran
 
 SHAPE = (8, 10, 12)
 INFO = {"MemTotal": 64 << 30, "Runtimes": {"runc": {}, "nvidia": {}}}
@@ -174,3 +176,20 @@ def test_the_command_line_of_the_readme() -> None:
         "docker run --rm --ipc=host --memory 16g -v INPUT:/input:ro -v OUTPUT:/output "
         "-v LIST:/LUMIR_dataset.json:ro regatta:1"
     )
+
+
+def ran(seconds: float) -> Ran:
+    return Ran(exit_code=0, seconds=seconds, peak_gib=1.0, device_gib=None, log=())
+
+
+def test_seconds_are_the_manifests_and_else_equal_parts(phantom: Path, tmp_path: Path) -> None:
+    data = Data(phantom / "PHANTOM_dataset.json", phantom)
+    order = take_order(find_contract("lumir24"), data, (tmp_path, tmp_path / "out"))
+    (job,) = jobs(order)
+    first, second = order.pairs
+    assert seconds_per_pair(order, job, ran(9.0)) == {first: 4.5, second: 4.5}
+    pairs = {first: {"seconds": {"read": 1.0, "refine": 2.5}}, second: {"seconds": {"read": 4.0}}}
+    (order.output / "manifest.json").write_text(json.dumps({"pairs": pairs}))
+    assert seconds_per_pair(order, job, ran(9.0)) == {first: 3.5, second: 4.0}
+    (order.output / "manifest.json").write_text(json.dumps({"pairs": {}}))
+    assert seconds_per_pair(order, job, ran(9.0)) == {first: 4.5, second: 4.5}
