@@ -5,6 +5,8 @@
 # BASE_IMAGE must have Python 3.11 or newer, or apt packages of it. It needs nothing of CUDA: torch's
 # wheels bring the runtime, --gpus brings the driver. Hence the smallest of CUDA's images.
 ARG BASE_IMAGE=nvidia/cuda:12.6.3-base-ubuntu24.04
+ARG VERSION=0.1.0
+ARG REVISION=unknown
 
 FROM ${BASE_IMAGE} AS python
 RUN python3 -c 'import ensurepip' || { apt-get update \
@@ -14,6 +16,8 @@ RUN python3 -c 'import ensurepip' || { apt-get update \
 # image asks for 560, or for one of some older series, and would not start with 545, for instance.
 ENV NVIDIA_REQUIRE_CUDA="cuda>=12.0" NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
+# SIGTERM is nothing to Python as process 1; SIGINT ends it as Ctrl-C does.
+STOPSIGNAL SIGINT
 # Of the user who runs this, nothing is known; /tmp and the output are all that can be written to.
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
 WORKDIR /app
@@ -33,19 +37,6 @@ RUN sed -n '/^dependencies/,/^]/s/^ *"\([a-z-]*\).*/\1/p' /wheels/pyproject.toml
  && $PIP install -r /tmp/eval.txt \
  && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 
-# TORCH is a folder of download.pytorch.org/whl. For torch 2.13 there are cpu, cu126, cu130 and cu132;
-# the last two need drivers from 580 on. Naming it in the version keeps PyPI's build (cu130) out.
-FROM eval-packages AS run-packages
-ARG PIP_NO_INDEX
-ARG TORCH=cu126
-RUN sed "s/^torch==.*/&+${TORCH}/" /wheels/requirements.txt > /tmp/run.txt \
- && $PIP install --prefix /opt/torch -r /tmp/run.txt \
-    --extra-index-url "https://download.pytorch.org/whl/${TORCH}" \
- && find /opt/torch -type d -name tests -prune -exec rm -r {} + \
- && cd /opt/torch/lib/python3*/site-packages/torch \
- && rm -rf include test \
- && find bin -type f ! -name torch_shm_manager -delete
-
 # Made readable for everyone, whatever the umask of the checkout was.
 FROM python AS code
 COPY l2r ./l2r
@@ -63,13 +54,26 @@ COPY --from=code /app/l2r ./l2r
 COPY --from=code /app/eval ./eval
 USER 10001:10001
 ENTRYPOINT ["python", "-m", "eval"]
-ARG VERSION=unknown
-ARG REVISION=unknown
+ARG VERSION
+ARG REVISION
 LABEL org.opencontainers.image.title="Regatta, the judge" \
       org.opencontainers.image.description="Scores Learn2Reg submissions as the organisers do" \
       org.opencontainers.image.licenses=Apache-2.0 \
       org.opencontainers.image.version=$VERSION \
       org.opencontainers.image.revision=$REVISION
+
+# TORCH is a folder of download.pytorch.org/whl. For torch 2.13 there are cpu, cu126, cu130 and cu132;
+# the last two need drivers from 580 on. Naming it in the version keeps PyPI's build (cu130) out.
+FROM eval-packages AS run-packages
+ARG PIP_NO_INDEX
+ARG TORCH=cu126
+RUN sed "s/^torch==.*/&+${TORCH}/" /wheels/requirements.txt > /tmp/run.txt \
+ && $PIP install --prefix /opt/torch -r /tmp/run.txt \
+    --extra-index-url "https://download.pytorch.org/whl/${TORCH}" \
+ && find /opt/torch -type d -name tests -prune -exec rm -r {} + \
+ && cd /opt/torch/lib/python3*/site-packages/torch \
+ && rm -rf include test \
+ && find bin -type f ! -name torch_shm_manager -delete
 
 FROM packages AS run
 COPY --from=run-packages /opt/torch /opt/venv
@@ -78,8 +82,8 @@ USER 10001:10001
 RUN python -m pipeline weights verify --all
 ENTRYPOINT ["python", "-m", "pipeline"]
 CMD ["run"]
-ARG VERSION=unknown
-ARG REVISION=unknown
+ARG VERSION
+ARG REVISION
 LABEL org.opencontainers.image.title=Regatta \
       org.opencontainers.image.description="A Learn2Reg pair list in, displacement fields out" \
       org.opencontainers.image.licenses=Apache-2.0 \

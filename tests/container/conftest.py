@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.engine import Engine, EngineError, daemon
+from tests.container.engine import Engine, EngineError, build, daemon
 
 REPOSITORY = Path(__file__).parents[2]
 PYTHON = "3.11"
@@ -72,26 +72,16 @@ def _download(requirements: Path, wheels: Path) -> None:
         subprocess.run(
             [sys.executable, "-m", "pip", "--quiet", "download", *words, "-r", pins.name],
             check=True,
-            stderr=subprocess.PIPE,
         )
 
 
 @pytest.fixture(scope="session")
 def image(engine: Engine, context: Path, build_args: dict[str, str]) -> str:
     """Tag of the pipeline's image, with torch for the processor alone."""
-    return _built(engine, context, build_args, "run")
+    return build(engine, context, build_args, "run", tag="regatta:latest")
 
 
 @pytest.fixture(scope="session")
 def eval_image(engine: Engine, context: Path, build_args: dict[str, str]) -> str:
     """Tag of the judge's image."""
-    return _built(engine, context, build_args, "eval")
-
-
-def _built(engine: Engine, context: Path, build_args: dict[str, str], target: str) -> str:
-    tag = f"regatta-{target}:test"
-    engine.client.images.build(
-        path=str(context), tag=tag, target=target, buildargs=build_args, network_mode="host",
-        rm=True, forcerm=True,
-    )  # fmt: skip
-    return tag
+    return build(engine, context, build_args, "eval", tag="regatta-eval:latest")

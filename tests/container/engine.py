@@ -20,8 +20,9 @@ STRICT: dict[str, object] = {
     "cap_drop": ["ALL"],
     "security_opt": ["no-new-privileges"],
     "tmpfs": {"/tmp": "size=64m"},  # noqa: S108 - in the container
-    "shm_size": "64k",
-    "mem_limit": "2g",
+    "ipc_mode": "none",  # no /dev/shm
+    "mem_limit": "1g",
+    "memswap_limit": "1g",
     "pids_limit": 128,
 }
 """All that organisers take from a container, at once."""
@@ -88,10 +89,31 @@ def _wait(process: subprocess.Popen[bytes], path: Path, log: Path) -> None:
     raise EngineError((log.read_text().splitlines() or ["dockerd says nothing"])[-1])
 
 
-def run(
+def build(
+    engine: Engine, context: Path, build_args: dict[str, str], target: str, *, tag: str
+) -> str:
+    """The tag of what the Dockerfile makes.
+
+    Raises:
+        BuildError: one of its steps failed; `build_log` has what was said.
+    """
+    engine.client.images.build(
+        path=str(context),
+        tag=tag,
+        target=target,
+        buildargs=build_args,
+        network_mode="host",
+        rm=True,
+        forcerm=True,
+    )
+    return tag
+
+
+@contextmanager
+def started(
     engine: Engine, image: str, words: Sequence[str] = (), *, mounts: Sequence[str], **more: object
-) -> Ran:
-    """Run a container to its end, as `STRICT` as can be where `more` says nothing else.
+) -> Iterator[Container]:
+    """A running container, `STRICT` where `more` says nothing else; gone afterwards.
 
     Args:
         engine: where.
@@ -104,15 +126,24 @@ def run(
     container = engine.client.containers.create(image, list(words), **settings)
     try:
         container.start()
-        return finished(container)
+        yield container
     finally:
         container.remove(force=True)
+
+
+def run(
+    engine: Engine, image: str, words: Sequence[str] = (), *, mounts: Sequence[str], **more: object
+) -> Ran:
+    """As `started`, to its end."""
+    with started(engine, image, words, mounts=mounts, **more) as container:
+        return finished(container)
 
 
 def finished(container: Container) -> Ran:
     """Wait for a container's end."""
     code = container.wait(timeout=300)["StatusCode"]
     out, err = (
-        container.logs(stdout=stream == 1, stderr=stream == 2).decode() for stream in (1, 2)
+        container.logs(stdout=stream == "out", stderr=stream == "err").decode()
+        for stream in ("out", "err")
     )
     return Ran(code, out, err)
