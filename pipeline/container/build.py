@@ -65,7 +65,7 @@ def labels() -> dict[str, str | None]:
 
 def _follow(events: Iterable[dict[str, str]], tell: Tell) -> None:
     """Pass on the steps; where one fails, its last words are the message."""
-    step, last = "before the first step", ""
+    step, last, failure = "before the first step", "", ""
     for event in events:
         for line in _COLOUR.sub("", event.get("stream", "")).splitlines():
             if _STEP.match(line):
@@ -73,6 +73,8 @@ def _follow(events: Iterable[dict[str, str]], tell: Tell) -> None:
                 tell(step)
             elif line.strip() and not line.strip().startswith(_ENGINES):
                 last = line.strip()
-        if "error" in event:
+        if "error" in event:  # the last event, but only its end gives the connection back
             said = f"{last}; " if last else ""
-            raise ContainerError(f"build: {step}: {said}{' '.join(event['error'].split())}")
+            failure = f"build: {step}: {said}{' '.join(event['error'].split())}"
+    if failure:
+        raise ContainerError(failure)

@@ -71,8 +71,6 @@ class Chunks(io.RawIOBase):
         super().__init__()
         self._chunks = iter(chunks)
         self._rest = memoryview(b"")
-        self.size = 0
-        """Bytes given so far."""
 
     def readable(self) -> bool:
         return True
@@ -86,7 +84,6 @@ class Chunks(io.RawIOBase):
         count = min(len(buffer), len(self._rest))
         buffer[:count] = self._rest[:count]
         self._rest = self._rest[count:]
-        self.size += count
         return count
 
 

@@ -1,5 +1,6 @@
 """What the engine knows of an image, and what it saves of it."""
 
+from collections import deque
 from dataclasses import dataclass
 from io import BufferedReader
 
@@ -48,5 +49,8 @@ def saved(client: docker.DockerClient, image: Image) -> Saved:
     Raises:
         ContainerError: it is no saved image.
     """
-    stream = Chunks(client.api.get_image(image.name))
-    return read_archive(BufferedReader(stream, 1 << 20), image.name)
+    chunks = client.api.get_image(image.name)
+    try:
+        return read_archive(BufferedReader(Chunks(chunks), 1 << 20), image.name)
+    finally:
+        deque(chunks, maxlen=0)  # a tar file ends in nothing; reading it gives the connection back

@@ -19,7 +19,7 @@ from l2r.schema import Tolerant
 from pipeline.container.contracts import GIB
 from pipeline.container.engine import explained
 
-EVERY_S = 0.1
+EVERY_S = 0.25
 """Seconds between looks at the memory."""
 TAIL = 12
 """Last lines of the log that are kept."""
@@ -65,7 +65,7 @@ class Ran:
     """None where it could not even be started."""
     seconds: float
     peak_gib: float
-    """Of memory, as `docker stats` counts it, looked at up to ten times a second."""
+    """Of memory, as `docker stats` counts it, looked at four times a second at most."""
     device_gib: float | None
     """Of the GPU's memory; None where there is no GPU."""
     log: tuple[str, ...]
