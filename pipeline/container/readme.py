@@ -44,7 +44,7 @@ def readme(report: Verified, contract: Contract, archive: str) -> str:
         "none used" if device is None else f"{device:.2f} GiB at most",
         f"{sum(seconds) / len(seconds):.1f} on average, {max(seconds):.1f} at most",
         DETERMINISM,
-        f"{len(seconds)} fields as this image wrote them on this machine",
+        f"fields as this image wrote them on this machine, {len(seconds)} in all",
     )
     title = f"Regatta {report.regatta}, {report.contract}"
     told = (f"{label}: {line}" for label, line in zip(LABELS, lines, strict=True))
