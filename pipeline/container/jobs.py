@@ -7,7 +7,7 @@ from pathlib import Path
 from eval.grand_challenge import Predictions
 from l2r.errors import OutputError
 from l2r.submission import Folder, Submission
-from pipeline.container.order import Order
+from pipeline.container.order import Order, open_for_reading
 from pipeline.container.running import Place
 from pipeline.container.sockets import FIELD, write_inputs
 
@@ -77,6 +77,7 @@ def _sockets(order: Order) -> Iterator[Job]:
     for name, pair in order.pairs.items():
         inputs = order.scratch / "inputs" / _case(name)
         write_inputs(inputs, pair)
+        open_for_reading(inputs)
         places = _folders(order, inputs, order.output / _case(name))
         if order.model is not None and order.contract.model is not None:
             places.append(Place(order.model, order.contract.model))

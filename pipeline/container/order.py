@@ -75,7 +75,35 @@ def made_up(contract: Contract, scratch: Path) -> Data:
         OutputError: it cannot be written.
     """
     folder = scratch / "phantom"
-    return Data(make_pair(contract, folder), folder)
+    data = Data(make_pair(contract, folder), folder)
+    open_for_reading(folder)
+    return data
+
+
+def refuse_private(order: Order, user: str) -> None:
+    """See that the container's user can read the images: it is no fault of the image if not.
+
+    Args:
+        order: whose input is mounted as it is.
+        user: for the message.
+
+    Raises:
+        DatasetError: only the owner, or the owner's group, can read a file or a folder.
+    """
+    for image in _images(order.contract, order.input, order.pairs):
+        folders = [path for path in image.parents if path.is_relative_to(order.input)]
+        for path, needed in ((image, 0o4), *((folder, 0o5) for folder in folders)):
+            if path.stat().st_mode & needed != needed:
+                raise DatasetError(
+                    f"{path}: not readable for all, and the container's user is {user}; "
+                    f"chmod -R a+rX {order.input}"
+                )
+
+
+def open_for_reading(folder: Path) -> None:
+    """Let everybody read what was made for a run, whatever the umask is."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _images(contract: Contract, folder: Path, pairs: dict[str, Pair]) -> Iterator[Path]:

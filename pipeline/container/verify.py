@@ -1,5 +1,6 @@
 """Run an image exactly as an organiser does, and say what would be rejected."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from pipeline.container.findings import of_fields, of_run, seconds_per_pair
 from pipeline.container.images import Image, find_image, saved
 from pipeline.container.jobs import Job, field_path, jobs
 from pipeline.container.machine import describe, differences, limits_for
-from pipeline.container.order import Data, Order, made_up, take_order
+from pipeline.container.order import Data, Order, made_up, refuse_private, take_order
 from pipeline.container.rejections import refused, refused_archive, too_large
 from pipeline.container.report import FIELDS, REPORT, Run, Verified, write_report
 from pipeline.container.running import Limits, Ran, run
@@ -81,6 +82,9 @@ def _verified(
 ) -> Verified:
     info = client.info()
     limits = limits_for(order.contract, info, request.memory_gib)
+    user = limits.user or image.facts.config.user or "root"
+    if order.contract.call != "sockets" and user != f"{os.getuid()}:{os.getgid()}":
+        refuse_private(order, user)
     ran = _run_all(client, image, order, limits)
     findings = [*refused(image.facts, order.contract), *_of_size(client, image)]
     findings += [finding for job, how in ran for finding in of_run(job, how, limits)]
@@ -95,7 +99,7 @@ def _verified(
         contract=order.contract.name,
         dataset=str(request.data.dataset) if request.data else None,
         listed=order.listed,
-        user=limits.user or image.facts.config.user or "root",
+        user=user,
         memory_gib=limits.memory_bytes / GIB,
         machine=describe(info, limits),
         runs=tuple(_record(job, how) for job, how in ran),

@@ -7,6 +7,7 @@ import numpy as np
 
 from l2r.files import write_volume
 from pipeline.container.contracts import find_contract
+from pipeline.container.order import open_for_reading
 from pipeline.container.phantom import make_pair
 
 LARGER = 4
@@ -19,4 +20,5 @@ def enlarged_pair(folder: Path, contract: str) -> Path:
     for path in folder.rglob("*.nii.gz"):
         array = np.asarray(nib.load(path).dataobj)
         write_volume(path, array.repeat(LARGER, 0).repeat(LARGER, 1).repeat(LARGER, 2))
+    open_for_reading(folder)
     return dataset

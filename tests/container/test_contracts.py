@@ -1,6 +1,7 @@
 """How each organiser calls a container: the runs that are made of a list, and what they mount."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -18,7 +19,7 @@ from pipeline.container.contracts import CONTRACTS, find_contract
 from pipeline.container.findings import seconds_per_pair
 from pipeline.container.jobs import field_path, jobs
 from pipeline.container.machine import STRANGER, differences, limits_for
-from pipeline.container.order import Data, Order, take_order
+from pipeline.container.order import Data, Order, open_for_reading, refuse_private, take_order
 from pipeline.container.phantom import make_pair
 from pipeline.container.readme import command_line
 from pipeline.container.running import Ran
@@ -193,3 +194,26 @@ def test_seconds_are_the_manifests_and_else_equal_parts(phantom: Path, tmp_path:
     assert seconds_per_pair(order, job, ran(9.0)) == {first: 3.5, second: 4.0}
     (order.output / "manifest.json").write_text(json.dumps({"pairs": {}}))
     assert seconds_per_pair(order, job, ran(9.0)) == {first: 4.5, second: 4.5}
+
+
+@pytest.mark.parametrize("private", [".", "PSMARegPSMA_0001_0001_00.nii.gz"])
+def test_images_that_only_their_owner_reads_are_no_fault_of_the_container(
+    tmp_path: Path, private: str
+) -> None:
+    order = order_of("psmareg26", tmp_path)
+    open_for_reading(order.input)
+    refuse_private(order, "7:7")
+    (order.input / private).chmod(0o700)
+    with pytest.raises(DatasetError, match=r"not readable for all, .* user is 7:7; chmod -R a\+rX"):
+        refuse_private(order, "7:7")
+
+
+def test_what_is_made_for_a_run_is_for_everybody(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        (job,) = jobs(order_of("grand-challenge", tmp_path))
+    finally:
+        os.umask(before)
+    inputs = next(place.source for place in job.places if str(place.target) == "/input")
+    modes = {path.stat().st_mode & 0o777 for path in (inputs, *inputs.rglob("*"))}
+    assert modes == {0o755, 0o644}
