@@ -27,15 +27,17 @@ FROM python AS tools
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
 # wheels/ is for builds without an index: --build-arg PIP_NO_INDEX=1.
 COPY pyproject.toml requirements.txt wheels* /wheels/
-ENV PIP="/opt/pip/bin/pip --python /opt/venv/bin/python" PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    PIP_NO_CACHE_DIR=1 PIP_FIND_LINKS=/wheels PIP_CONSTRAINT=/wheels/requirements.txt
+ENV INSTALL="/opt/pip/bin/pip --python /opt/venv/bin/python install --no-compile --no-cache-dir" \
+    COMPILE="python3 -I -m compileall -qq -j 0" PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_FIND_LINKS=/wheels PIP_CONSTRAINT=/wheels/requirements.txt
 
 FROM tools AS eval-packages
 ARG PIP_NO_INDEX
 RUN sed -n '/^dependencies/,/^]/s/^ *"\([a-z-]*\).*/\1/p' /wheels/pyproject.toml \
   | grep -vE '^(torch|safetensors|docker)$' > /tmp/eval.txt \
- && $PIP install -r /tmp/eval.txt \
- && find /opt/venv -type d -name tests -prune -exec rm -r {} +
+ && $INSTALL -r /tmp/eval.txt \
+ && find /opt/venv -type d -name tests -prune -exec rm -r {} + \
+ && $COMPILE /opt/venv
 
 # Made readable for everyone, whatever the umask of the checkout was.
 FROM python AS code
@@ -64,16 +66,18 @@ LABEL org.opencontainers.image.title="Regatta, the judge" \
 
 # TORCH is a folder of download.pytorch.org/whl. For torch 2.13 there are cpu, cu126, cu130 and cu132;
 # the last two need drivers from 580 on. Naming it in the version keeps PyPI's build (cu130) out.
+# Some files of torch are for newer Pythons than the base's and do not compile.
 FROM eval-packages AS run-packages
 ARG PIP_NO_INDEX
 ARG TORCH=cu126
 RUN sed "s/^torch==.*/&+${TORCH}/" /wheels/requirements.txt > /tmp/run.txt \
- && $PIP install --prefix /opt/torch -r /tmp/run.txt \
+ && $INSTALL --prefix /opt/torch -r /tmp/run.txt \
     --extra-index-url "https://download.pytorch.org/whl/${TORCH}" \
  && find /opt/torch -type d -name tests -prune -exec rm -r {} + \
  && cd /opt/torch/lib/python3*/site-packages/torch \
  && rm -rf include test \
- && find bin -type f ! -name torch_shm_manager -delete
+ && find bin -type f ! -name torch_shm_manager -delete \
+ && { $COMPILE /opt/torch || true; }
 
 FROM packages AS run
 COPY --from=run-packages /opt/torch /opt/venv

@@ -138,8 +138,9 @@ def test_an_output_of_somebody_else_is_told_in_one_line(
 ) -> None:
     tmp_path.chmod(0o755)
     ran = run(engine, image, (*RUN, *LIST), mounts=[inputs, f"{tmp_path}:/output"])
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err == "error: /output/.writable: cannot be written: Permission denied\n"
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1), ran.err
+    assert ran.err.startswith("error: /output")
+    assert ran.err.endswith("Permission denied\n")
     assert not list(tmp_path.iterdir())
 
 
@@ -174,7 +175,7 @@ def test_docker_stop_ends_at_once_and_leaves_whole_fields(
             container.reload()
             assert container.status == "running"
             time.sleep(0.1)
-        container.stop(timeout=120)
+        container.stop(timeout=60)
         assert finished(container).code == 130
     assert 1 <= len(whole(output)) < 7
 
