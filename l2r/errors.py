@@ -11,6 +11,7 @@
         OutputError         a place that cannot be written to
         ScoringError        a scoring process that came to a sudden end
         LeaderboardError    a database, a ranking rule or scores that a leaderboard cannot use
+        ContainerError      a container engine or an image that cannot be used
 
 Each message says where, what was found, what was expected and what to try. Anything that is not
 an `L2RError` is a defect of Regatta and keeps its traceback.
@@ -59,3 +60,7 @@ class ScoringError(L2RError):
 
 class LeaderboardError(L2RError):
     """A database, a ranking rule or scores that a leaderboard cannot use."""
+
+
+class ContainerError(L2RError):
+    """A container engine or an image that cannot be used."""

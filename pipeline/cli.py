@@ -9,12 +9,14 @@ import typer
 
 from l2r.console import one_line_errors
 from pipeline import weights
+from pipeline.container import cli as container
 
 if TYPE_CHECKING:
     from pipeline.request import Resolved
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(weights.app, name="weights")
+app.add_typer(container.app, name="container")
 
 Task = Annotated[str | None, typer.Option(help="a task of l2r/tasks, or the path of a task file")]
 Split = Annotated[str, typer.Option(help="validation, test, training, or a key of the JSON file")]

@@ -183,7 +183,7 @@ def settings_of(
         weights_sha256=sha256(weights) if weights else None,
         device=device,
         versions={"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
-        commit=_commit(),
+        commit=current_commit(),
         time_budget_s=budget,
     )
 
@@ -200,7 +200,8 @@ def _canonical(settings: Settings) -> str:
     return json.dumps(settings.model_dump(mode="json"), sort_keys=True)
 
 
-def _commit() -> str | None:
+def current_commit() -> str | None:
+    """Of this repository, with `+` where files were changed since; None outside of one."""
     if not (ROOT / ".git").exists():
         return None
     try:
