@@ -224,6 +224,14 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
 
 
+def can_see(path: Path) -> bool:
+    """Whether a file is there; a folder that may not be entered hides what it holds."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return False
+
+
 def sha256(path: Path) -> str:
     """Hash of a file's content, in hexadecimal."""
     with path.open("rb") as file:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from l2r.errors import DatasetError
+from l2r.files import can_see
 from l2r.task import Container, Task, load_task, task_names
 
 
@@ -41,7 +42,7 @@ def find_mounts(root: Path = Path("/")) -> Mounts:
 
 def all_mounts(root: Path = Path("/")) -> list[Mounts]:
     """The mounts of every challenge whose pair list is there; one is what a run needs."""
-    return [mounts for mounts in _known(root) if mounts.dataset.is_file()]
+    return [mounts for mounts in _known(root) if can_see(mounts.dataset)]
 
 
 def _known(root: Path) -> list[Mounts]:

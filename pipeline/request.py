@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from l2r.dataset import Pair, Scan, read_pairs
 from l2r.errors import ConfigError, DatasetError, ImageError, OutputError
+from l2r.files import can_see
 from l2r.metaimage import SUFFIX
 from l2r.mounts import Mounts, find_mounts
 from l2r.schema import read_toml
@@ -78,11 +79,11 @@ def resolve(request: Request) -> Resolved:
         dataset, folder, output = request.dataset, request.dataset.parent, Path("output")
     folder = request.input or folder
     pairs = field_names(task.field, read_pairs(dataset, folder, request.split))
-    if not any(pair.fixed.path.exists() or pair.moving.path.exists() for pair in pairs.values()):
+    if not any(can_see(path) for pair in pairs.values() for path in pair.files(labels=False)):
         example = next(iter(pairs.values())).fixed.relative
         raise DatasetError(
-            f"{dataset}: none of the images of its {len(pairs)} pairs lies in {folder}, for "
-            f"instance {example}; give their folder as --input"
+            f"{dataset}: none of the images of its {len(pairs)} pairs can be seen in {folder}, for "
+            f"instance {example}; give their folder as --input, and let this user enter it"
         )
     chosen = dict(islice(pairs.items(), request.limit))
     own = chosen if shard is None else shard.of(chosen)
