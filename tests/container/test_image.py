@@ -114,13 +114,17 @@ def test_a_corrupt_image_costs_its_own_pair_alone(
 @pytest.mark.parametrize(
     ("words", "missing", "told"),
     [
-        ((), {"/input", "/output"}, "no pair list is mounted (/app/input_dataset.json, /LUMIR"),
+        (
+            (),
+            {"/input", "/output"},
+            "no pair list is mounted (/app/input_dataset.json, /input/inputs.json",
+        ),
         ((*RUN, *LIST), {"/input", "/output"}, "/input/phantom.toml"),
         ((*RUN, *LIST), {"/output"}, "/output: cannot be used: Read-only file system"),
         (
             (*RUN, *LIST, "--input", "/images"),
             {"/output"},
-            "none of the images of its 2 pairs lies in /images",
+            "none of the images of its 2 pairs can be seen in /images",
         ),
     ],
 )
