@@ -62,6 +62,42 @@ def run(  # noqa: PLR0913 - the options of the command
 
 
 @app.command()
+def train(  # noqa: PLR0913 - the options of the command
+    config: Annotated[Path, typer.Argument(help="training file, see configs/train")],
+    *,
+    data: Annotated[
+        Path, typer.Option(help="pair list with training images, or a folder of images")
+    ],
+    validation: Annotated[
+        Path | None,
+        typer.Option(help="pair list to judge by (else the validation pairs of --data)"),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="weights and checkpoints (else output/train/<config>)")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:n")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
+    time_budget: Annotated[
+        float | None, typer.Option(min=1, metavar="SECONDS", help="save and leave after so long")
+    ] = None,
+) -> None:
+    """Train or fine-tune a network.
+
+    Exit code: 0 all epochs are done; 1 the time was up before, or it was stopped: add --resume to
+    go on; 2 it cannot be begun or cannot go on.
+    """
+    with one_line_errors():
+        from pipeline import train as job  # noqa: PLC0415 - torch
+
+        place = output or Path("output/train") / config.stem
+        request = job.TrainRequest(config, data, place, validation, device, resume, time_budget)
+        state = job.train(request)
+        typer.echo(f"{state}; weights and log are in {place}")
+        if state != "finished":
+            raise typer.Exit(1)
+
+
+@app.command()
 def check(
     submission: Annotated[Path, typer.Argument(help="folder or zip of displacement fields")],
     *,

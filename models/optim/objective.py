@@ -67,25 +67,14 @@ class Weighted(Frozen):
     term: Regulariser
 
 
-class DescentConfig(Frozen):
-    """What every descent on a pair needs, whatever it optimises."""
+class ObjectiveConfig(Frozen):
+    """The losses of a pair beside its similarity, for training and for descents alike."""
 
     regularisers: tuple[Weighted, ...] = ()
     direction: Literal["one_way", "both_ways"] = "one_way"
     """Both ways: the fixed image is compared with the moving one as well, and costs are added."""
     label_weight: PositiveFloat | None = None
     """Of the soft Dice loss of label maps that both images must then have."""
-    combine: Combine = SumConfig()
-    optimiser: Optimiser = AdamConfig()
-    convergence: Convergence | None = None
-    """Ends a level early; without it all steps are done."""
-    best_by: str = TOTAL
-    """Which of the `objectives`, or their total, decides the iterate that is kept."""
-
-    @property
-    def grid(self) -> GridRule:
-        """What the descent can work on."""
-        return GridRule()
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -94,22 +83,11 @@ class DescentConfig(Frozen):
         return ("similarity", *(part.term.name for part in self.regularisers), *labels)
 
     @model_validator(mode="after")
-    def _names_are_clear(self) -> "DescentConfig":
+    def _names_are_clear(self) -> "ObjectiveConfig":
         names = self.objectives
         if len(set(names)) < len(names):
             raise ValueError(f"a regulariser is named twice: {', '.join(names)}")
-        if self.best_by not in {TOTAL, *names}:
-            raise ValueError(f"best_by {self.best_by!r} is none of: {', '.join([TOTAL, *names])}")
         return self
-
-    def goal(self, losses: Callable[[], Losses], random: torch.Generator) -> Goal:
-        """The losses as `descend` wants them."""
-        return Goal(losses, self._score, self.combine, random)
-
-    def _score(self, values: Sequence[float]) -> float:
-        if self.best_by == TOTAL:
-            return sum(values)
-        return values[self.objectives.index(self.best_by)]
 
     def bind(self, case: Case, similarity: Similarity, random: torch.Generator) -> Objective:
         """The objectives for one pair: what depends on the images alone is computed once.
@@ -122,6 +100,38 @@ class DescentConfig(Frozen):
         if self.label_weight is not None:
             parts.append(_labelled(case, self.label_weight))
         return lambda trial: tuple(part(trial) for part in parts)
+
+
+class DescentConfig(ObjectiveConfig):
+    """What every descent on a pair needs, whatever it optimises."""
+
+    combine: Combine = SumConfig()
+    optimiser: Optimiser = AdamConfig()
+    convergence: Convergence | None = None
+    """Ends a level early; without it all steps are done."""
+    best_by: str = TOTAL
+    """Which of the `objectives`, or their total, decides the iterate that is kept."""
+
+    @property
+    def grid(self) -> GridRule:
+        """What the descent can work on."""
+        return GridRule()
+
+    @model_validator(mode="after")
+    def _best_is_known(self) -> "DescentConfig":
+        if self.best_by not in {TOTAL, *self.objectives}:
+            known = ", ".join([TOTAL, *self.objectives])
+            raise ValueError(f"best_by {self.best_by!r} is none of: {known}")
+        return self
+
+    def goal(self, losses: Callable[[], Losses], random: torch.Generator) -> Goal:
+        """The losses as `descend` wants them."""
+        return Goal(losses, self._score, self.combine, random)
+
+    def _score(self, values: Sequence[float]) -> float:
+        if self.best_by == TOTAL:
+            return sum(values)
+        return values[self.objectives.index(self.best_by)]
 
 
 def _similar(case: Case, similarity: Similarity, *, both_ways: bool) -> Part:

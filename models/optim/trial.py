@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -73,8 +74,12 @@ class FieldTrial(Trial):
 class NetworkTrial(Trial):
     """What a network with its present weights says about two images."""
 
-    def __init__(self, model: RegistrationModel, fixed: Images, moving: Images) -> None:
+    def __init__(
+        self, model: RegistrationModel, fixed: Images, moving: Images, *, half: bool = False
+    ) -> None:
+        """`half`: the network, but no term, computes in bfloat16 where autocast allows it."""
         self.fixed, self._moving, self._model = fixed, moving, model
+        self._half = half
 
     @property
     def optimised(self) -> Fields:
@@ -106,7 +111,9 @@ class NetworkTrial(Trial):
     def _map(self, moving: Images, fixed: Images) -> Map:
         if isinstance(self._model, MapModel):
             return self._model.phi(moving, fixed)
-        return as_map(self._model(fixed, moving))
+        with torch.autocast(fixed.device.type, torch.bfloat16, enabled=self._half):
+            field = self._model(fixed, moving)
+        return as_map(field.float() if self._half else field)
 
 
 def as_map(displacement: Fields) -> Map:

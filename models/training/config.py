@@ -1,0 +1,75 @@
+"""A training file says everything that decides the weights that come out."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from l2r.errors import ConfigError
+from l2r.schema import Frozen, parse, read_toml
+from models.catalog import ModelConfig
+from models.losses.catalog import Similarity
+from models.losses.lncc import LnccConfig
+from models.optim.objective import ObjectiveConfig
+from models.optim.optimisers import AdamConfig, Optimiser
+from models.training.schedule import PolyConfig, Schedule
+
+
+class TrainingObjective(ObjectiveConfig):
+    """What a network is trained to make small, averaged over a batch."""
+
+    similarity: Similarity = LnccConfig()
+
+
+class Images(Frozen):
+    """Pairs of a training list, or of the images of a folder."""
+
+    kind: Literal["images"] = "images"
+    both_orders: bool = False
+    """Each pair is followed by itself with the images exchanged, as a step of its own."""
+    structures: tuple[int, ...] | None = None
+    """Labels that count where the objective has a label term; else those that a pair shares."""
+
+
+class TrainConfig(Frozen):
+    """One training."""
+
+    task: str = "lumir24"
+    """A file of `l2r/tasks/`, by name or by path: grid, intensities, and how it is validated."""
+    seed: int = Field(default=0, ge=0)
+    model: ModelConfig
+    """With `weights`, these are fine-tuned."""
+    data: Images = Images()
+    objective: TrainingObjective = TrainingObjective()
+    optimiser: Optimiser = AdamConfig(amsgrad=True)
+    learning_rate: PositiveFloat = 1e-4
+    """Of the first epoch."""
+    schedule: Schedule = PolyConfig()
+    epochs: PositiveInt
+    batch: PositiveInt = 1
+    """Samples that are computed at a time, by each process."""
+    accumulate: PositiveInt = 1
+    """Batches whose gradients are averaged for a step."""
+    clip_norm: PositiveFloat | None = None
+    """Longest gradient, over all weights together; a longer one is shortened."""
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share of the running mean of the weights that a step keeps; the mean is what is validated
+    and exported. Without it the weights themselves are."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the network, not of the losses."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "TrainConfig":
+        labels = self.objective.label_weight is not None
+        if labels and self.batch > 1 and self.data.structures is None:
+            raise ValueError("label maps of several pairs at a time: name data.structures")
+        return self
+
+
+def load_training(path: Path) -> TrainConfig:
+    """Read a training file.
+
+    Raises:
+        ConfigError: missing, not TOML, an unknown key or a wrong value.
+    """
+    return parse(TrainConfig, read_toml(path, ConfigError), str(path), ConfigError)

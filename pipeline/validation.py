@@ -1,0 +1,62 @@
+"""How good a network is, in the metrics of its task."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from eval.evaluate import WARPS
+from eval.metrics.base import Case, MetricBase
+from eval.protocol import protocol_of
+from eval.truth import GroundTruth
+from l2r.dataset import Pair
+from l2r.task import Task
+from models.base import RegistrationModel
+from pipeline.predict import to_numpy, to_torch
+from pipeline.preprocess import PreprocessPair
+
+QUICK = ("dice", "ndv")
+"""Metrics that cost less than the prediction; the others wait for `python -m eval score`."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Mean overlap and folded volume of the fields that a network predicts for some pairs."""
+
+    task: Task
+    pairs: list[Pair]
+    folder: Path
+    """Of images and label maps."""
+    device: torch.device
+
+    def __call__(self, model: RegistrationModel) -> dict[str, float]:
+        """Mean of each quick metric over the pairs that have ground truth for it.
+
+        Args:
+            model: in evaluation mode, on the device.
+
+        Raises:
+            ImageError: an image or a label map cannot be used.
+        """
+        preprocess, truth = PreprocessPair(self.task, model.grid), GroundTruth(self.folder)
+        found: dict[str, list[float]] = {}
+        for pair in self.pairs:
+            prepared = preprocess(pair)
+            images = (to_torch(volume, self.device) for volume in (prepared.fixed, prepared.moving))
+            with torch.inference_mode():
+                field = to_numpy(model(*images))
+            vectors = prepared.grid.place(field)
+            case = self._case(pair, np.asarray(vectors), truth)
+            for metric in self._metrics(pair, truth):
+                found.setdefault(metric.name, []).append(metric(case).mean)
+        return {name: float(np.mean(values)) for name, values in found.items()}
+
+    def _case(self, pair: Pair, vectors: np.ndarray, truth: GroundTruth) -> Case:
+        protocol = protocol_of(self.task)
+        return Case(pair, vectors, truth, protocol.labels, WARPS[protocol.warp])
+
+    def _metrics(self, pair: Pair, truth: GroundTruth) -> list[MetricBase]:
+        metrics = protocol_of(self.task).metrics
+        quick = [metric for metric in metrics if metric.metric in QUICK]
+        return [metric for metric in quick if metric.has_truth(pair, truth)]
