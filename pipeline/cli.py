@@ -87,10 +87,13 @@ def train(  # noqa: PLR0913 - the options of the command
     go on; 2 it cannot be begun or cannot go on.
     """
     with one_line_errors():
+        from pipeline.training_data import find_data  # noqa: PLC0415 - numpy and nibabel
+
+        found = find_data(data, validation)
         from pipeline import train as job  # noqa: PLC0415 - torch
 
         place = output or Path("output/train") / config.stem
-        request = job.TrainRequest(config, data, place, validation, device, resume, time_budget)
+        request = job.TrainRequest(config, found, place, device, resume, time_budget)
         state = job.train(request)
         typer.echo(f"{state}; weights and log are in {place}")
         if state != "finished":

@@ -24,7 +24,7 @@ from models.training.state import CHECKPOINT
 from models.training.world import World, joined
 from pipeline.build import find_device
 from pipeline.screen import Screen
-from pipeline.training_data import TrainingData, find_data
+from pipeline.training_data import TrainingData
 from pipeline.validation import Validation
 from pipeline.workdir import open_folder
 
@@ -33,12 +33,11 @@ SETTINGS = "training.json"
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """The words of the command line; None where nothing was said."""
+    """What a user asks for."""
 
     config: Path
-    data: Path
+    data: TrainingData
     output: Path
-    validation: Path | None = None
     device: str = "auto"
     resume: bool = False
     time_budget_s: float | None = None
@@ -51,7 +50,7 @@ def train(request: TrainRequest) -> Finished:
         L2RError: something cannot be used; the last checkpoint, if there was one, is good.
     """
     config = load_training(request.config)
-    task, data = load_task(config.task), find_data(request.data, request.validation)
+    task = load_task(config.task)
     device = find_device(request.device)
     folder = open_folder(request.output)
     if (folder / CHECKPOINT).exists() and not request.resume:
@@ -62,7 +61,7 @@ def train(request: TrainRequest) -> Finished:
     torch.manual_seed(config.seed)  # of the weights that a new network begins with
     model = config.model.build()
     with joined(device) as world, _ending(request.time_budget_s) as stop, Screen() as screen:
-        given = _given(request, config, (task, data), model, world, stop)
+        given = _given(request, config, task, model, world, stop)
         if world.leads:
             with writing(folder / SETTINGS) as file:
                 file.write(given.settings.encode())
@@ -72,18 +71,17 @@ def train(request: TrainRequest) -> Finished:
 def _given(
     request: TrainRequest,
     config: TrainConfig,
-    known: tuple[Task, TrainingData],
+    task: Task,
     model: RegistrationModel,
     world: World,
     stop: Callable[[], bool],
 ) -> Given:
-    task, data = known
-    device, folder = find_device(request.device), request.output
+    data, folder = request.data, request.output
     labels = config.objective.label_weight is not None
     reading = Reading(task, model.grid, Cache(folder / "cache"), labels, config.data.structures)
     judge = None
     if data.pairs:
-        score = Validation(task, data.pairs, data.pairs_folder, device)
+        score = Validation(task, data.pairs, data.pairs_folder, world.device)
         judge = Judge(ListedPairs(data.pairs, reading), score)
     return Given(
         config=config,
@@ -91,7 +89,6 @@ def _given(
             data.scans, reading, seed=config.seed, both_orders=config.data.both_orders
         ),
         folder=folder,
-        device=device,
         settings=_settings(config, data, world),
         judge=judge,
         world=world,

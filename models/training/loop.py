@@ -16,7 +16,7 @@ from models.training.journal import EpochNews, Journal, StepNews
 from models.training.source import Source, drawn
 from models.training.state import BEST, LAST, export, load_state, save_state
 from models.training.step import Objective, Stepper
-from models.training.world import ALONE, World
+from models.training.world import World
 
 Finished: TypeAlias = Literal["finished", "stopped"]
 
@@ -47,11 +47,10 @@ class Given:
     source: Source
     folder: Path
     """Is there, and may be written to."""
-    device: torch.device
+    world: World
     settings: str
     """Everything that decides the weights; a checkpoint of others is refused."""
     judge: Judge | None = None
-    world: World = ALONE
     stop: Callable[[], bool] = never
     """Asked after each step, whether to save and leave."""
 
@@ -70,7 +69,7 @@ def fit(model: RegistrationModel, given: Given, journals: Sequence[Journal] = ()
         ImageError: an image cannot be used; the last checkpoint is good.
         OutputError: the folder cannot be written to; the last checkpoint is good.
     """
-    return _Training(model.to(given.device), given, journals).run()
+    return _Training(model.to(given.world.device), given, journals).run()
 
 
 class _Training:
@@ -80,7 +79,7 @@ class _Training:
         self._names = given.config.objective.objectives
         self._stepper = Stepper(given.config, model, given.world)
         self._position = load_state(given.folder, self._stepper, given.settings)
-        self._batches = Batches(given.source, given.config, given.world, given.device)
+        self._batches = Batches(given.source, given.config, given.world)
         if self._batches.steps == 0:
             raise TrainingError(
                 f"{len(given.source)} samples are too few for a step of {self._batches.samples}; "
@@ -123,9 +122,11 @@ class _Training:
             losses = self._stepper(cases, *numbers)
             self._count(losses)
             self._tell_step(losses, waited)
-            if world.agree(stop=self._given.stop()):
+            overdue = time.monotonic() - self._saved > SAVE_EVERY_S
+            stop, save = world.any(self._given.stop(), overdue)
+            if stop:
                 return True
-            if world.agree(stop=time.monotonic() - self._saved > SAVE_EVERY_S):
+            if save:
                 self._save()
         return False
 
@@ -164,7 +165,7 @@ class _Training:
         objective = Objective(self._stepper.result, self._config).eval()
         sums = torch.zeros(len(self._names), dtype=torch.float64)
         for number in range(len(pairs)):
-            case = pairs.make(pairs.read(0, number), self._given.device)
+            case = pairs.make(pairs.read(0, number), self._given.world.device)
             with torch.no_grad():
                 losses = objective(case, drawn(self._config.seed, number))
             sums += torch.stack([loss.double().cpu() for loss in losses]) / len(pairs)

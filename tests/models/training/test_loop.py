@@ -18,6 +18,7 @@ from models.training.journal import EpochNews, Journal, StepNews
 from models.training.loop import Given, Judge, fit
 from models.training.source import Source
 from models.training.state import BEST, CHECKPOINT, LAST, PREVIOUS
+from models.training.world import World
 from tests.models.training.conftest import CONFIG, NETWORK
 
 CPU = torch.device("cpu")
@@ -45,7 +46,7 @@ def given(folder: Path, source: Source, **changes: object) -> Given:
     stop = changes.pop("stop", lambda: False)
     judge = changes.pop("judge", None)
     config = CONFIG.model_copy(update=changes)
-    return Given(config, source, folder, CPU, config.model_dump_json(), judge=judge, stop=stop)
+    return Given(config, source, folder, World(), config.model_dump_json(), judge=judge, stop=stop)
 
 
 def network() -> RegistrationModel:
