@@ -12,10 +12,13 @@ from eval.protocol import protocol_of
 from eval.truth import GroundTruth
 from l2r.dataset import Pair
 from l2r.task import Task
-from models.base import RegistrationModel
+from models.base import Fields, InvertibleModel, RegistrationModel, Volumes
+from models.deform import compose
 from pipeline.predict import to_numpy, to_torch
 from pipeline.preprocess import PreprocessPair
 
+INVERSE = "inverse consistency error"
+"""Mean distance in voxels between a place and where the way there and back again leads."""
 QUICK = ("dice", "ndv")
 """Metrics that cost less than the prediction; the others wait for `python -m eval score`."""
 
@@ -45,11 +48,12 @@ class Validation:
             prepared = preprocess(pair)
             images = (to_torch(volume, self.device) for volume in (prepared.fixed, prepared.moving))
             with torch.inference_mode():
-                field = to_numpy(model(*images))
-            vectors = prepared.grid.place(field)
-            case = self._case(pair, np.asarray(vectors), truth)
+                field, error = _predicted(model, *images)
+            case = self._case(pair, prepared.grid.place(to_numpy(field)), truth)
             for metric in self._metrics(pair, truth):
                 found.setdefault(metric.name, []).append(metric(case).mean)
+            if error is not None:
+                found.setdefault(INVERSE, []).append(error)
         return {name: float(np.mean(values)) for name, values in found.items()}
 
     def _case(self, pair: Pair, vectors: np.ndarray, truth: GroundTruth) -> Case:
@@ -60,3 +64,14 @@ class Validation:
         metrics = protocol_of(self.task).metrics
         quick = [metric for metric in metrics if metric.metric in QUICK]
         return [metric for metric in quick if metric.has_truth(pair, truth)]
+
+
+def _predicted(
+    model: RegistrationModel, fixed: Volumes, moving: Volumes
+) -> tuple[Fields, float | None]:
+    """The field, and how well a network that gives the way back too undoes it in the brain."""
+    if not isinstance(model, InvertibleModel):
+        return model(fixed, moving), None
+    there, back = model.both(fixed, moving)
+    missed = compose(back, there).norm(dim=1, keepdim=True)
+    return there, float(missed[fixed > 0].mean())

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from l2r.errors import ConfigError
 from l2r.schema import Frozen, parse, read_toml
 from models.catalog import ModelConfig
+from models.gradicon.network import UniGradIconConfig
 from models.losses.catalog import Similarity
 from models.losses.lncc import LnccConfig
 from models.optim.objective import ObjectiveConfig
@@ -19,6 +20,9 @@ class TrainingObjective(ObjectiveConfig):
     """What a network is trained to make small, averaged over a batch."""
 
     similarity: Similarity = LnccConfig()
+    smooth: Literal["displacement", "velocities", "last_velocity"] = "displacement"
+    """What diffusion, bending and `lddmm` judge: the field, or the velocities of a network that
+    integrates some, all of them (the mean over time) or the one at the end."""
 
 
 class Images(Frozen):
@@ -61,6 +65,8 @@ class TrainConfig(Frozen):
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
         labels = self.objective.label_weight is not None
+        if labels and isinstance(self.model, UniGradIconConfig):
+            raise ValueError("uniGradICON compares images on a grid without label maps")
         if labels and self.batch > 1 and self.data.structures is None:
             raise ValueError("label maps of several pairs at a time: name data.structures")
         return self
