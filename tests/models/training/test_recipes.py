@@ -52,7 +52,7 @@ def awake(config: NetworkConfig) -> torch.nn.Module:
     model = config.build()
     for parameter in model.parameters():
         parameter.data.add_(0.03 * torch.randn(parameter.shape))
-    return model.eval()
+    return model.eval().requires_grad_(False)
 
 
 def losses(model: torch.nn.Module, case: Case = CASE, **objective: object) -> list[float]:
@@ -75,7 +75,7 @@ def test_p0_adds_gradient_correlation_to_local_correlation() -> None:
     found = losses(
         model, similarity=SumOfSimilaritiesConfig(parts=parts), **weighted(2, DiffusionConfig())
     )
-    field = model(CASE.fixed, CASE.moving).detach()
+    field = model(CASE.fixed, CASE.moving)
     warped = warp(CASE.moving, field)
     expected = LnccConfig().bind(CASE.fixed)(warped)
     expected = expected + 0.5 * GradientCorrelationConfig().bind(CASE.fixed)(warped)
