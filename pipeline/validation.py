@@ -14,8 +14,10 @@ from l2r.dataset import Pair
 from l2r.task import Task
 from models.base import Fields, InvertibleModel, RegistrationModel, Volumes
 from models.deform import compose
+from models.training.loop import Scores
 from pipeline.predict import to_numpy, to_torch
 from pipeline.preprocess import PreprocessPair
+from pipeline.training_picture import Picture, picture
 
 INVERSE = "inverse consistency error"
 """Mean distance in voxels between a place and where the way there and back again leads."""
@@ -33,8 +35,8 @@ class Validation:
     """Of images and label maps."""
     device: torch.device
 
-    def __call__(self, model: RegistrationModel) -> dict[str, float]:
-        """Mean of each quick metric over the pairs that have ground truth for it.
+    def __call__(self, model: RegistrationModel) -> Scores:
+        """Mean of each quick metric over the pairs that have ground truth for it, and a picture.
 
         Args:
             model: in evaluation mode, on the device.
@@ -44,6 +46,7 @@ class Validation:
         """
         preprocess, truth = PreprocessPair(self.task, model.grid), GroundTruth(self.folder)
         found: dict[str, list[float]] = {}
+        shown: Picture | None = None
         for pair in self.pairs:
             prepared = preprocess(pair)
             images = (to_torch(volume, self.device) for volume in (prepared.fixed, prepared.moving))
@@ -54,7 +57,9 @@ class Validation:
                 found.setdefault(metric.name, []).append(metric(case).mean)
             if error is not None:
                 found.setdefault(INVERSE, []).append(error)
-        return {name: float(np.mean(values)) for name, values in found.items()}
+            if shown is None:
+                shown = picture(prepared.fixed, prepared.moving, to_numpy(field))
+        return Scores({name: float(np.mean(values)) for name, values in found.items()}, shown)
 
     def _case(self, pair: Pair, vectors: np.ndarray, truth: GroundTruth) -> Case:
         protocol = protocol_of(self.task)

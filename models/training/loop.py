@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
+import numpy as np
 import torch
+from jaxtyping import UInt8
 
 from l2r.errors import TrainingError
 from models.base import RegistrationModel
@@ -25,13 +27,20 @@ _MOST_SKIPPED = 10
 """Steps in a row without a finite gradient; more, and the training has diverged."""
 
 
+class Scores(NamedTuple):
+    """What else is said of a network."""
+
+    values: dict[str, float]
+    picture: UInt8[np.ndarray, "height width 3"] | None = None
+
+
 @dataclass(frozen=True)
 class Judge:
     """How good weights are; the ones with the lowest mean loss over the pairs are kept."""
 
     pairs: Source
-    score: Callable[[RegistrationModel], dict[str, float]]
-    """Scores by name of a network in evaluation mode, for people."""
+    score: Callable[[RegistrationModel], Scores]
+    """Scores of a network in evaluation mode, for people."""
 
 
 def never() -> bool:
@@ -69,7 +78,11 @@ def fit(model: RegistrationModel, given: Given, journals: Sequence[Journal] = ()
         ImageError: an image cannot be used; the last checkpoint is good.
         OutputError: the folder cannot be written to; the last checkpoint is good.
     """
-    return _Training(model.to(given.world.device), given, journals).run()
+    try:
+        return _Training(model.to(given.world.device), given, journals).run()
+    finally:
+        for journal in journals:
+            journal.close()
 
 
 class _Training:
@@ -158,7 +171,7 @@ class _Training:
         if position.best is None or loss < position.best:
             position.best, news.best = loss, True
             export(self._given.folder / BEST, model)
-        news.scores = judge.score(model)
+        news.scores, news.picture = judge.score(model)
         return news
 
     def _mean_losses(self, pairs: Source) -> list[float]:
