@@ -12,6 +12,7 @@ from models.losses.catalog import Similarity
 from models.losses.lncc import LnccConfig
 from models.optim.objective import ObjectiveConfig
 from models.optim.optimisers import AdamConfig, Optimiser
+from models.training.guidance.config import Lesson
 from models.training.schedule import PolyConfig, Schedule
 
 
@@ -41,6 +42,9 @@ class TrainConfig(Frozen):
     """With `weights`, these are fine-tuned."""
     data: Images = Images()
     objective: TrainingObjective = TrainingObjective()
+    guidance: tuple[Lesson, ...] = ()
+    """In each step the first lesson whose turn it is takes the place of the objective; by that the
+    network is validated all the same, as a loss that follows the network says little about it."""
     optimiser: Optimiser = AdamConfig(amsgrad=True)
     learning_rate: PositiveFloat = 1e-4
     """Of the first epoch."""
@@ -58,11 +62,19 @@ class TrainConfig(Frozen):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network, not of the losses."""
 
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """Names of all that the steps may have."""
+        lessons = [name for lesson in self.guidance for name in lesson.losses]
+        return tuple(dict.fromkeys([*self.objective.objectives, *lessons]))
+
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
         labels = self.objective.label_weight is not None
         if labels and self.batch > 1 and self.data.structures is None:
             raise ValueError("label maps of several pairs at a time: name data.structures")
+        if not labels and any(lesson.teacher.needs_labels for lesson in self.guidance):
+            raise ValueError("a teacher looks at label maps: set objective.label_weight too")
         return self
 
 

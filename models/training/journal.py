@@ -56,12 +56,19 @@ class Journal:
     def epoch(self, news: EpochNews) -> None:
         """An epoch was done, and is on the disk."""
 
+    def of_part(self, folder: Path) -> "Journal":  # noqa: ARG002 - for those that write files
+        """Who is told of a training within the training that has a folder of its own."""
+        return self
+
 
 class LogFile(Journal):
     """`log.jsonl`, a line per epoch."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "log.jsonl"
+
+    def of_part(self, folder: Path) -> "LogFile":
+        return LogFile(folder)
 
     def epoch(self, news: EpochNews) -> None:
         """Add a line.
