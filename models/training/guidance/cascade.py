@@ -4,13 +4,14 @@ from functools import reduce
 from typing import Literal
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt, model_validator
 from torch import nn
 
 from l2r.grid import GridRule
 from models.base import Fields, RegistrationModel, Volumes
 from models.catalog import ModelConfig
 from models.deform import compose
+from models.identity import IdentityConfig
 from models.losses.catalog import Similarity
 from models.losses.lncc import LnccConfig
 from models.optim.descend import Kept
@@ -63,6 +64,12 @@ class CascadeConfig(TeacherConfig):
     def build(self, device: torch.device) -> "CascadeTeacher":
         networks = [self.model.build() for _ in range(self.networks)]
         return CascadeTeacher(self.descent.build(Cascade(networks).to(device).eval()))
+
+    @model_validator(mode="after")
+    def _can_learn(self) -> "CascadeConfig":
+        if isinstance(self.model, IdentityConfig):
+            raise ValueError(f"model {self.model.name!r} has no weights that could be optimised")
+        return self
 
 
 class CascadeTeacher(Teacher):
