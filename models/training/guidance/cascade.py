@@ -11,7 +11,6 @@ from l2r.grid import GridRule
 from models.base import Fields, RegistrationModel, Volumes
 from models.catalog import ModelConfig
 from models.deform import compose
-from models.identity import IdentityConfig
 from models.losses.catalog import Similarity
 from models.losses.lncc import LnccConfig
 from models.optim.descend import Kept
@@ -67,7 +66,7 @@ class CascadeConfig(TeacherConfig):
 
     @model_validator(mode="after")
     def _can_learn(self) -> "CascadeConfig":
-        if isinstance(self.model, IdentityConfig):
+        if self.model.name == "identity":
             raise ValueError(f"model {self.model.name!r} has no weights that could be optimised")
         return self
 
