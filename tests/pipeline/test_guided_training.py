@@ -22,13 +22,13 @@ descent = { levels = [{ shrink = 2, control = 2, steps = 3, learning_rate = 0.1 
 """
 
 
-def guided(path: Path, brains: Path, guidance: str = GUIDANCE, *, batch: int = 1) -> Path:  # noqa: F811
+def guided(path: Path, brains: Path, guidance: str = GUIDANCE, *, batch: int = 1) -> Path:
     written(path, brains, batch=batch)
     path.write_text(path.read_text() + guidance)
     return path
 
 
-def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path, brains: Path) -> None:  # noqa: F811
+def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path, brains: Path) -> None:
     one = guided(tmp_path / "one.toml", brains, batch=2)
     run("train", one, "--data", brains, "--output", tmp_path / "one")
     two = guided(tmp_path / "two.toml", brains)
@@ -48,7 +48,7 @@ def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path, brains: Path
 
 def test_a_teacher_that_suits_no_grid_of_the_network_is_one_line(
     tmp_path: Path,
-    brains: Path,  # noqa: F811
+    brains: Path,
 ) -> None:
     model = 'model = { name = "vit_v_net", weights = "other" }'
     config = guided(
