@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 mpl.use("Agg")
-LEVELS = 24
+LEVELS = 25
 INK = "#222222"
 
 
@@ -29,7 +29,7 @@ def draw(axes: Axes, steps: np.ndarray, total: np.ndarray, levels: np.ndarray) -
     filled = axes.contourf(steps, steps, total.T, levels, cmap="viridis", extend="both")
     axes.contour(steps, steps, total.T, levels, colors="white", linewidths=0.4, alpha=0.5)
     axes.plot(0, 0, marker="+", color="white", markersize=9)
-    axes.set(aspect="equal", xlabel="first direction", ylabel="second direction")
+    axes.set(aspect="equal", xlabel="along the first direction", ylabel="along the second")
     return filled
 
 
@@ -43,9 +43,9 @@ def main(tables: list[Path], picture: Path) -> None:
     for axes, path, (steps, total) in zip(panels[0], tables, read_ones, strict=True):
         filled = draw(axes, steps, total, levels)
         middle, lowest = total[len(steps) // 2, len(steps) // 2], np.nanmin(total)
-        title = f"{path.stem}: {middle:.4f} in the middle, {lowest:.4f} at the lowest"
+        title = f"{path.stem}\n{middle:.4f} in the middle, {lowest:.4f} at the lowest"
         axes.set_title(title, fontsize=9, color=INK)
-    figure.colorbar(filled, ax=panels, label="loss")
+    figure.colorbar(filled, ax=panels, label="loss", ticks=levels[::4], format="%.4f")
     figure.savefig(picture, dpi=100)
 
 
