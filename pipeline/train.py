@@ -19,9 +19,10 @@ from models.base import RegistrationModel
 from models.training.cache import Cache
 from models.training.config import TrainConfig, load_training
 from models.training.images import ListedPairs, RandomPartners, Reading
-from models.training.journal import LogFile
+from models.training.journal import Journal, LogFile
 from models.training.loop import Finished, Given, Judge, fit
 from models.training.state import CHECKPOINT
+from models.training.tensorboard import TensorBoard
 from models.training.world import World, joined
 from pipeline.build import find_device
 from pipeline.screen import Screen
@@ -66,7 +67,10 @@ def train(request: TrainRequest) -> Finished:
         if world.leads:
             with writing(folder / SETTINGS) as file:
                 file.write(given.settings.encode())
-        return fit(model, given, [LogFile(folder), screen])
+        journals: list[Journal] = [screen]
+        if world.leads:
+            journals += [LogFile(folder), TensorBoard(folder / "tensorboard")]
+        return fit(model, given, journals)
 
 
 def _given(

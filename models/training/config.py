@@ -8,6 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from l2r.errors import ConfigError
 from l2r.schema import Frozen, parse, read_toml
 from models.catalog import ModelConfig
+from models.gradicon.network import UniGradIconConfig
 from models.losses.catalog import Similarity
 from models.losses.lncc import LnccConfig
 from models.optim.objective import ObjectiveConfig
@@ -20,6 +21,9 @@ class TrainingObjective(ObjectiveConfig):
     """What a network is trained to make small, averaged over a batch."""
 
     similarity: Similarity = LnccConfig()
+    smooth: Literal["displacement", "velocities", "last_velocity"] = "displacement"
+    """What diffusion, bending and `lddmm` judge: the field, or the velocities of a network that
+    integrates some, all of them (the mean over time) or the one at the end."""
 
 
 class Images(Frozen):
@@ -71,10 +75,20 @@ class TrainConfig(Frozen):
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
         labels = self.objective.label_weight is not None
+        if labels and isinstance(self.model, UniGradIconConfig):
+            raise ValueError("uniGradICON compares images on a grid without label maps")
         if labels and self.batch > 1 and self.data.structures is None:
             raise ValueError("label maps of several pairs at a time: name data.structures")
-        if not labels and any(lesson.teacher.needs_labels for lesson in self.guidance):
-            raise ValueError("a teacher looks at label maps: set objective.label_weight too")
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_can_teach(self) -> "TrainConfig":
+        for teacher in (lesson.teacher for lesson in self.guidance):
+            if teacher.needs_labels and self.objective.label_weight is None:
+                raise ValueError("a teacher looks at label maps: set objective.label_weight too")
+            own = self.model.shape if isinstance(self.model, UniGradIconConfig) else None
+            if own and (problem := teacher.grid.problem(own)):
+                raise ValueError(f"uniGradICON is taught on a grid of its own: {problem}")
         return self
 
 

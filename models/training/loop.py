@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
+import numpy as np
 import torch
+from jaxtyping import UInt8
 
 from l2r.errors import TrainingError
 from l2r.files import make_folder
@@ -28,13 +30,20 @@ _MOST_SKIPPED = 10
 """Steps in a row without a finite gradient; more, and the training has diverged."""
 
 
+class Scores(NamedTuple):
+    """What else is said of a network."""
+
+    values: dict[str, float]
+    picture: UInt8[np.ndarray, "height width 3"] | None = None
+
+
 @dataclass(frozen=True)
 class Judge:
     """How good weights are; the ones with the lowest mean loss over the pairs are kept."""
 
     pairs: Source
-    score: Callable[[RegistrationModel], dict[str, float]]
-    """Scores by name of a network in evaluation mode, for people."""
+    score: Callable[[RegistrationModel], Scores]
+    """Scores of a network in evaluation mode, for people."""
 
 
 def never() -> bool:
@@ -74,15 +83,26 @@ def fit(model: RegistrationModel, given: Given, journals: Sequence[Journal] = ()
         ImageError: an image cannot be used; the last checkpoint is good.
         OutputError: the folder cannot be written to; the last checkpoint is good.
     """
-    guide = None
-    if given.config.guidance:
-        teachers = engaged(given.config, given.world.device)
-        for number, teacher in enumerate(teachers, start=1):
-            folder = given.folder / f"teacher-{number}"
-            if _trained(teacher, folder, given, journals) == "stopped":
-                return "stopped"
-        guide = Guide(given.config, teachers)
-    return _Training(model.to(given.world.device), given, journals, guide).run()
+    try:
+        guide = _guide(given, journals)
+        if guide == "stopped":
+            return "stopped"
+        return _Training(model.to(given.world.device), given, journals, guide).run()
+    finally:
+        for journal in journals:
+            journal.close()
+
+
+def _guide(given: Given, journals: Sequence[Journal]) -> Guide | Literal["stopped"] | None:
+    """Who guides the training, if anyone, when all teachers have learned what they teach."""
+    if not given.config.guidance:
+        return None
+    teachers = engaged(given.config, given.world.device)
+    for number, teacher in enumerate(teachers, start=1):
+        folder = given.folder / f"teacher-{number}"
+        if _trained(teacher, folder, given, journals) == "stopped":
+            return "stopped"
+    return Guide(given.config, teachers)
 
 
 def _trained(teacher: Teacher, folder: Path, given: Given, journals: Sequence[Journal]) -> Finished:
@@ -190,7 +210,7 @@ class _Training:
         if position.best is None or loss < position.best:
             position.best, news.best = loss, True
             export(self._given.folder / BEST, model)
-        news.scores = judge.score(model)
+        news.scores, news.picture = judge.score(model)
         return news
 
     def _mean_losses(self, pairs: Source) -> dict[str, float]:

@@ -408,6 +408,14 @@ def test_nonsense_is_refused(lesson: dict[str, object], told: str) -> None:
         TrainConfig.model_validate(CONFIG.model_dump() | {"guidance": [lesson]})
 
 
+def test_a_teacher_of_unigradicon_works_on_its_grid() -> None:
+    settings = CONFIG.model_dump() | {"model": {"name": "unigradicon"}}
+    coarse = optimiser(shrink=2, control=2).model_dump()
+    with pytest.raises(ValidationError, match=r"a grid of its own: axes must be multiples of 2"):
+        TrainConfig.model_validate(settings | {"guidance": [{"teacher": coarse}]})
+    TrainConfig.model_validate(settings | {"guidance": [{}]})
+
+
 def test_another_optimiser_may_descend() -> None:
     descent = OnlineDescent(optimiser=SgdConfig(), levels=(level(learning_rate=100.0),))
     case, field = images(), some_field()
