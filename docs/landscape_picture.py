@@ -1,4 +1,4 @@
-"""Draws tables of `python -m pipeline landscape`, side by side with the same contours.
+"""Draws tables of `python -m pipeline landscape`, side by side, each from its lowest place up.
 
 python -m docs.landscape_picture unsupervised.csv guided.csv picture.png
 """
@@ -26,7 +26,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def draw(axes: Axes, steps: np.ndarray, total: np.ndarray, levels: np.ndarray) -> object:
     """Contours, with the weights in the middle."""
-    filled = axes.contourf(steps, steps, total.T, levels, cmap="viridis", extend="both")
+    filled = axes.contourf(steps, steps, total.T, levels, cmap="viridis", extend="max")
     axes.contour(steps, steps, total.T, levels, colors="white", linewidths=0.4, alpha=0.5)
     axes.plot(0, 0, marker="+", color="white", markersize=9)
     axes.set(aspect="equal", xlabel="along the first direction", ylabel="along the second")
@@ -36,16 +36,18 @@ def draw(axes: Axes, steps: np.ndarray, total: np.ndarray, levels: np.ndarray) -
 def main(tables: list[Path], picture: Path) -> None:
     """One panel per table."""
     read_ones = [read(path) for path in tables]
-    everything = np.concatenate([total.ravel() for _, total in read_ones])
-    levels = np.linspace(*np.nanquantile(everything, (0, 0.95)), LEVELS)
+    above = np.concatenate([(total - np.nanmin(total)).ravel() for _, total in read_ones])
+    levels = np.linspace(0, np.nanquantile(above, 0.95), LEVELS)
     size = (4.2 * len(tables) + 1, 4.2)
     figure, panels = plt.subplots(1, len(tables), figsize=size, layout="constrained", squeeze=False)
     for axes, path, (steps, total) in zip(panels[0], tables, read_ones, strict=True):
-        filled = draw(axes, steps, total, levels)
         middle, lowest = total[len(steps) // 2, len(steps) // 2], np.nanmin(total)
+        filled = draw(axes, steps, total - lowest, levels)
         title = f"{path.stem}\n{middle:.4f} in the middle, {lowest:.4f} at the lowest"
         axes.set_title(title, fontsize=9, color=INK)
-    figure.colorbar(filled, ax=panels, label="loss", ticks=levels[::4], format="%.4f")
+    figure.colorbar(
+        filled, ax=panels, label="loss above the lowest", ticks=levels[::4], format="%.1e"
+    )
     figure.savefig(picture, dpi=100)
 
 
