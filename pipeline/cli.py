@@ -145,6 +145,36 @@ def train(  # noqa: PLR0913 - the options of the command
 
 
 @app.command()
+def landscape(  # noqa: PLR0913 - the options of the command
+    config: Annotated[Path, typer.Argument(help="training file: objective, network, grid")],
+    *,
+    weights: Annotated[Path, typer.Option(help="the middle: a weights file, or a name")],
+    dataset: Annotated[Path, typer.Option(help="pair list")],
+    images: Images = None,
+    output: Annotated[Path, typer.Option(help="table of losses")] = Path("landscape.csv"),
+    limit: Annotated[int, typer.Option(min=1, help="mean over so many pairs")] = 2,
+    points: Annotated[int, typer.Option(min=2, help="along each direction")] = 21,
+    reach: Annotated[
+        float, typer.Option(min=0, help="farthest, where 1 is as far as the weights are from zero")
+    ] = 1.0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:n")] = "auto",
+) -> None:
+    """Compute a training's losses around given weights, along two random directions.
+
+    `python -m docs.landscape_picture` draws such tables. Exit code: 0 the table is written; 2 it
+    cannot be.
+    """
+    with one_line_errors():
+        from l2r.dataset import read_pairs  # noqa: PLC0415
+
+        pairs = read_pairs(dataset, images or dataset.parent)[:limit]
+        from pipeline import landscape as job  # noqa: PLC0415 - torch
+
+        job.landscape(job.LandscapeRequest(config, weights, pairs, reach, points, device), output)
+        typer.echo(output)
+
+
+@app.command()
 def check(
     submission: Annotated[Path, typer.Argument(help="folder or zip of displacement fields")],
     *,

@@ -13,6 +13,7 @@ import torch
 
 from l2r.errors import ConfigError
 from l2r.files import writing
+from l2r.grid import GridRule
 from l2r.task import Task, load_task
 from models.base import RegistrationModel
 from models.training.cache import Cache
@@ -82,7 +83,9 @@ def _given(
 ) -> Given:
     data, folder = request.data, request.output
     labels = config.objective.label_weight is not None
-    reading = Reading(task, model.grid, Cache(folder / "cache"), labels, config.data.structures)
+    reading = Reading(
+        task, _rule(model, config), Cache(folder / "cache"), labels, config.data.structures
+    )
     judge = None
     if data.pairs:
         score = Validation(task, data.pairs, data.pairs_folder, world.device)
@@ -98,6 +101,20 @@ def _given(
         world=world,
         stop=stop,
     )
+
+
+def _rule(model: RegistrationModel, config: TrainConfig) -> GridRule:
+    """What the network and its teachers can work on."""
+    rule = model.grid
+    for lesson in config.guidance:
+        try:
+            rule = rule.joined(lesson.teacher.grid)
+        except ValueError as cause:
+            raise ConfigError(
+                f"no grid suits both network {config.model.name!r} and teacher "
+                f"{lesson.teacher.name!r}: {cause}; change the teacher or the network"
+            ) from None
+    return rule
 
 
 def _settings(config: TrainConfig, data: TrainingData, world: World) -> str:

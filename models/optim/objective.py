@@ -17,7 +17,7 @@ from models.losses.dice import DiceConfig
 from models.losses.mse import MseConfig
 from models.maps import Images
 from models.optim.combine import Combine, Losses, SumConfig
-from models.optim.descend import Convergence, Descent, Goal
+from models.optim.descend import Convergence, Descent, Goal, Kept
 from models.optim.optimisers import AdamConfig, Optimiser
 from models.spatial import warp
 
@@ -116,7 +116,9 @@ class DescentConfig(ObjectiveConfig):
     convergence: Convergence | None = None
     """Ends a level early; without it all steps are done."""
     best_by: str = TOTAL
-    """Which of the `objectives`, or their total, decides the iterate that is kept."""
+    """Which of the `objectives`, or their total, decides which iterate is best."""
+    keep: Kept = "best"
+    """The iterate that is kept; on-the-fly guidance takes the last one, whatever it is worth."""
 
     @property
     def grid(self) -> GridRule:
@@ -132,7 +134,7 @@ class DescentConfig(ObjectiveConfig):
 
     def goal(self, losses: Callable[[], Losses], random: torch.Generator) -> Goal:
         """The losses as `descend` wants them."""
-        return Goal(losses, self._score, self.combine, random)
+        return Goal(losses, self._score, self.combine, random, self.keep)
 
     def _score(self, values: Sequence[float]) -> float:
         if self.best_by == TOTAL:

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
-from l2r.errors import ImageError, OutputError
-from l2r.files import read_image, read_labels, writing
+from l2r.errors import ImageError
+from l2r.files import make_folder, read_image, read_labels, writing
 
 Stored = Shaped[np.ndarray, "_ _ _"]
 
@@ -29,11 +29,8 @@ class Cache:
         Raises:
             OutputError: it cannot be made.
         """
+        make_folder(folder)
         self._folder = folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as cause:
-            raise OutputError(f"{folder}: cannot be made: {cause.strerror or cause}") from None
 
     def image(self, path: Path) -> Stored:
         """The intensities of an image as they are stored, mapped into memory.

@@ -13,6 +13,7 @@ from models.losses.catalog import Similarity
 from models.losses.lncc import LnccConfig
 from models.optim.objective import ObjectiveConfig
 from models.optim.optimisers import AdamConfig, Optimiser
+from models.training.guidance.config import Lesson
 from models.training.schedule import PolyConfig, Schedule
 
 
@@ -45,6 +46,9 @@ class TrainConfig(Frozen):
     """With `weights`, these are fine-tuned."""
     data: Images = Images()
     objective: TrainingObjective = TrainingObjective()
+    guidance: tuple[Lesson, ...] = ()
+    """In each step the first lesson whose turn it is takes the place of the objective; by that the
+    network is validated all the same, as a loss that follows the network says little about it."""
     optimiser: Optimiser = AdamConfig(amsgrad=True)
     learning_rate: PositiveFloat = 1e-4
     """Of the first epoch."""
@@ -62,6 +66,12 @@ class TrainConfig(Frozen):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network, not of the losses."""
 
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """Names of all that the steps may have."""
+        lessons = [name for lesson in self.guidance for name in lesson.losses]
+        return tuple(dict.fromkeys([*self.objective.objectives, *lessons]))
+
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
         labels = self.objective.label_weight is not None
@@ -69,6 +79,16 @@ class TrainConfig(Frozen):
             raise ValueError("uniGradICON compares images on a grid without label maps")
         if labels and self.batch > 1 and self.data.structures is None:
             raise ValueError("label maps of several pairs at a time: name data.structures")
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_can_teach(self) -> "TrainConfig":
+        for teacher in (lesson.teacher for lesson in self.guidance):
+            if teacher.needs_labels and self.objective.label_weight is None:
+                raise ValueError("a teacher looks at label maps: set objective.label_weight too")
+            own = self.model.shape if isinstance(self.model, UniGradIconConfig) else None
+            if own and (problem := teacher.grid.problem(own)):
+                raise ValueError(f"uniGradICON is taught on a grid of its own: {problem}")
         return self
 
 

@@ -61,6 +61,10 @@ class Journal:
     def epoch(self, news: EpochNews) -> None:
         """An epoch was done, and is on the disk."""
 
+    def of_part(self, folder: Path) -> "Journal":  # noqa: ARG002 - for those that write files
+        """Who is told of a training within the training that has a folder of its own."""
+        return self
+
     def close(self) -> None:
         """The training has ended, well or not."""
 
@@ -70,6 +74,9 @@ class LogFile(Journal):
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "log.jsonl"
+
+    def of_part(self, folder: Path) -> "LogFile":
+        return LogFile(folder)
 
     def epoch(self, news: EpochNews) -> None:
         """Add a line.

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -11,9 +11,12 @@ import torch
 from jaxtyping import UInt8
 
 from l2r.errors import TrainingError
+from l2r.files import make_folder
 from models.base import RegistrationModel
 from models.training.batches import Batches
 from models.training.config import TrainConfig
+from models.training.guidance.guide import Guide, engaged
+from models.training.guidance.teacher import Teacher
 from models.training.journal import EpochNews, Journal, StepNews
 from models.training.source import Source, drawn
 from models.training.state import BEST, LAST, export, load_state, save_state
@@ -67,6 +70,8 @@ class Given:
 def fit(model: RegistrationModel, given: Given, journals: Sequence[Journal] = ()) -> Finished:
     """Train, from where the folder's checkpoint says or from the beginning.
 
+    Teachers that have to learn first do so in folders of their own within.
+
     Args:
         model: is changed; what `fit` leaves in it are the last weights.
         given: says how.
@@ -79,18 +84,50 @@ def fit(model: RegistrationModel, given: Given, journals: Sequence[Journal] = ()
         OutputError: the folder cannot be written to; the last checkpoint is good.
     """
     try:
-        return _Training(model.to(given.world.device), given, journals).run()
+        guide = _guide(given, journals)
+        if guide == "stopped":
+            return "stopped"
+        return _Training(model.to(given.world.device), given, journals, guide).run()
     finally:
         for journal in journals:
             journal.close()
 
 
+def _guide(given: Given, journals: Sequence[Journal]) -> Guide | Literal["stopped"] | None:
+    """Who guides the training, if anyone, when all teachers have learned what they teach."""
+    if not given.config.guidance:
+        return None
+    teachers = engaged(given.config, given.world.device)
+    for number, teacher in enumerate(teachers, start=1):
+        folder = given.folder / f"teacher-{number}"
+        if _trained(teacher, folder, given, journals) == "stopped":
+            return "stopped"
+    return Guide(given.config, teachers)
+
+
+def _trained(teacher: Teacher, folder: Path, given: Given, journals: Sequence[Journal]) -> Finished:
+    """Train the network of a teacher where it needs that, from its own checkpoint on."""
+    pupil = teacher.pupil
+    if pupil is None:
+        return "finished"
+    make_folder(folder)
+    changes = {"model": pupil.config, "epochs": pupil.epochs, "guidance": (), "ema": None}
+    own = replace(given, config=given.config.model_copy(update=changes), folder=folder, judge=None)
+    return fit(pupil.network, own, [journal.of_part(folder) for journal in journals])
+
+
 class _Training:
-    def __init__(self, model: RegistrationModel, given: Given, journals: Sequence[Journal]) -> None:
-        self._given, self._config = given, given.config
+    def __init__(
+        self,
+        model: RegistrationModel,
+        given: Given,
+        journals: Sequence[Journal],
+        guide: Guide | None,
+    ) -> None:
+        self._given, self._config, self._guide = given, given.config, guide
         self._journals = journals if given.world.leads else ()
-        self._names = given.config.objective.objectives
-        self._stepper = Stepper(given.config, model, given.world)
+        self._names = given.config.losses
+        self._stepper = Stepper(given.config, model, given.world, guide)
         self._position = load_state(given.folder, self._stepper, given.settings)
         self._batches = Batches(given.source, given.config, given.world)
         if self._batches.steps == 0:
@@ -132,6 +169,8 @@ class _Training:
         self._stepper.objective.train()
         for cases, waited in self._batches.of(position.epoch, position.step):
             numbers = (self._config.seed, position.epoch, position.step, world.rank)
+            if self._guide is not None:
+                self._guide.turn_to(position.epoch, position.step)
             losses = self._stepper(cases, *numbers)
             self._count(losses)
             self._tell_step(losses, waited)
@@ -166,7 +205,7 @@ class _Training:
         if judge is None or not self._given.world.leads:
             return news
         model = self._stepper.result.eval()
-        news.validation = dict(zip(self._names, self._mean_losses(judge.pairs), strict=True))
+        news.validation = self._mean_losses(judge.pairs)
         loss = sum(news.validation.values())
         if position.best is None or loss < position.best:
             position.best, news.best = loss, True
@@ -174,15 +213,17 @@ class _Training:
         news.scores, news.picture = judge.score(model)
         return news
 
-    def _mean_losses(self, pairs: Source) -> list[float]:
+    def _mean_losses(self, pairs: Source) -> dict[str, float]:
+        """Of the objective, whether the steps are guided or not."""
+        names = self._config.objective.objectives
         objective = Objective(self._stepper.result, self._config).eval()
-        sums = torch.zeros(len(self._names), dtype=torch.float64)
+        sums = torch.zeros(len(names), dtype=torch.float64)
         for number in range(len(pairs)):
             case = pairs.make(pairs.read(0, number), self._given.world.device)
             with torch.no_grad():
                 losses = objective(case, drawn(self._config.seed, number))
             sums += torch.stack([loss.double().cpu() for loss in losses]) / len(pairs)
-        return sums.tolist()
+        return dict(zip(names, sums.tolist(), strict=True))
 
     def _save(self) -> None:
         self._saved = time.monotonic()

@@ -56,3 +56,14 @@ def stacked(cases: Sequence[Case]) -> Case:
         torch.cat([case.moving for case in cases]),
         (torch.cat([a for a, _ in maps]), torch.cat([b for _, b in maps])) if maps else None,
     )
+
+
+def apart(case: Case) -> list[Case]:
+    """The batches of one that a batch is made of."""
+
+    def cut(number: int) -> Case:
+        one = slice(number, number + 1)
+        labels = case.labels and (case.labels[0][one], case.labels[1][one])
+        return Case(case.fixed[one], case.moving[one], labels)
+
+    return [cut(number) for number in range(len(case.fixed))]

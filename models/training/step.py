@@ -15,6 +15,7 @@ from models.optim.network import as_seen
 from models.optim.objective import Case
 from models.optim.trial import NetworkTrial, VelocityTrial
 from models.training.config import TrainConfig
+from models.training.guidance.guide import Guide
 from models.training.source import drawn, seeded
 from models.training.world import World
 
@@ -22,16 +23,21 @@ from models.training.world import World
 class Objective(nn.Module):
     """The losses of a batch as one module, so that processes find each other in its backward."""
 
-    def __init__(self, model: RegistrationModel, config: TrainConfig) -> None:
+    def __init__(
+        self, model: RegistrationModel, config: TrainConfig, guide: Guide | None = None
+    ) -> None:
+        """`guide`: None where nothing but the training's own objective counts."""
         super().__init__()
-        self.model = model
+        self.model, self.guide = model, guide
         self._terms, self._half = config.objective, config.precision == "bfloat16"
 
     def forward(self, case: Case, random: torch.Generator) -> Losses:
         """One number per objective, weights included."""
         case = as_seen(self.model, case)
-        terms = self._terms.bind(case, self._terms.similarity, random)
-        return terms(self._trial(case))
+        trial = self._trial(case)
+        if self.guide is not None:
+            return self.guide(trial, case, random)
+        return self._terms.bind(case, self._terms.similarity, random)(trial)
 
     def _trial(self, case: Case) -> NetworkTrial:
         if self._terms.smooth == "displacement":
@@ -48,11 +54,17 @@ class Objective(nn.Module):
 class Stepper:
     """A network with its optimiser."""
 
-    def __init__(self, config: TrainConfig, model: RegistrationModel, world: World) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        model: RegistrationModel,
+        world: World,
+        guide: Guide | None = None,
+    ) -> None:
         """Raises TrainingError if the network has no weights."""
         self._config = config
         freeze_unused(model)
-        self.objective = Objective(model, config)
+        self.objective = Objective(model, config, guide)
         self._apart: nn.Module = self.objective
         if world.size > 1:
             self._apart = DistributedDataParallel(self.objective)
@@ -76,7 +88,7 @@ class Stepper:
         torch.manual_seed(seeded(*numbers))
         random = drawn(*numbers)
         self.optimiser.zero_grad(set_to_none=True)
-        sums = torch.zeros(len(self._config.objective.objectives), dtype=torch.float64)
+        sums = torch.zeros(len(self._config.losses), dtype=torch.float64)
         for case in cases:
             losses = self._apart(case, random)
             (sum(losses[1:], start=losses[0]) / len(cases)).backward()

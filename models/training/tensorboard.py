@@ -13,6 +13,9 @@ class TensorBoard(Journal):
     def __init__(self, folder: Path) -> None:
         self._writer = SummaryWriter(str(folder), write_to_disk=True)
 
+    def of_part(self, folder: Path) -> "TensorBoard":
+        return TensorBoard(folder / "tensorboard")
+
     def step(self, news: StepNews) -> None:
         place = news.epoch * news.steps + news.step
         for name, loss in (news.losses or {}).items():
