@@ -66,8 +66,11 @@ def train(  # noqa: PLR0913 - the options of the command
     config: Annotated[Path, typer.Argument(help="training file, see configs/train")],
     *,
     data: Annotated[
-        Path, typer.Option(help="pair list with training images, or a folder of images")
-    ],
+        Path | None, typer.Option(help="pair list with training images, or a folder of images")
+    ] = None,
+    maps: Annotated[
+        Path | None, typer.Option(help="folder of label maps that images are made from")
+    ] = None,
     validation: Annotated[
         Path | None,
         typer.Option(help="pair list to judge by (else the validation pairs of --data)"),
@@ -90,7 +93,9 @@ def train(  # noqa: PLR0913 - the options of the command
         from pipeline import train as job  # noqa: PLC0415 - torch
 
         place = output or Path("output/train") / config.stem
-        request = job.TrainRequest(config, data, place, validation, device, resume, time_budget)
+        request = job.TrainRequest(
+            config, data, place, maps, validation, device, resume, time_budget
+        )
         state = job.train(request)
         typer.echo(f"{state}; weights and log are in {place}")
         if state != "finished":

@@ -15,16 +15,17 @@ from l2r.errors import ConfigError
 from l2r.files import writing
 from l2r.task import Task, load_task
 from models.base import RegistrationModel
+from models.training.augment import Augmented
 from models.training.cache import Cache
 from models.training.config import TrainConfig, load_training
-from models.training.images import ListedPairs, RandomPartners, Reading
+from models.training.images import ListedPairs, Reading
 from models.training.journal import LogFile
 from models.training.loop import Finished, Given, Judge, fit
 from models.training.state import CHECKPOINT
 from models.training.world import World, joined
 from pipeline.build import find_device
 from pipeline.screen import Screen
-from pipeline.training_data import TrainingData, find_data
+from pipeline.training_data import TrainingData, find_data, source_of
 from pipeline.validation import Validation
 from pipeline.workdir import open_folder
 
@@ -36,8 +37,9 @@ class TrainRequest:
     """The words of the command line; None where nothing was said."""
 
     config: Path
-    data: Path
+    data: Path | None
     output: Path
+    maps: Path | None = None
     validation: Path | None = None
     device: str = "auto"
     resume: bool = False
@@ -51,7 +53,8 @@ def train(request: TrainRequest) -> Finished:
         L2RError: something cannot be used; the last checkpoint, if there was one, is good.
     """
     config = load_training(request.config)
-    task, data = load_task(config.task), find_data(request.data, request.validation)
+    task = load_task(config.task)
+    data = find_data(config, request.data, request.maps, request.validation)
     device = find_device(request.device)
     folder = open_folder(request.output)
     if (folder / CHECKPOINT).exists() and not request.resume:
@@ -80,15 +83,25 @@ def _given(
     task, data = known
     device, folder = find_device(request.device), request.output
     labels = config.objective.label_weight is not None
-    reading = Reading(task, model.grid, Cache(folder / "cache"), labels, config.data.structures)
+    reading = Reading(
+        task,
+        model.grid,
+        Cache(folder / "cache"),
+        labels=labels,
+        structures=config.data.structures,
+        shrink=config.shrink,
+    )
     judge = None
     if data.pairs:
-        score = Validation(task, data.pairs, data.pairs_folder, device)
+        score = Validation(reading, data.pairs, data.pairs_folder, device)
         judge = Judge(ListedPairs(data.pairs, reading), score)
     return Given(
         config=config,
-        source=RandomPartners(
-            data.scans, reading, seed=config.seed, both_orders=config.data.both_orders
+        source=Augmented(
+            source_of(config, data, reading),
+            config.augment,
+            shrink=config.shrink,
+            seed=config.seed,
         ),
         folder=folder,
         device=device,
@@ -105,6 +118,7 @@ def _settings(config: TrainConfig, data: TrainingData, world: World) -> str:
         {
             "training": config.model_dump(mode="json"),
             "images": [str(scan.relative) for scan in data.scans],
+            "maps": [str(scan.relative) for scan in data.maps],
             "validation": [pair.name for pair in data.pairs],
             "processes": world.size,
         },

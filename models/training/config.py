@@ -1,8 +1,9 @@
 """A training file says everything that decides the weights that come out."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
+import torch
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from l2r.errors import ConfigError
@@ -10,15 +11,25 @@ from l2r.schema import Frozen, parse, read_toml
 from models.catalog import ModelConfig
 from models.losses.catalog import Similarity
 from models.losses.lncc import LnccConfig
-from models.optim.objective import ObjectiveConfig
+from models.optim.objective import Case, Objective, ObjectiveConfig
 from models.optim.optimisers import AdamConfig, Optimiser
+from models.training.augment import Augmentation
 from models.training.schedule import PolyConfig, Schedule
+from models.training.synthesis.config import Synthesis
 
 
 class TrainingObjective(ObjectiveConfig):
     """What a network is trained to make small, averaged over a batch."""
 
     similarity: Similarity = LnccConfig()
+
+    def bind(self, case: Case, similarity: Similarity, random: torch.Generator) -> Objective:
+        """As for one pair; the label loss of pairs without label maps is zero."""
+        if self.label_weight is None or case.labels is not None:
+            return super().bind(case, similarity, random)
+        rest = self.model_copy(update={"label_weight": None})
+        without, zero = rest.bind(case, similarity, random), case.fixed.new_zeros(())
+        return lambda trial: (*without(trial), zero)
 
 
 class Images(Frozen):
@@ -31,6 +42,10 @@ class Images(Frozen):
     """Labels that count where the objective has a label term; else those that a pair shares."""
 
 
+Data: TypeAlias = Annotated[Images | Synthesis, Field(discriminator="kind")]
+"""Where pairs come from; `kind` says which."""
+
+
 class TrainConfig(Frozen):
     """One training."""
 
@@ -39,7 +54,12 @@ class TrainConfig(Frozen):
     seed: int = Field(default=0, ge=0)
     model: ModelConfig
     """With `weights`, these are fine-tuned."""
-    data: Images = Images()
+    shrink: PositiveInt = 1
+    """The network sees means over cubes of so many voxels a side. A run file then has `voxel_mm` =
+    `shrink` for images of 1 mm, and its fields come back at full resolution."""
+    data: Data = Images()
+    augment: tuple[Augmentation, ...] = ()
+    """What is done to the images of a pair, one after the other."""
     objective: TrainingObjective = TrainingObjective()
     optimiser: Optimiser = AdamConfig(amsgrad=True)
     learning_rate: PositiveFloat = 1e-4
