@@ -60,7 +60,7 @@ class Painter:
         """Blur, and thick slices along one axis."""
         look, blur = self._look, self._upto(self._look.blur) / self._shrink
         matrices = [gaussian(size, blur) for size in shape]
-        thick, axis = self._upto(1) < look.thick_share, int(self._upto(3))
+        thick, axis = self._upto(1.0) < look.thick_share, int(self._upto(3.0))
         thickness = (1 + self._upto(look.thick - 1)) / self._shrink
         if thick and thickness > 1:
             matrices[axis] = thick_slices(shape[axis], thickness) @ matrices[axis]
@@ -78,7 +78,7 @@ class Painter:
 
     def _bent(self, image: Volumes, level: Tensor) -> Volumes:
         """By a gamma curve that keeps zero and the level where they are."""
-        exponent = math.exp(self._look.gamma * (2 * self._upto(1) - 1))
+        exponent = math.exp(self._look.gamma * (2 * self._upto(1.0) - 1))
         return level * (image.clamp(min=0) / level) ** exponent
 
     def _kept(self, labels: LabelMap) -> Integer[Tensor, "1 1 _ _ _"]:

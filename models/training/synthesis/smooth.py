@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-Square = Float[Tensor, "size size"]
+Square = Float[Tensor, "_ _"]
 Stack = Float[Tensor, "*stack x y z"]
 
 
