@@ -1,9 +1,9 @@
-"""The picture of synthetic pairs, from the label maps of `REGATTA_SHARED`.
+"""The picture of synthetic pairs, from a folder of label maps (NOTICE.md says which).
 
-REGATTA_SHARED=folder .venv/bin/python -m docs.synthesis_picture
+.venv/bin/python -m docs.synthesis_picture LABEL_MAPS
 """
 
-import os
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,7 +24,6 @@ from models.training.synthesis.config import Look, Synthesis
 from models.training.synthesis.pairs import SyntheticPairs
 
 mpl.use("Agg")
-MAPS = Path(os.environ["REGATTA_SHARED"]) / "data" / "labelmaps"
 CORONAL = 105
 IDS = (2, 3, 4, 5, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 26, 28)
 RIGHT = (41, 42, 43, 44, 46, 47, 49, 50, 51, 52, 53, 54, 58, 60)
@@ -37,12 +36,12 @@ COLUMNS = (
 """Of the picture: what is shown, how it is made, and which pair."""
 
 
-def pair(config: Synthesis, number: int, folder: Path) -> Case:
+def pair(maps: Path, config: Synthesis, number: int, folder: Path) -> Case:
     """A synthetic pair at full resolution, with its structures."""
     reading = Reading(
         load_task("aseg"), GridRule(), Cache(folder), labels=True, structures=IDS + RIGHT
     )
-    source = SyntheticPairs(scans_of_folder(MAPS), reading, config, seed=0)
+    source = SyntheticPairs(scans_of_folder(maps), reading, config, seed=0)
     return source.make(source.read(0, number), torch.device("cpu"))
 
 
@@ -53,7 +52,7 @@ def slice_of(volume: torch.Tensor) -> np.ndarray:
 
 def coloured(stack: torch.Tensor) -> np.ndarray:
     """Left and right alike in colour."""
-    hues = np.random.default_rng(3).permutation(len(IDS)) / len(IDS)
+    hues = (np.arange(len(IDS)) * 0.382) % 1  # neighbours in the list far apart
     colours = hsv_to_rgb(np.stack([hues, 0.65 + 0 * hues, 0.95 + 0 * hues], axis=-1))
     left = dict(zip(IDS, colours, strict=True))
     pairs = zip([label for label in IDS if label not in {14, 15, 16}], RIGHT, strict=True)
@@ -65,12 +64,12 @@ def coloured(stack: torch.Tensor) -> np.ndarray:
     return np.asarray(image).clip(0, 1)
 
 
-def main() -> None:
+def main(maps: Path) -> None:
     """Draw all pairs."""
     figure, rows = plt.subplots(4, len(COLUMNS), figsize=(11, 12), layout="constrained")
     with TemporaryDirectory() as folder:
         for column, (title, config, number) in zip(rows.T, COLUMNS, strict=True):
-            case = pair(config, number, Path(folder))
+            case = pair(maps, config, number, Path(folder))
             panels = iter(column)
             look = {"vmin": 0, "vmax": 0.5}
             panel(next(panels), slice_of(case.moving[0, 0]), f"{title}: moving", **look)
@@ -81,4 +80,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))
