@@ -8,7 +8,7 @@ from l2r.schema import Frozen
 
 Share = Annotated[float, Field(ge=0, le=1)]
 _STEEPEST = 0.2
-"""Of a wave's strength over its width; velocities that are much steeper end in folds."""
+"""Of a wave's strength over its width; followed velocities began to fold far beyond it."""
 
 
 class Wave(Frozen):
@@ -23,7 +23,7 @@ class Wave(Frozen):
     def _is_gentle(self) -> "Wave":
         if self.strength > _STEEPEST * self.width:
             raise ValueError(
-                f"strength {self.strength:g} would fold; at most {_STEEPEST} of the width, "
+                f"strength {self.strength:g} is too steep; at most {_STEEPEST} of the width, "
                 f"{_STEEPEST * self.width:g}"
             )
         return self
@@ -32,16 +32,16 @@ class Wave(Frozen):
 class Deformation(Frozen):
     """How far a label map is moved; each number is the largest of what is drawn evenly."""
 
-    degrees: NonNegativeFloat = 5.0
+    degrees: NonNegativeFloat = 3.0
     """About each axis, either way."""
-    voxels: NonNegativeFloat = 4.0
+    voxels: NonNegativeFloat = 2.0
     """Along each axis, either way."""
-    scale: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    scale: Annotated[float, Field(ge=0, le=0.5)] = 0.03
     """Longer or shorter along each axis."""
     shear: Annotated[float, Field(ge=0, le=0.2)] = 0.02
     waves: tuple[Wave, ...] = (
-        Wave(width=24, strength=4),
-        Wave(width=12, strength=2),
+        Wave(width=24, strength=3),
+        Wave(width=12, strength=1.5),
         Wave(width=6, strength=0.75),
     )
     """Are added; the flow along the sum for unit time is the deformation."""

@@ -73,7 +73,8 @@ def displacement(seed: int, shrink: int = 1, config: Deformation = USUAL) -> Ten
 def test_no_deformation_folds_even_the_strongest(seed: int) -> None:
     steepest = tuple(Wave(width=width, strength=0.2 * width) for width in (16, 8, 4))
     strongest = Deformation(degrees=20, voxels=10, scale=0.2, shear=0.1, waves=steepest)
-    for config in (Deformation(), strongest):
+    beyond = [Wave.model_construct(width=float(n), strength=float(n)) for n in (24, 16, 12, 8)]
+    for config in (USUAL, strongest, strongest.model_copy(update={"waves": beyond})):
         vectors = from_channels_first(displacement(seed, config=config)[0].numpy())
         assert folded_volume(vectors, np.ones(vectors.shape[:3], bool)) == 0
         assert np.abs(vectors).max() > 1
@@ -81,7 +82,7 @@ def test_no_deformation_folds_even_the_strongest(seed: int) -> None:
 
 def test_waves_that_would_fold_are_refused() -> None:
     with pytest.raises(
-        ValidationError, match=r"strength 5 would fold; at most 0\.2 of the width, 2"
+        ValidationError, match=r"strength 5 is too steep; at most 0\.2 of the width, 2"
     ):
         Wave(width=10, strength=5)
 
