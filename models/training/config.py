@@ -1,10 +1,10 @@
 """A training file says everything that decides the weights that come out."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag, model_validator
 
 from l2r.errors import ConfigError
 from l2r.schema import Frozen, parse, read_toml
@@ -42,8 +42,15 @@ class Images(Frozen):
     """Labels that count where the objective has a label term; else those that a pair shares."""
 
 
-Data: TypeAlias = Annotated[Images | Synthesis, Field(discriminator="kind")]
-"""Where pairs come from; `kind` says which."""
+def _kind(raw: Any) -> str:
+    return raw.get("kind", "images") if isinstance(raw, dict) else raw.kind
+
+
+Data: TypeAlias = Annotated[
+    Annotated[Images, Tag("images")] | Annotated[Synthesis, Tag("synthesis")],
+    Discriminator(_kind),
+]
+"""Where pairs come from; `kind` says which, images if it is left out."""
 
 
 class TrainConfig(Frozen):

@@ -14,7 +14,7 @@ from l2r.errors import ImageError
 from l2r.grid import GridRule
 from l2r.task import load_task
 from models.base import RegistrationModel
-from models.training.config import TrainConfig, TrainingObjective
+from models.training.config import Images, TrainConfig, TrainingObjective
 from models.training.images import ListedPairs, RandomPartners, Reading
 from models.training.loop import Given, fit
 from models.training.mixed import Mixed
@@ -116,6 +116,8 @@ def test_kinds_of_data_and_of_augmentation_are_named() -> None:
     )
     assert isinstance(config.data, Synthesis)
     assert [part.from_epoch for part in config.augment] == [50, 0, 0]
+    images = TrainConfig.model_validate({"model": NETWORK, "epochs": 1, "data": {"both_orders": 1}})
+    assert isinstance(images.data, Images)
     with pytest.raises(ValidationError, match="'images', 'synthesis'"):
         TrainConfig(model=NETWORK, epochs=1, data={"kind": "phantoms"})
 
