@@ -21,7 +21,6 @@ import torch
 from benchmarks.machine import describe
 from l2r.grid import GridRule
 from l2r.task import load_task
-from models.training.augment import Augmented
 from models.training.batches import Batches
 from models.training.cache import Cache
 from models.training.config import TrainConfig, load_training
@@ -29,8 +28,9 @@ from models.training.images import Reading
 from models.training.source import Source
 from models.training.step import Stepper
 from models.training.synthesis.config import Synthesis
-from models.training.world import ALONE
-from pipeline.training_data import find_data, source_of
+from models.training.world import World
+from pipeline.training_data import find_data
+from pipeline.training_source import source_of
 
 SAMPLE = Path(__file__).parents[1] / "sample" / "imagesVal"
 
@@ -39,14 +39,14 @@ def source(config: TrainConfig, rule: GridRule, maps: Path | None, folder: Path)
     """What a training file draws from, with everything decoded."""
     wants_maps = isinstance(config.data, Synthesis)
     wants_images = not isinstance(config.data, Synthesis) or config.data.real > 0
-    data = find_data(config, SAMPLE if wants_images else None, maps if wants_maps else None)
+    data = find_data(SAMPLE if wants_images else None, maps=maps if wants_maps else None)
     labels = config.objective.label_weight is not None
     known = {"labels": labels, "structures": config.data.structures, "shrink": config.shrink}
     reading = Reading(load_task(config.task), rule, Cache(folder), **known)
     drawn = source_of(config, data, reading)
     for number in range(len(drawn)):
         drawn.read(0, number)
-    return Augmented(drawn, config.augment, shrink=config.shrink, seed=config.seed)
+    return drawn
 
 
 def seconds(device: torch.device) -> float:
@@ -63,8 +63,8 @@ def measure_steps(
     config = load_training(path)
     model = config.model.model_copy(update={"weights": None}).build().to(device)
     with TemporaryDirectory() as folder:
-        made = source(config, model.grid, maps, Path(folder))
-        batches, stepper = Batches(made, config, ALONE, device), Stepper(config, model, ALONE)
+        made, alone = source(config, model.grid, maps, Path(folder)), World(device=device)
+        batches, stepper = Batches(made, config, alone), Stepper(config, model, alone)
         stepper.objective.train()
         total = coming = waited = 0.0
         news = (item for epoch in count() for item in batches.of(epoch))

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import AliasChoices, Field, RootModel
+from pydantic import RootModel
 
 from eval.report import write_report
 from eval.session import Reference, score_with_progress
@@ -25,6 +25,7 @@ from l2r.dataset import Pair
 from l2r.errors import DatasetError, OutputError, SubmissionError
 from l2r.metaimage import read_mha
 from l2r.schema import Tolerant, parse, read_json
+from l2r.sockets import Value
 from l2r.submission import Submission, accepted_names, field_name, open_submission, read_stored
 from l2r.task import FieldRule
 
@@ -34,24 +35,10 @@ IMAGE = ".mha"
 """As the platform keeps what comes through an image socket."""
 
 
-class _Socket(Tolerant):
-    slug: str
-    relative_path: str = ""
-
-
-class _Image(Tolerant):
-    name: str
-
-
-class _Value(Tolerant):
-    socket: _Socket = Field(validation_alias=AliasChoices("interface", "socket"))
-    image: _Image | None = None
-
-
 class _Job(Tolerant):
     pk: str
-    inputs: list[_Value]
-    outputs: list[_Value]
+    inputs: list[Value]
+    outputs: list[Value]
 
 
 class _Jobs(RootModel[list[_Job]]):

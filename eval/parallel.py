@@ -22,13 +22,12 @@ def in_order(work: Callable[[Item], Outcome], items: list[Item], jobs: int) -> I
             the number of items.
 
     Raises:
-        ScoringError: a process was killed.
+        ScoringError: a process was killed, or there can be no more than this one.
     """
     if jobs == 1 or len(items) == 1:
         yield from map(work, items)
         return
-    # Not forked: a copy of a process with threads may hang.
-    with ProcessPoolExecutor(min(jobs, len(items)), get_context("spawn")) as pool:
+    with _pool(min(jobs, len(items))) as pool:
         try:
             yield from pool.map(work, items)
         except BrokenProcessPool:
@@ -36,3 +35,14 @@ def in_order(work: Callable[[Item], Outcome], items: list[Item], jobs: int) -> I
                 f"one of {jobs} scoring processes was killed, probably for want of memory; try "
                 "fewer with --jobs"
             ) from None
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    """Not forked: a copy of a process with threads may hang."""
+    try:
+        return ProcessPoolExecutor(jobs, get_context("spawn"))
+    except OSError as cause:
+        raise ScoringError(
+            f"several processes need shared memory, but /dev/shm gives none: {cause.strerror}; "
+            "leave out --jobs, or start the container with --shm-size 64m"
+        ) from None

@@ -7,6 +7,7 @@ least as well as the same numbers taken for something else.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ from l2r.field import from_normalised
 from l2r.files import grid_shape, read_image
 from l2r.submission import (
     MANIFEST,
+    SHARD_MANIFESTS,
     Submission,
     accepted_names,
     as_vectors,
@@ -75,7 +77,7 @@ def check_submission(
             yield other, list(_check_field(submission, other, task, pair))
         if not found:
             yield name, [Finding(name, _missing(name, present))]
-    extra = [name for name in present if name not in taken and name not in COMPANIONS]
+    extra = [name for name in present if name not in taken and not _companion(name)]
     if extra:
         names = (name if name.isprintable() else repr(name) for name in extra[:SHOWN])
         shown = ", ".join(names) + (", ..." if len(extra) > SHOWN else "")
@@ -83,6 +85,10 @@ def check_submission(
             "other files",
             [Finding("other files", f"{len(extra)} that no pair asks for ({shown}); remove them")],
         )
+
+
+def _companion(name: str) -> bool:
+    return name in COMPANIONS or fnmatchcase(name, SHARD_MANIFESTS)
 
 
 def _missing(name: str, present: list[str]) -> str:

@@ -12,6 +12,7 @@
         ScoringError        a scoring process that came to a sudden end
         TrainingError       a training that cannot go on
         LeaderboardError    a database, a ranking rule or scores that a leaderboard cannot use
+        ContainerError      a container engine or an image that cannot be used
 
 Each message says where, what was found, what was expected and what to try. Anything that is not
 an `L2RError` is a defect of Regatta and keeps its traceback.
@@ -64,3 +65,7 @@ class TrainingError(L2RError):
 
 class LeaderboardError(L2RError):
     """A database, a ranking rule or scores that a leaderboard cannot use."""
+
+
+class ContainerError(L2RError):
+    """A container engine or an image that cannot be used."""

@@ -1,4 +1,4 @@
-"""Reading and writing NIfTI, the only place of the project that does.
+"""Reading and writing images and fields: NIfTI here, MetaImage (`.mha`) through `l2r.metaimage`.
 
 Reading keeps the array as it is stored: every Learn2Reg scorer ignores the header, and so do we.
 Writing is atomic: a temporary name in the same folder, flushed to the disk, then renamed.
@@ -24,6 +24,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
+from l2r import metaimage
 from l2r.arrays import Labels, Shape, Volume
 from l2r.errors import FieldError, ImageError, L2RError, OutputError
 
@@ -50,7 +51,7 @@ class Image:
     @property
     def spacing_mm(self) -> Float[np.ndarray, " 3"]:
         """The sides of a voxel."""
-        return np.linalg.norm(self.affine[:3, :3], axis=0)
+        return _sides(self.affine)
 
     @property
     def orientation(self) -> str:
@@ -58,11 +59,16 @@ class Image:
         return "".join(code or "?" for code in nib.aff2axcodes(self.affine))
 
 
+def _sides(affine: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, " 3"]:
+    return np.linalg.norm(affine[:3, :3], axis=0)
+
+
 def read_image(path: Path) -> Image:
     """Read a 3-D image of any numeric type as float32, scaled as its header says.
 
     Raises:
-        ImageError: missing, truncated, no NIfTI, not 3-D, not finite, or constant.
+        ImageError: missing, truncated, neither NIfTI nor MetaImage, not 3-D, not finite, or
+            constant.
     """
     array, affine = _read_volume(path, ImageError)
     with np.errstate(over="ignore"):  # becomes infinite, and is refused as such
@@ -81,18 +87,26 @@ def grid_shape(path: Path) -> Shape:
     """Shape of a 3-D image, from its header alone.
 
     Raises:
-        ImageError: missing, no NIfTI, or not 3-D.
+        ImageError: missing, neither NIfTI nor MetaImage, or not 3-D.
     """
-    return _three(_header(path).get_data_shape(), path, ImageError)
+    if path.suffix == metaimage.SUFFIX:
+        shape = metaimage.read_header(path, ImageError).shape
+    else:
+        shape = _header(path).get_data_shape()
+    return _three(shape, path, ImageError)
 
 
 def grid_spacing(path: Path) -> tuple[float, float, float]:
     """Sides of a 3-D image's voxels in mm, from its header alone, as the scorers take them.
 
     Raises:
-        ImageError: missing, no NIfTI, or a side is not positive.
+        ImageError: missing, neither NIfTI nor MetaImage, or a side is not positive.
     """
-    x, y, z = (float(side) for side in _header(path).get_zooms()[:3])
+    if path.suffix == metaimage.SUFFIX:
+        sides = _sides(metaimage.read_header(path, ImageError).affine)
+    else:
+        sides = _header(path).get_zooms()
+    x, y, z = (float(side) for side in sides[:3])
     if not (x > 0 and y > 0 and z > 0):
         raise ImageError(f"{path}: voxels of {x:g} x {y:g} x {z:g} mm; mend the header")
     return x, y, z
@@ -144,18 +158,23 @@ def read_field(
 
 
 def write_field(
-    path: Path, vectors: Float[np.ndarray, "x y z 3"], affine: Float[np.ndarray, "4 4"]
+    path: Path, vectors: Float[np.ndarray, "_ _ _ _"], affine: Float[np.ndarray, "4 4"]
 ) -> None:
-    """Write a displacement field as float32 `.nii.gz`, atomically and byte for byte repeatable.
+    """Write a displacement field as float32, atomically and byte for byte repeatable.
 
     Args:
-        path: ends in `.nii.gz`.
-        vectors: displacements in voxels of the fixed grid.
+        path: ends in `.nii.gz`, or in `.mha` for the platform's image sockets.
+        vectors: displacements in voxels of the fixed grid, `(x, y, z, 3)`; in NIfTI the components
+            may be the first axis instead.
         affine: of the fixed image; for viewers only, scorers ignore it.
 
     Raises:
         OutputError: the folder is missing, read-only or full.
     """
+    if path.suffix == metaimage.SUFFIX:
+        with writing(path) as raw:
+            raw.writelines(metaimage.encoded(vectors, affine))
+        return
     header = nib.Nifti1Image(np.empty((0, 0, 0, 3), np.float32), affine).header
     header.set_data_shape(vectors.shape)
     header["vox_offset"] = 352
@@ -167,9 +186,9 @@ def write_field(
         igzip.IGzipFile("", "wb", GZIP_LEVEL, raw, mtime=0) as packed,
     ):
         packed.write(head.getvalue().ljust(352, b"\0"))
-        for component in range(3):
-            # NIfTI runs along x first, which is C order of the transposed component.
-            rows = np.ascontiguousarray(vectors[..., component].T, dtype="<f4")
+        for last in range(vectors.shape[3]):
+            # NIfTI runs along the first axis first, which is C order of what is transposed.
+            rows = np.ascontiguousarray(vectors[..., last].T, dtype="<f4")
             packed.write(rows.data.cast("B"))
 
 
@@ -205,6 +224,14 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
 
 
+def can_see(path: Path) -> bool:
+    """Whether a file is there; a folder that may not be entered hides what it holds."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return False
+
+
 def sha256(path: Path) -> str:
     """Hash of a file's content, in hexadecimal."""
     with path.open("rb") as file:
@@ -214,7 +241,8 @@ def sha256(path: Path) -> str:
 def _read_volume(
     path: Path, error: type[L2RError]
 ) -> tuple[Shaped[np.ndarray, "x y z"], Float[np.ndarray, "4 4"]]:
-    array, affine = _read(path, error)
+    read = metaimage.read_values if path.suffix == metaimage.SUFFIX else _read
+    array, affine = read(path, error)
     return array.reshape(_three(array.shape, path, error)), affine
 
 

@@ -20,6 +20,8 @@ from l2r.npz import read_npz
 from l2r.task import FieldRule, Task
 
 MANIFEST = "manifest.json"
+SHARD_MANIFESTS = "manifest.*-of-*.json"
+"""What those of an array job's tasks look like until all are done."""
 # RuntimeError: it has a password; NotImplementedError, one of its kind: a method we do not know.
 _UNREADABLE = (
     *(OSError, EOFError, ValueError, RuntimeError),

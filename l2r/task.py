@@ -59,7 +59,9 @@ class FieldRule(Frozen):
     `psmareg`: `disp_FFFF_tt_MMMM_tt` with the number of the visit;
     `stem`: `disp_<fixed>_<moving>` of any file names."""
     channels_first: bool = False
-    """Whether `(3, x, y, z)` is accepted beside `(x, y, z, 3)`, which is what we write."""
+    """Whether `(3, x, y, z)` is accepted beside `(x, y, z, 3)`."""
+    components: Literal["last", "first"] = "last"
+    """Which axis of the fields that we write the components are."""
     npz: bool = False
     """Whether a NumPy archive of one array is accepted beside NIfTI, which is what we write."""
     grid: Literal["full", "half"] = "full"
@@ -72,12 +74,28 @@ class Preprocess(Frozen):
     normalise: Annotated[Divide | Quantile, Field(discriminator="kind")]
 
 
+class Sockets(Frozen):
+    """What the sockets of an algorithm on grand-challenge.org mean."""
+
+    fixed: str | None = None
+    """The slug of the fixed image's; without it, the one whose slug contains `fixed`."""
+    moving: str | None = None
+    """The slug of the moving image's; without it, the one whose slug contains `moving`."""
+    field: PurePosixPath = PurePosixPath("images/displacement-field")
+    """Relative path of the output: the folder of an image socket, or a file `.nii.gz`."""
+
+
 class Container(Frozen):
     """Where the organisers mount things when they call the container without arguments."""
 
     dataset: PurePosixPath
+    """The pair list; of an algorithm on grand-challenge.org, the list of its sockets' values."""
     input: PurePosixPath
     output: PurePosixPath
+    sockets: Sockets | None = None
+    """For an algorithm on grand-challenge.org."""
+    model: PurePosixPath | None = None
+    """Where a run file and weights may lie that replace those of the container."""
 
 
 class Task(Frozen):

@@ -1,5 +1,7 @@
 """`python -m pipeline`."""
 
-from pipeline.cli import app
+import sys
 
-app(prog_name="python -m pipeline")
+from pipeline.cli import app, with_command
+
+app(with_command(sys.argv[1:]), prog_name="python -m pipeline")

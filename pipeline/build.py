@@ -28,7 +28,9 @@ class Stages:
     export: Export
 
 
-def build(config: RunConfig, task: Task, device: torch.device, folder: Path) -> Stages:
+def build(
+    config: RunConfig, task: Task, device: torch.device, folder: Path, name: str | None = None
+) -> Stages:
     """Make the stages of a run.
 
     Args:
@@ -36,6 +38,7 @@ def build(config: RunConfig, task: Task, device: torch.device, folder: Path) -> 
         task: its shape, intensities and names.
         device: where networks and refinements compute.
         folder: where fields are written.
+        name: of the one field's file, where it does not follow from the task's rule.
 
     Raises:
         WeightsError: the model's weights cannot be used.
@@ -47,7 +50,7 @@ def build(config: RunConfig, task: Task, device: torch.device, folder: Path) -> 
         preprocess=PreprocessPair(task, _rule(model, config), config.voxel_mm, config.labels),
         predict=PredictField(model, device, half=config.precision == "bfloat16"),
         refine=tuple(_refinement(part, model, device) for part in config.refine),
-        export=ExportField(task, folder),
+        export=ExportField(task, folder, name),
     )
 
 

@@ -3,18 +3,28 @@
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from l2r.console import one_line_errors
 from pipeline import weights
+from pipeline.container import cli as container
+
+if TYPE_CHECKING:
+    from pipeline.request import Resolved
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(weights.app, name="weights")
+app.add_typer(container.app, name="container")
 
 Task = Annotated[str | None, typer.Option(help="a task of l2r/tasks, or the path of a task file")]
 Split = Annotated[str, typer.Option(help="validation, test, training, or a key of the JSON file")]
+Config = Annotated[Path | None, typer.Option(help="run file (else configs/lumir_io.toml)")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:n")]
+TimeBudget = Annotated[
+    float | None, typer.Option(min=1, metavar="SECONDS", help="wall time per pair")
+]
 Images = Annotated[Path | None, typer.Option("--input", help="images (else the list's folder)")]
 
 
@@ -26,9 +36,7 @@ def main() -> None:
 @app.command()
 def run(  # noqa: PLR0913 - the options of the command
     *,
-    config: Annotated[
-        Path | None, typer.Option(help="run file (else configs/lumir_io.toml)")
-    ] = None,
+    config: Config = None,
     task: Task = None,
     dataset: Annotated[
         Path | None, typer.Option(help="pair list (else where the challenges mount it)")
@@ -36,11 +44,12 @@ def run(  # noqa: PLR0913 - the options of the command
     images: Images = None,
     output: Annotated[Path | None, typer.Option(help="fields (else ./output)")] = None,
     split: Split = "validation",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:n")] = "auto",
+    device: Device = "auto",
     limit: Annotated[int | None, typer.Option(min=1, help="only the first pairs")] = None,
-    time_budget: Annotated[
-        float | None, typer.Option(min=1, metavar="SECONDS", help="wall time per pair")
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="only part I of N (of the first pairs)")
     ] = None,
+    time_budget: TimeBudget = None,
     resume: Annotated[bool, typer.Option(help="keep what the same run has made before")] = True,
 ) -> None:
     """Register every pair of a list and write the fields that its scorer accepts.
@@ -50,15 +59,50 @@ def run(  # noqa: PLR0913 - the options of the command
     from pipeline.request import Request, resolve  # noqa: PLC0415 - numpy and nibabel
 
     with one_line_errors():
-        what = resolve(Request(config, task, dataset, images, output, split, limit))
-        # Read when torch is loaded: threads that wait for work leave the core to others.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        from pipeline.register import How, register  # noqa: PLC0415 - torch
+        what = resolve(Request(config, task, dataset, images, output, split, limit, shard))
+        if not what.pairs:
+            typer.echo(f"shard {what.shard}: none of the {len(what.others)} pairs is left for it")
+            return
+        _register(what, device, time_budget, resume=resume)
 
-        counts = register(what, How(device, resume, time_budget))
-        typer.echo(f"{', '.join(f'{n} {state}' for state, n in counts.items())} in {what.output}")
-        if counts["fallback"] or counts["failed"]:
-            raise typer.Exit(1)
+
+@app.command()
+def pair(
+    paths: Annotated[list[Path], typer.Argument(help="CT PET CT PET FIELD, see above")],
+    *,
+    config: Config = None,
+    task: Annotated[str, typer.Option(help="whose images they are")] = "psmareg26_test",
+    device: Device = "auto",
+    time_budget: TimeBudget = None,
+) -> None:
+    """Register one pair of PET/CT visits: fixed CT and PET, moving CT and PET, the field to write.
+
+    This is how PSMAReg calls a container: five paths and no command mean the same. The CTs are
+    registered; the PETs must be there. Nothing is written beside the field.
+
+    Exit code: 0 done; 1 it failed, a zero field stands in; 2 nothing can be done.
+    """
+    from pipeline.request import resolve_paths  # noqa: PLC0415 - numpy and nibabel
+
+    with one_line_errors():
+        _register(resolve_paths(paths, task, config), device, time_budget, resume=False)
+
+
+def with_command(words: list[str]) -> list[str]:
+    """The words of a command line, with `pair` before paths that come without a command."""
+    first = words[0] if words else ""
+    return ["pair", *words] if "/" in first or first.endswith((".nii.gz", ".nii")) else words
+
+
+def _register(what: "Resolved", device: str, time_budget: float | None, *, resume: bool) -> None:
+    # Read when torch is loaded: threads that wait for work leave the core to others.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from pipeline.register import How, register  # noqa: PLC0415 - torch
+
+    counts = register(what, How(device, resume, time_budget))
+    typer.echo(f"{', '.join(f'{n} {state}' for state, n in counts.items())} in {what.output}")
+    if counts["fallback"] or counts["failed"]:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -90,12 +134,13 @@ def train(  # noqa: PLR0913 - the options of the command
     go on; 2 it cannot be begun or cannot go on.
     """
     with one_line_errors():
+        from pipeline.training_data import find_data  # noqa: PLC0415 - numpy and nibabel
+
+        found = find_data(data, validation, maps)
         from pipeline import train as job  # noqa: PLC0415 - torch
 
         place = output or Path("output/train") / config.stem
-        request = job.TrainRequest(
-            config, data, place, maps, validation, device, resume, time_budget
-        )
+        request = job.TrainRequest(config, found, place, device, resume, time_budget)
         state = job.train(request)
         typer.echo(f"{state}; weights and log are in {place}")
         if state != "finished":
@@ -138,3 +183,24 @@ def check(
             typer.echo(f"{told} would not score this, or not as it is meant")
             raise typer.Exit(1)
         typer.echo(f"{told} would accept all {len(pairs)} fields")
+
+
+@app.command()
+def doctor(
+    *,
+    output: Annotated[
+        Path | None, typer.Option(help="fields (else where a challenge mounts it, else ./output)")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:n")] = "auto",
+) -> None:
+    """Say whether a run can work here, and what to do if not; needs no arguments and no data.
+
+    Exit code: 0 it can; 1 something is in the way; 2 an argument cannot be used.
+    """
+    from pipeline.doctor.examine import blocked, examine, plan_for, show  # noqa: PLC0415
+
+    with one_line_errors():
+        records = examine(plan_for(output, device))
+        show(records)
+        if blocked(records):
+            raise typer.Exit(1)

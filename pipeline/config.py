@@ -56,9 +56,14 @@ class RunConfig(Frozen):
 
 
 def load_run(path: Path) -> RunConfig:
-    """Read a run file.
+    """Read a run file; weights that lie beside it are taken from there.
 
     Raises:
         ConfigError: missing, not TOML, an unknown key or a wrong value.
     """
-    return parse(RunConfig, read_toml(path, ConfigError), str(path), ConfigError)
+    config = parse(RunConfig, read_toml(path, ConfigError), str(path), ConfigError)
+    weights = getattr(config.model, "weights", None)
+    if weights is None or not (path.parent / weights).is_file():
+        return config
+    model = config.model.model_copy(update={"weights": path.parent / weights})
+    return config.model_copy(update={"model": model})

@@ -8,10 +8,12 @@ from pathlib import Path
 import torch
 
 from l2r.console import progress
+from l2r.errors import ConfigError
+from l2r.submission import MANIFEST
 from models.registry import find_weights
 from pipeline.build import build, find_device
 from pipeline.config import RunConfig, load_run
-from pipeline.manifest import Ledger, settings_of
+from pipeline.manifest import Ledger, gather, settings_of
 from pipeline.request import Resolved
 from pipeline.run import Job, Run
 from pipeline.workdir import open_folder
@@ -38,9 +40,12 @@ def register(what: Resolved, how: How) -> Counter[str]:
         L2RError: nothing could be begun, or the output folder is full.
     """
     config = load_run(what.config).model_copy(update={"task": what.task.name})
+    if config.labels and what.asked_for:
+        raise ConfigError(f"{what.config}: label_weight needs label maps, here are images alone")
     device = find_device(how.device)
-    folder = open_folder(what.output)
-    stages = build(config, what.task, device, folder)
+    manifest = what.shard.manifest if what.shard else MANIFEST
+    folder = open_folder(what.output, what.pairs if what.asked_for else {*what.pairs, manifest})
+    stages = build(config, what.task, device, folder, what.asked_for)
     settings = settings_of(
         what.task,
         config,
@@ -52,13 +57,18 @@ def register(what: Resolved, how: How) -> Counter[str]:
         pairs=what.pairs,
         folder=folder,
         shape=what.task.data.shape,
+        rule=what.task.field,
         seed=config.seed,
         resume=how.resume,
         time_budget_s=how.time_budget_s,
         labels=config.labels,
     )
     with progress(len(what.pairs), f"{what.task.name} on {device}") as advance:
-        return Run(job, stages, Ledger(folder, settings))(advance)
+        ledger = None if what.asked_for else Ledger(folder, settings, manifest)
+        counts = Run(job, stages, ledger)(advance)
+    if not what.asked_for:
+        gather(folder, settings, [*what.pairs, *what.others])
+    return counts
 
 
 def _weights(config: RunConfig) -> Path | None:

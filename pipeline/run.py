@@ -22,9 +22,12 @@ from l2r.console import Advance
 from l2r.dataset import Pair
 from l2r.errors import ImageError, L2RError, OutputError
 from l2r.field import zero_field
-from l2r.files import grid_shape, sha256, write_field
+from l2r.files import grid_shape, sha256
+from l2r.submission import as_stored
+from l2r.task import FieldRule
 from pipeline.build import Stages
 from pipeline.clock import Budget, Stopwatch
+from pipeline.export import write_stored
 from pipeline.manifest import Entry, Ledger, hash_inputs
 from pipeline.stage import Predicted, Prepared
 
@@ -40,6 +43,8 @@ class Job:
     folder: Path
     shape: Shape | None
     """Of every image, where the task fixes it."""
+    rule: FieldRule = field(default_factory=lambda: FieldRule(names="stem"))
+    """How a zero field is written, as the stages write theirs."""
     seed: int = 0
     resume: bool = True
     time_budget_s: float | None = None
@@ -63,9 +68,9 @@ class _Work:
 
 
 class Run:
-    """One job, done by `stages`, recorded in `ledger`."""
+    """One job, done by `stages`, recorded in `ledger` if there is one."""
 
-    def __init__(self, job: Job, stages: Stages, ledger: Ledger) -> None:
+    def __init__(self, job: Job, stages: Stages, ledger: Ledger | None) -> None:
         self._job, self._stages, self._ledger = job, stages, ledger
         self._budget = Budget(job.time_budget_s)
 
@@ -107,11 +112,16 @@ class Run:
     def _read(self, work: _Work) -> _Work:
         with work.watch.measure("read"), _failures(work):
             work.inputs_sha256 = hash_inputs(work.pair.files(labels=self._job.labels))
-            if self._job.resume and self._ledger.is_done(work.name, work.inputs_sha256):
+            if self._is_done(work):
                 work.skip = True
             else:
                 work.prepared = self._stages.preprocess(work.pair)
         return work
+
+    def _is_done(self, work: _Work) -> bool:
+        if self._ledger is None or not self._job.resume:
+            return False
+        return self._ledger.is_done(work.name, work.inputs_sha256)
 
     def _compute(self, work: _Work) -> None:
         if work.prepared is None:
@@ -142,7 +152,8 @@ class Run:
             self._budget.slowest_end = max(
                 self._budget.slowest_end, time.monotonic() - work.refined_at
             )
-        self._ledger.record(work.name, entry, _peak_memory_gib())
+        if self._ledger is not None:
+            self._ledger.record(work.name, entry, _peak_memory_gib())
         advance(_news(work, entry))
         return entry.status
 
@@ -150,8 +161,8 @@ class Run:
         shape = self._job.shape or _shape_or_none(work.pair.fixed.path)
         if shape is None:
             return None
-        path = self._job.folder / work.name
-        write_field(path, zero_field(shape), np.eye(4))
+        path, rule = self._job.folder / work.name, self._job.rule
+        write_stored(path, as_stored(zero_field(shape), rule), rule, np.eye(4))
         return path
 
     def _entry(self, work: _Work, path: Path | None) -> Entry:
@@ -189,7 +200,7 @@ class _failures:  # noqa: N801 - reads as a statement: with _failures(work)
         if isinstance(error, L2RError):
             self._work.error = str(error)
         else:
-            self._work.error = f"{type(error).__name__}: {error}"
+            self._work.error = " ".join(f"{type(error).__name__}: {error}".split())
             logger.error("%s: a defect of Regatta", self._work.name, exc_info=error)
         return True
 

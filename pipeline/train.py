@@ -15,17 +15,18 @@ from l2r.errors import ConfigError
 from l2r.files import writing
 from l2r.task import Task, load_task
 from models.base import RegistrationModel
-from models.training.augment import Augmented
 from models.training.cache import Cache
 from models.training.config import TrainConfig, load_training
 from models.training.images import ListedPairs, Reading
-from models.training.journal import LogFile
+from models.training.journal import Journal, LogFile
 from models.training.loop import Finished, Given, Judge, fit
 from models.training.state import CHECKPOINT
+from models.training.tensorboard import TensorBoard
 from models.training.world import World, joined
 from pipeline.build import find_device
 from pipeline.screen import Screen
-from pipeline.training_data import TrainingData, find_data, source_of
+from pipeline.training_data import TrainingData
+from pipeline.training_source import check_data, source_of
 from pipeline.validation import Validation
 from pipeline.workdir import open_folder
 
@@ -34,13 +35,11 @@ SETTINGS = "training.json"
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """The words of the command line; None where nothing was said."""
+    """What a user asks for."""
 
     config: Path
-    data: Path | None
+    data: TrainingData
     output: Path
-    maps: Path | None = None
-    validation: Path | None = None
     device: str = "auto"
     resume: bool = False
     time_budget_s: float | None = None
@@ -54,7 +53,7 @@ def train(request: TrainRequest) -> Finished:
     """
     config = load_training(request.config)
     task = load_task(config.task)
-    data = find_data(config, request.data, request.maps, request.validation)
+    check_data(config, request.data)
     device = find_device(request.device)
     folder = open_folder(request.output)
     if (folder / CHECKPOINT).exists() and not request.resume:
@@ -65,23 +64,25 @@ def train(request: TrainRequest) -> Finished:
     torch.manual_seed(config.seed)  # of the weights that a new network begins with
     model = config.model.build()
     with joined(device) as world, _ending(request.time_budget_s) as stop, Screen() as screen:
-        given = _given(request, config, (task, data), model, world, stop)
+        given = _given(request, config, task, model, world, stop)
         if world.leads:
             with writing(folder / SETTINGS) as file:
                 file.write(given.settings.encode())
-        return fit(model, given, [LogFile(folder), screen])
+        journals: list[Journal] = [screen]
+        if world.leads:
+            journals += [LogFile(folder), TensorBoard(folder / "tensorboard")]
+        return fit(model, given, journals)
 
 
 def _given(
     request: TrainRequest,
     config: TrainConfig,
-    known: tuple[Task, TrainingData],
+    task: Task,
     model: RegistrationModel,
     world: World,
     stop: Callable[[], bool],
 ) -> Given:
-    task, data = known
-    device, folder = find_device(request.device), request.output
+    data, folder = request.data, request.output
     labels = config.objective.label_weight is not None
     reading = Reading(
         task,
@@ -93,18 +94,12 @@ def _given(
     )
     judge = None
     if data.pairs:
-        score = Validation(reading, data.pairs, data.pairs_folder, device)
+        score = Validation(reading, data.pairs, data.pairs_folder, world.device)
         judge = Judge(ListedPairs(data.pairs, reading), score)
     return Given(
         config=config,
-        source=Augmented(
-            source_of(config, data, reading),
-            config.augment,
-            shrink=config.shrink,
-            seed=config.seed,
-        ),
+        source=source_of(config, data, reading),
         folder=folder,
-        device=device,
         settings=_settings(config, data, world),
         judge=judge,
         world=world,

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import torch
-from pydantic import NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 from torch.nn.functional import avg_pool3d
 
 from l2r.grid import GridRule
@@ -14,6 +14,7 @@ from models.base import Fields
 from models.losses.base import Scalar, Stacks, Trial
 from models.losses.catalog import Regulariser, Similarity
 from models.losses.dice import DiceConfig
+from models.losses.mse import MseConfig
 from models.maps import Images
 from models.optim.combine import Combine, Losses, SumConfig
 from models.optim.descend import Convergence, Descent, Goal
@@ -23,6 +24,10 @@ from models.spatial import warp
 TOTAL = "total"
 Objective: TypeAlias = Callable[[Trial], Losses]
 Part: TypeAlias = Callable[[Trial], Scalar]
+
+
+LabelTerm: TypeAlias = Annotated[DiceConfig | MseConfig, Field(discriminator="name")]
+"""Compares one channel per structure of the fixed and the warped label map."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,8 @@ class ObjectiveConfig(Frozen):
     direction: Literal["one_way", "both_ways"] = "one_way"
     """Both ways: the fixed image is compared with the moving one as well, and costs are added."""
     label_weight: PositiveFloat | None = None
-    """Of the soft Dice loss of label maps that both images must then have."""
+    """Of the loss of label maps, which both images must then have."""
+    label_term: LabelTerm = DiceConfig()
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -98,7 +104,7 @@ class ObjectiveConfig(Frozen):
         parts = [_similar(case, similarity, both_ways=self.direction == "both_ways")]
         parts += [_regular(part, random) for part in self.regularisers]
         if self.label_weight is not None:
-            parts.append(_labelled(case, self.label_weight))
+            parts.append(_labelled(case, self.label_term, self.label_weight))
         return lambda trial: tuple(part(trial) for part in parts)
 
 
@@ -146,9 +152,9 @@ def _regular(part: Weighted, random: torch.Generator) -> Part:
     return lambda trial: part.weight * part.term.judge(trial, random)
 
 
-def _labelled(case: Case, weight: float) -> Part:
+def _labelled(case: Case, term: LabelTerm, weight: float) -> Part:
     if case.labels is None:
         raise ValueError("label_weight asks for label maps of both images, there are none")
     fixed, moving = case.labels
-    dice = DiceConfig().bind(fixed)
-    return lambda trial: weight * dice(trial.warp(moving))
+    overlap = term.bind(fixed)
+    return lambda trial: weight * overlap(trial.warp(moving))

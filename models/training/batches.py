@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import torch
-
 from models.optim.objective import Case
 from models.training.config import TrainConfig
 from models.training.source import Source, stacked
@@ -23,10 +21,8 @@ class Batches:
     one of twice the batch would see.
     """
 
-    def __init__(
-        self, source: Source, config: TrainConfig, world: World, device: torch.device
-    ) -> None:
-        self._source, self._config, self._world, self._device = source, config, world, device
+    def __init__(self, source: Source, config: TrainConfig, world: World) -> None:
+        self._source, self._config, self._world = source, config, world
 
     @property
     def samples(self) -> int:
@@ -64,4 +60,4 @@ class Batches:
         ]
 
     def _made(self, batch: list[Any]) -> Case:
-        return stacked([self._source.make(read, self._device) for read in batch])
+        return stacked([self._source.make(read, self._world.device) for read in batch])

@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag, mode
 from l2r.errors import ConfigError
 from l2r.schema import Frozen, parse, read_toml
 from models.catalog import ModelConfig
+from models.gradicon.network import UniGradIconConfig
 from models.losses.catalog import Similarity
 from models.losses.lncc import LnccConfig
 from models.optim.objective import Case, Objective, ObjectiveConfig
@@ -22,6 +23,9 @@ class TrainingObjective(ObjectiveConfig):
     """What a network is trained to make small, averaged over a batch."""
 
     similarity: Similarity = LnccConfig()
+    smooth: Literal["displacement", "velocities", "last_velocity"] = "displacement"
+    """What diffusion, bending and `lddmm` judge: the field, or the velocities of a network that
+    integrates some, all of them (the mean over time) or the one at the end."""
 
     def bind(self, case: Case, similarity: Similarity, random: torch.Generator) -> Objective:
         """As for one pair; the label loss of pairs without label maps is zero."""
@@ -88,6 +92,8 @@ class TrainConfig(Frozen):
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
         labels = self.objective.label_weight is not None
+        if labels and isinstance(self.model, UniGradIconConfig):
+            raise ValueError("uniGradICON compares images on a grid without label maps")
         if labels and self.batch > 1 and self.data.structures is None:
             raise ValueError("label maps of several pairs at a time: name data.structures")
         return self

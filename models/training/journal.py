@@ -4,6 +4,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import UInt8
+
 from l2r.errors import OutputError
 
 
@@ -36,6 +39,8 @@ class EpochNews:
     """Whatever else the validation pairs were judged by."""
     best: bool = False
     """Whether no epoch before had a lower validation loss."""
+    picture: UInt8[np.ndarray, "height width 3"] | None = None
+    """Of one validation pair."""
 
     def __str__(self) -> str:
         parts = [f"epoch {self.epoch + 1}/{self.epochs}", f"training {_written(self.training)}"]
@@ -56,6 +61,9 @@ class Journal:
     def epoch(self, news: EpochNews) -> None:
         """An epoch was done, and is on the disk."""
 
+    def close(self) -> None:
+        """The training has ended, well or not."""
+
 
 class LogFile(Journal):
     """`log.jsonl`, a line per epoch."""
@@ -69,12 +77,18 @@ class LogFile(Journal):
         Raises:
             OutputError: the file cannot be written to.
         """
-        line = json.dumps(asdict(news) | {"epoch": news.epoch + 1})
+        line = json.dumps(_record(news))
         try:
             with self._path.open("a") as file:
                 file.write(line + "\n")
         except OSError as cause:
             raise OutputError(f"{self._path}: cannot be written: {cause.strerror}") from None
+
+
+def _record(news: EpochNews) -> dict[str, object]:
+    record = asdict(news) | {"epoch": news.epoch + 1}
+    del record["picture"]
+    return record
 
 
 def _written(losses: dict[str, float]) -> str:

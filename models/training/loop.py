@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
+import numpy as np
 import torch
+from jaxtyping import UInt8
 
 from l2r.errors import TrainingError
 from models.base import RegistrationModel
@@ -16,7 +18,7 @@ from models.training.journal import EpochNews, Journal, StepNews
 from models.training.source import Source, drawn
 from models.training.state import BEST, LAST, export, load_state, save_state
 from models.training.step import Objective, Stepper
-from models.training.world import ALONE, World
+from models.training.world import World
 
 Finished: TypeAlias = Literal["finished", "stopped"]
 
@@ -25,13 +27,20 @@ _MOST_SKIPPED = 10
 """Steps in a row without a finite gradient; more, and the training has diverged."""
 
 
+class Scores(NamedTuple):
+    """What else is said of a network."""
+
+    values: dict[str, float]
+    picture: UInt8[np.ndarray, "height width 3"] | None = None
+
+
 @dataclass(frozen=True)
 class Judge:
     """How good weights are; the ones with the lowest mean loss over the pairs are kept."""
 
     pairs: Source
-    score: Callable[[RegistrationModel], dict[str, float]]
-    """Scores by name of a network in evaluation mode, for people."""
+    score: Callable[[RegistrationModel], Scores]
+    """Scores of a network in evaluation mode, for people."""
 
 
 def never() -> bool:
@@ -47,11 +56,10 @@ class Given:
     source: Source
     folder: Path
     """Is there, and may be written to."""
-    device: torch.device
+    world: World
     settings: str
     """Everything that decides the weights; a checkpoint of others is refused."""
     judge: Judge | None = None
-    world: World = ALONE
     stop: Callable[[], bool] = never
     """Asked after each step, whether to save and leave."""
 
@@ -70,7 +78,11 @@ def fit(model: RegistrationModel, given: Given, journals: Sequence[Journal] = ()
         ImageError: an image cannot be used; the last checkpoint is good.
         OutputError: the folder cannot be written to; the last checkpoint is good.
     """
-    return _Training(model.to(given.device), given, journals).run()
+    try:
+        return _Training(model.to(given.world.device), given, journals).run()
+    finally:
+        for journal in journals:
+            journal.close()
 
 
 class _Training:
@@ -80,7 +92,7 @@ class _Training:
         self._names = given.config.objective.objectives
         self._stepper = Stepper(given.config, model, given.world)
         self._position = load_state(given.folder, self._stepper, given.settings)
-        self._batches = Batches(given.source, given.config, given.world, given.device)
+        self._batches = Batches(given.source, given.config, given.world)
         if self._batches.steps == 0:
             raise TrainingError(
                 f"{len(given.source)} samples are too few for a step of {self._batches.samples}; "
@@ -123,9 +135,11 @@ class _Training:
             losses = self._stepper(cases, *numbers)
             self._count(losses)
             self._tell_step(losses, waited)
-            if world.agree(stop=self._given.stop()):
+            overdue = time.monotonic() - self._saved > SAVE_EVERY_S
+            stop, save = world.any(self._given.stop(), overdue)
+            if stop:
                 return True
-            if world.agree(stop=time.monotonic() - self._saved > SAVE_EVERY_S):
+            if save:
                 self._save()
         return False
 
@@ -157,14 +171,14 @@ class _Training:
         if position.best is None or loss < position.best:
             position.best, news.best = loss, True
             export(self._given.folder / BEST, model)
-        news.scores = judge.score(model)
+        news.scores, news.picture = judge.score(model)
         return news
 
     def _mean_losses(self, pairs: Source) -> list[float]:
         objective = Objective(self._stepper.result, self._config).eval()
         sums = torch.zeros(len(self._names), dtype=torch.float64)
         for number in range(len(pairs)):
-            case = pairs.make(pairs.read(0, number), self._given.device)
+            case = pairs.make(pairs.read(0, number), self._given.world.device)
             with torch.no_grad():
                 losses = objective(case, drawn(self._config.seed, number))
             sums += torch.stack([loss.double().cpu() for loss in losses]) / len(pairs)

@@ -9,10 +9,11 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from l2r.errors import TrainingError
-from models.base import RegistrationModel
+from models.base import RegistrationModel, VelocityModel
 from models.optim.combine import Losses
+from models.optim.network import as_seen
 from models.optim.objective import Case
-from models.optim.trial import NetworkTrial
+from models.optim.trial import NetworkTrial, VelocityTrial
 from models.training.config import TrainConfig
 from models.training.source import drawn, seeded
 from models.training.world import World
@@ -28,8 +29,20 @@ class Objective(nn.Module):
 
     def forward(self, case: Case, random: torch.Generator) -> Losses:
         """One number per objective, weights included."""
+        case = as_seen(self.model, case)
         terms = self._terms.bind(case, self._terms.similarity, random)
-        return terms(NetworkTrial(self.model, case.fixed, case.moving, half=self._half))
+        return terms(self._trial(case))
+
+    def _trial(self, case: Case) -> NetworkTrial:
+        if self._terms.smooth == "displacement":
+            return NetworkTrial(self.model, case.fixed, case.moving, half=self._half)
+        if not isinstance(self.model, VelocityModel):
+            raise TrainingError(
+                f"objective.smooth = {self._terms.smooth!r}: {type(self.model).__name__} has no "
+                'velocities; leave it at "displacement"'
+            )
+        last = self._terms.smooth == "last_velocity"
+        return VelocityTrial(self.model, case.fixed, case.moving, last=last, half=self._half)
 
 
 class Stepper:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class World:
@@ -15,31 +17,28 @@ class World:
 
     rank: int = 0
     size: int = 1
+    device: torch.device = CPU
 
     @property
     def leads(self) -> bool:
         """Whether this process writes files and speaks."""
         return self.rank == 0
 
-    def agree(self, *, stop: bool) -> bool:
-        """Whether any of the processes wants to stop."""
+    def any(self, *wishes: bool) -> tuple[bool, ...]:
+        """For each wish, whether any of the processes has it."""
         if self.size == 1:
-            return stop
-        votes: list[bool | None] = [None] * self.size
-        distributed.all_gather_object(votes, stop)
-        return any(votes)
+            return wishes
+        votes = torch.tensor(wishes, dtype=torch.uint8, device=self.device)
+        distributed.all_reduce(votes, distributed.ReduceOp.MAX)
+        return tuple(map(bool, votes.tolist()))
 
     def mean(self, values: tuple[float, ...]) -> tuple[float, ...]:
         """Of all processes."""
         if self.size == 1:
             return values
-        everyone: list[tuple[float, ...] | None] = [None] * self.size
-        distributed.all_gather_object(everyone, values)
-        spoken = [values for values in everyone if values is not None]
-        return tuple(sum(column) / self.size for column in zip(*spoken, strict=True))
-
-
-ALONE = World()
+        total = torch.tensor(values, dtype=torch.float64, device=self.device)
+        distributed.all_reduce(total)
+        return tuple((total / self.size).tolist())
 
 
 @contextmanager
@@ -47,14 +46,17 @@ def joined(device: torch.device) -> Iterator[World]:
     """The processes that `torchrun` has started, or this one alone.
 
     Args:
-        device: the backend follows from it.
+        device: of each process; on a machine with several GPUs each takes one of its own.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
-        yield World()
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield World(device=device)
         return
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    backend = "gloo"
+    if device.type == "cuda":
+        backend, device = "nccl", torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    distributed.init_process_group(backend)
     try:
-        yield World(distributed.get_rank(), size)
+        yield World(distributed.get_rank(), distributed.get_world_size(), device)
     finally:
         distributed.destroy_process_group()

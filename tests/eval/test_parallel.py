@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -48,3 +51,19 @@ def test_a_killed_process_is_one_line() -> None:
     ) as caught:
         list(in_order(die, [0, 1, 2], 2))
     assert "\n" not in str(caught.value)
+
+
+def test_where_there_is_no_shared_memory_it_is_one_line() -> None:
+    code = "from eval.parallel import in_order; list(in_order(abs, [1, 2], 2))"
+    script = 'mount -t tmpfs -o ro none /dev/shm && exec "$0" -c "$1"'
+    apart = ["unshare", "--mount"]
+    if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to make namespaces")
+    ran = subprocess.run(
+        [*apart, "sh", "-c", script, sys.executable, code],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "ScoringError: several processes need shared memory" in ran.stderr.splitlines()[-1]

@@ -4,6 +4,8 @@ import gzip
 import hashlib
 import os
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from l2r.errors import FieldError, ImageError, L2RError, OutputError
 from l2r.files import (
     TEMPORARY,
     Image,
+    can_see,
     grid_shape,
     read_field,
     read_image,
@@ -374,6 +377,14 @@ def test_a_field_is_written_byte_for_byte_the_same_whenever_and_under_any_name(
     assert content[3:8] == bytes(5)  # neither a name nor a time
 
 
+def test_a_field_may_be_written_with_its_components_first(tmp_path: Path) -> None:
+    path, vectors = tmp_path / "disp.nii.gz", noise(3, *SHAPE)
+    write_field(path, vectors, AFFINE)
+    image = nib.load(path)
+    assert image.shape == (3, *SHAPE)
+    np.testing.assert_array_equal(np.asarray(image.dataobj), vectors)
+
+
 def fail_on_call(number: int, error: BaseException) -> Callable[..., int]:
     """An `IGzipFile.write` that works until it does not."""
     write, calls = igzip.IGzipFile.write, [0]
@@ -516,3 +527,17 @@ def test_a_hash_is_that_of_the_content(
 def test_a_known_hash(tmp_path: Path) -> None:
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert sha256(written(tmp_path, b"abc")) == known
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_what_a_folder_hides_from_this_user_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "hidden").mkdir(mode=0o700)
+    (tmp_path / "hidden" / "a.nii.gz").touch()
+    assert can_see(tmp_path / "hidden" / "a.nii.gz")
+    assert not can_see(tmp_path / "hidden")
+    code = (
+        "import os, sys; from pathlib import Path; from l2r.files import can_see\n"
+        "os.setuid(4242); sys.exit(can_see(Path(sys.argv[1])))\n"
+    )
+    command = [sys.executable, "-c", code, tmp_path / "hidden" / "a.nii.gz"]
+    assert subprocess.run(command, check=False).returncode == 0

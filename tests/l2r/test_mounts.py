@@ -21,6 +21,7 @@ def mount(root: Path, *places: str) -> None:
         ("LUMIR_dataset.json", "lumir24", "input", "output"),
         ("app/LUMIR25_dataset.json", "lumir25", "app/input", "app/output"),
         ("app/input_dataset.json", "any", "app/input", "app/output"),
+        ("input/inputs.json", "grand_challenge", "input", "output"),
     ],
 )
 def test_the_pair_list_decides_which_challenge_it_is(
@@ -50,3 +51,10 @@ def test_two_pair_lists_are_one_too_many(tmp_path: Path) -> None:
         find_mounts(tmp_path)
     assert str(tmp_path / "LUMIR_dataset.json") in str(caught.value)
     assert "LUMIR25" not in str(caught.value)
+
+
+def test_only_grand_challenge_mounts_a_model(tmp_path: Path) -> None:
+    mount(tmp_path, "input/inputs.json")
+    assert find_mounts(tmp_path).model == tmp_path / "opt/ml/model"
+    (tmp_path / "input/inputs.json").rename(tmp_path / "LUMIR_dataset.json")
+    assert find_mounts(tmp_path).model is None

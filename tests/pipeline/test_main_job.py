@@ -418,7 +418,7 @@ def test_the_help_and_a_bad_list_need_no_torch() -> None:
         "from typer.testing import CliRunner\n"
         "from pipeline.cli import app\n"
         "for words in (['--help'], ['run', '--dataset', 'no.json'], "
-        "['check', '.', '--dataset', 'no.json']):\n"
+        "['check', '.', '--dataset', 'no.json'], ['pair', '--help'], ['pair', 'a', 'b']):\n"
         "    CliRunner().invoke(app, words)\n"
         "assert 'torch' not in sys.modules, 'torch was imported'\n"
     )
@@ -458,3 +458,17 @@ def test_a_task_on_the_half_grid_gets_means_of_the_field_in_full_voxels(
             nib.load(path).get_fdata(), blocks.mean(axis=(1, 3, 5)), atol=1e-6
         )
         assert np.abs(whole).max() > 1
+
+
+def test_a_zero_field_is_on_the_half_grid_too(
+    command: Command, words: Words, phantom: Path, tmp_path: Path
+) -> None:
+    images = tmp_path / "images"
+    shutil.copytree(phantom / "imagesVal", images / "imagesVal")
+    truncated(images / "imagesVal/PHANTOM_0003_0000.nii.gz")
+    half = tmp_path / "half.toml"
+    text = (phantom / "phantom.toml").read_text()
+    half.write_text(text.replace("[field]", '[field]\ngrid = "half"'))
+    assert command("run", *words, "--task", half, "--input", images).code == 1
+    for name in (FIRST, SECOND):
+        assert nib.load(tmp_path / "out" / name).shape == (16, 20, 18, 3)

@@ -1,6 +1,7 @@
 """What a training is given on the command line, and what comes out of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from models.training.source import Source
 from models.training.synthesis.pairs import SyntheticPairs
 from models.voxelmorph import VoxelMorph1Config
 from pipeline.train import TrainRequest, train
-from pipeline.training_data import find_data, source_of
+from pipeline.training_data import find_data
+from pipeline.training_source import check_data, source_of
 
 NETWORK = VoxelMorph1Config(encoder=(4, 4, 4, 4), decoder=(4, 4, 4, 4), extras=(4, 4))
 
@@ -48,22 +50,24 @@ def test_each_kind_of_data_wants_its_own_files(
 ) -> None:
     images = brains / "imagesVal" if "data" in given else None
     maps = brains / "labelsVal" if "maps" in given else None
-    found = find_data(config(**asked), images, maps)
+    found = find_data(images, maps=maps)
+    check_data(config(**asked), found)
     assert (len(found.scans), len(found.maps)) == (3 * bool(images), 3 * bool(maps))
     assert found.pairs == []
+    every = find_data(brains / "imagesVal", maps=brains / "labelsVal")
     task = load_task(str(brains / "phantom.toml"))
     reading = Reading(task, GridRule(), Cache(tmp_path / "cache"))
-    assert type(source_of(config(**asked), found, reading)) is kind
+    assert type(source_of(config(**asked), found, reading)._inner) is kind
     for option, path in (("--data", images), ("--maps", maps)):
-        left = {"data": images, "maps": maps} | {option[2:]: None if path else brains}
-        match = f"asks for pairs .*; give {option}" if path else f"{option} .*; leave it out"
+        other = {"scans" if option == "--data" else "maps": [] if path else every.scans}
+        match = f"asks for pairs .*; give {option}" if path else f"; leave out {option}"
         with pytest.raises(ConfigError, match=match):
-            find_data(config(**asked), left["data"], left["maps"])
+            check_data(config(**asked), replace(found, **other))
 
 
 def test_a_folder_without_label_maps_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="give --maps a folder of label maps"):
-        find_data(config(kind="synthesis"), None, tmp_path)
+        find_data(None, maps=tmp_path)
 
 
 def test_a_training_at_half_resolution_is_judged_at_full_resolution(
@@ -81,10 +85,8 @@ def test_a_training_at_half_resolution_is_judged_at_full_resolution(
     (tmp_path / "half.toml").write_text(text)
     request = TrainRequest(
         tmp_path / "half.toml",
-        data=brains / "imagesVal",
-        maps=brains / "labelsVal",
+        find_data(brains / "imagesVal", brains / "PHANTOM_dataset.json", brains / "labelsVal"),
         output=tmp_path / "out",
-        validation=brains / "PHANTOM_dataset.json",
         device="cpu",
     )
     assert train(request) == "finished"

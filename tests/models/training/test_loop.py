@@ -15,9 +15,10 @@ from models.optim.optimisers import AdamConfig, FAdamConfig
 from models.training.config import TrainConfig
 from models.training.images import ListedPairs, RandomPartners
 from models.training.journal import EpochNews, Journal, StepNews
-from models.training.loop import Given, Judge, fit
+from models.training.loop import Given, Judge, Scores, fit
 from models.training.source import Source
 from models.training.state import BEST, CHECKPOINT, LAST, PREVIOUS
+from models.training.world import World
 from tests.models.training.conftest import CONFIG, NETWORK
 
 CPU = torch.device("cpu")
@@ -45,7 +46,7 @@ def given(folder: Path, source: Source, **changes: object) -> Given:
     stop = changes.pop("stop", lambda: False)
     judge = changes.pop("judge", None)
     config = CONFIG.model_copy(update=changes)
-    return Given(config, source, folder, CPU, config.model_dump_json(), judge=judge, stop=stop)
+    return Given(config, source, folder, World(), config.model_dump_json(), judge=judge, stop=stop)
 
 
 def network() -> RegistrationModel:
@@ -53,8 +54,8 @@ def network() -> RegistrationModel:
     return NETWORK.build()
 
 
-def nothing(_: RegistrationModel) -> dict[str, float]:
-    return {}
+def nothing(_: RegistrationModel) -> Scores:
+    return Scores({})
 
 
 def train(folder: Path, source: Source, **changes: object) -> tuple[Notes, dict[str, Tensor]]:
@@ -72,10 +73,10 @@ def test_it_learns_and_the_best_weights_are_kept(
 ) -> None:
     scored: list[float] = []
 
-    def score(model: RegistrationModel) -> dict[str, float]:
+    def score(model: RegistrationModel) -> Scores:
         assert not model.training
         scored.append(len(scored) + 0.5)
-        return {"DSC": scored[-1]}
+        return Scores({"DSC": scored[-1]})
 
     notes, last = train(
         tmp_path / "out", partners(), judge=Judge(judged, score), epochs=8, learning_rate=1e-2

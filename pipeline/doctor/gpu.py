@@ -1,0 +1,136 @@
+"""Is there a GPU, and can this build of torch use it with this driver?"""
+
+import os
+import warnings
+from dataclasses import dataclass, replace
+
+from pipeline.doctor.driver import Driver, cuda_in, find_driver
+from pipeline.doctor.record import Plan, Record, gib
+
+OLDEST = {11: 450, 12: 525, 13: 580}
+"""The oldest driver for each major version of CUDA. Any minor version runs on it.
+
+Source: docs.nvidia.com/deploy/cuda-compatibility, "Minor Version Compatibility", table 1."""
+GIVE_ONE = (
+    "to use one, give it to the container (docker run --gpus all, apptainer run --nv) or to the "
+    "batch job (sbatch --gres=gpu:1); else --device cpu"
+)
+BUILDS = "https://download.pytorch.org/whl/"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of using the GPU by torch."""
+
+    wheel: str | None
+    """The CUDA that torch was built for; None for its CPU build."""
+    count: int = 0
+    """GPUs that torch sees."""
+    gpu: str | None = None
+    """Its name and memory, if it computed."""
+    trouble: str = ""
+    """What torch said if not."""
+
+
+def check_gpu(plan: Plan) -> Record:
+    """Try the GPU, and if it does not work, say why."""
+    if plan.device == "cpu":
+        return Record("good", "none is asked for (--device cpu)")
+    return judge(find_driver(), try_gpu(plan.device), required=plan.device != "auto")
+
+
+def judge(driver: Driver | None, tried: Tried, *, required: bool) -> Record:
+    """Decide what is wrong, if anything is.
+
+    Args:
+        driver: of the machine, if there is one.
+        tried: what torch made of it.
+        required: whether a run on the CPU will not do.
+    """
+    if tried.gpu:
+        cuda = f"torch for CUDA {tried.wheel}"
+        return Record("good", ", ".join([tried.gpu, *([str(driver)] if driver else []), cuda]))
+    if tried.count and not tried.trouble:
+        found = f"torch sees {tried.count} GPUs, but not the one that is asked for"
+        return Record("blocker", found, f"give --device cuda:0 to cuda:{tried.count - 1}")
+    told = cuda_in(tried.trouble)
+    if driver and told and not driver.cuda:
+        driver = replace(driver, cuda=told)
+    if driver is None or not (driver.gpus or driver.trouble or told) or hidden():
+        return _none(driver, required=required)
+    return Record("blocker", f"a GPU with {driver}, which torch cannot use", _cure(driver, tried))
+
+
+def hidden() -> bool:
+    """Whether somebody keeps all GPUs from CUDA programs on purpose."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1", "NoDevFiles"}
+
+
+def too_old(wheel: str, driver: Driver) -> bool:
+    """Whether a driver cannot run what was built for a version of CUDA, `12.6` for instance.
+
+    Minor versions are compatible: what was built for 12.6 runs on a driver made for 12.0.
+    """
+    major = int(wheel.partition(".")[0])
+    if driver.cuda:
+        return driver.cuda[0] < major
+    if driver.version and major in OLDEST:
+        return int(driver.version.partition(".")[0]) < OLDEST[major]
+    return False
+
+
+def try_gpu(device: str) -> Tried:
+    """Compute something small on the GPU."""
+    import torch  # noqa: PLC0415 - loaded by the checks that need it
+
+    wheel = torch.version.cuda
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    index = int(device.partition(":")[2] or 0)
+    if index >= count:
+        return Tried(wheel, count, trouble=_first([str(warning.message) for warning in told]))
+    try:
+        torch.ones(8, device=f"cuda:{index}").sum().item()
+    except RuntimeError as error:
+        return Tried(wheel, count, trouble=_first([str(error)]))
+    properties = torch.cuda.get_device_properties(index)
+    return Tried(wheel, count, f"{properties.name}, {gib(properties.total_memory)}")
+
+
+def _first(texts: list[str]) -> str:
+    return texts[0].partition("\n")[0] if texts else ""
+
+
+def _none(driver: Driver | None, *, required: bool) -> Record:
+    if hidden():
+        found = f"hidden by CUDA_VISIBLE_DEVICES={os.environ['CUDA_VISIBLE_DEVICES']!r}"
+    elif driver:
+        found = f"{driver} is loaded, but no GPU can be seen from here"
+    else:
+        found = "no NVIDIA GPU"
+    if required:
+        return Record("blocker", f"{found}, but one is asked for", GIVE_ONE)
+    return Record("warning", f"{found}; the CPU computes", GIVE_ONE)
+
+
+def _cure(driver: Driver, tried: Tried) -> str:
+    other = f"install torch for CUDA {_suitable(driver)} ({BUILDS})"
+    if tried.wheel is None:
+        return f"this is torch's CPU build: {other}, or say --device cpu"
+    if too_old(tried.wheel, driver):
+        oldest = OLDEST.get(int(tried.wheel.partition(".")[0]))
+        needed = f"driver {oldest} or newer" if oldest else "a newer driver"
+        return f"torch for CUDA {tried.wheel} needs {needed}: update the driver, or {other}"
+    if "no kernel image" in tried.trouble:
+        return f"this build of torch has no code for this GPU: install another one ({BUILDS})"
+    told = driver.trouble or tried.trouble or "torch does not say why"
+    return f"{told}: start container and machine anew, or say --device cpu"
+
+
+def _suitable(driver: Driver) -> str:
+    if driver.cuda:
+        return f"{driver.cuda[0]}.x"
+    version = int((driver.version or "0").partition(".")[0])
+    majors = [major for major, oldest in OLDEST.items() if version >= oldest]
+    return f"{max(majors)}.x" if majors else "as old as the driver"
