@@ -110,8 +110,11 @@ def train(  # noqa: PLR0913 - the options of the command
     config: Annotated[Path, typer.Argument(help="training file, see configs/train")],
     *,
     data: Annotated[
-        Path, typer.Option(help="pair list with training images, or a folder of images")
-    ],
+        Path | None, typer.Option(help="pair list with training images, or a folder of images")
+    ] = None,
+    maps: Annotated[
+        Path | None, typer.Option(help="folder of label maps that images are made from")
+    ] = None,
     validation: Annotated[
         Path | None,
         typer.Option(help="pair list to judge by (else the validation pairs of --data)"),
@@ -133,7 +136,7 @@ def train(  # noqa: PLR0913 - the options of the command
     with one_line_errors():
         from pipeline.training_data import find_data  # noqa: PLC0415 - numpy and nibabel
 
-        found = find_data(data, validation)
+        found = find_data(data, validation, maps)
         from pipeline import train as job  # noqa: PLC0415 - torch
 
         place = output or Path("output/train") / config.stem

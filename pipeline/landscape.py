@@ -70,7 +70,14 @@ def _cases(
     with TemporaryDirectory() as folder:
         cache = Cache(Path(folder))
         task = load_task(config.task)
-        reading = Reading(task, model.grid, cache, labels, config.data.structures)
+        reading = Reading(
+            task,
+            model.grid,
+            cache,
+            labels=labels,
+            structures=config.data.structures,
+            shrink=config.shrink,
+        )
         pairs = ListedPairs(request.pairs, reading)
         return [pairs.make(pairs.read(0, number), device) for number in range(len(pairs))]
 

@@ -18,7 +18,7 @@ from l2r.task import Task, load_task
 from models.base import RegistrationModel
 from models.training.cache import Cache
 from models.training.config import TrainConfig, load_training
-from models.training.images import ListedPairs, RandomPartners, Reading
+from models.training.images import ListedPairs, Reading
 from models.training.journal import Journal, LogFile
 from models.training.loop import Finished, Given, Judge, fit
 from models.training.state import CHECKPOINT
@@ -27,6 +27,7 @@ from models.training.world import World, joined
 from pipeline.build import find_device
 from pipeline.screen import Screen
 from pipeline.training_data import TrainingData
+from pipeline.training_source import check_data, source_of
 from pipeline.validation import Validation
 from pipeline.workdir import open_folder
 
@@ -53,6 +54,7 @@ def train(request: TrainRequest) -> Finished:
     """
     config = load_training(request.config)
     task = load_task(config.task)
+    check_data(config, request.data)
     device = find_device(request.device)
     folder = open_folder(request.output)
     if (folder / CHECKPOINT).exists() and not request.resume:
@@ -84,17 +86,20 @@ def _given(
     data, folder = request.data, request.output
     labels = config.objective.label_weight is not None
     reading = Reading(
-        task, _rule(model, config), Cache(folder / "cache"), labels, config.data.structures
+        task,
+        _rule(model, config),
+        Cache(folder / "cache"),
+        labels=labels,
+        structures=config.data.structures,
+        shrink=config.shrink,
     )
     judge = None
     if data.pairs:
-        score = Validation(task, data.pairs, data.pairs_folder, world.device)
+        score = Validation(reading, data.pairs, data.pairs_folder, world.device)
         judge = Judge(ListedPairs(data.pairs, reading), score)
     return Given(
         config=config,
-        source=RandomPartners(
-            data.scans, reading, seed=config.seed, both_orders=config.data.both_orders
-        ),
+        source=source_of(config, data, reading),
         folder=folder,
         settings=_settings(config, data, world),
         judge=judge,
@@ -123,6 +128,7 @@ def _settings(config: TrainConfig, data: TrainingData, world: World) -> str:
         {
             "training": config.model_dump(mode="json"),
             "images": [str(scan.relative) for scan in data.scans],
+            "maps": [str(scan.relative) for scan in data.maps],
             "validation": [pair.name for pair in data.pairs],
             "processes": world.size,
         },

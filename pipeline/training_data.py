@@ -1,4 +1,4 @@
-"""What lies behind `--data` and `--validation`: images to train on, pairs to judge by."""
+"""What lies behind `--data`, `--maps` and `--validation`: what to train on, pairs to judge by."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,32 +10,54 @@ from l2r.schema import read_json
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Images and pairs, each with the folder that their paths are relative to."""
+    """Images, label maps and pairs, the latter with the folder that their paths are relative to."""
 
     scans: list[Scan]
+    """Real images; may be none."""
+    maps: list[Scan]
+    """Label maps to make images from; may be none."""
     pairs: list[Pair]
     """For validation; may be none."""
     pairs_folder: Path
 
 
-def find_data(data: Path, validation: Path | None = None) -> TrainingData:
-    """The images of a list or a folder, and the pairs of the same or of another list.
+def find_data(
+    data: Path | None, validation: Path | None = None, maps: Path | None = None
+) -> TrainingData:
+    """The images of a list or a folder, label maps, and the pairs of the same or of another list.
 
     Args:
         data: a pair list with training images, a folder with one such list, or a folder of images.
         validation: a pair list, where it is another one.
+        maps: a folder of label maps.
 
     Raises:
         DatasetError: there is no such thing, or a list cannot be used.
     """
-    dataset = _list_of(data)
+    dataset = _list_of(data) if data else None
+    judged = validation or (dataset if dataset and _has_pairs(dataset) else None)
+    return TrainingData(
+        scans=_images(data, dataset) if data else [],
+        maps=_label_maps(maps) if maps else [],
+        pairs=read_pairs(judged, judged.parent) if judged else [],
+        pairs_folder=judged.parent if judged else Path(),
+    )
+
+
+def _images(data: Path, dataset: Path | None) -> list[Scan]:
     scans = read_scans(dataset, dataset.parent) if dataset else scans_of_folder(data)
     if len(scans) < 2:
         raise DatasetError(f"{data}: one image only; a pair has two")
-    judged = validation or dataset
-    if judged is None or (validation is None and not _has_pairs(judged)):
-        return TrainingData(scans, [], data)
-    return TrainingData(scans, read_pairs(judged, judged.parent), judged.parent)
+    return scans
+
+
+def _label_maps(folder: Path) -> list[Scan]:
+    try:
+        return scans_of_folder(folder)
+    except DatasetError:
+        raise DatasetError(
+            f"{folder}: no .nii or .nii.gz file in it; give --maps a folder of label maps"
+        ) from None
 
 
 def _list_of(data: Path) -> Path | None:

@@ -1,6 +1,6 @@
 """How good a network is, in the metrics of its task."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +10,13 @@ from eval.evaluate import WARPS
 from eval.metrics.base import Case, MetricBase
 from eval.protocol import protocol_of
 from eval.truth import GroundTruth
+from l2r.arrays import triple
 from l2r.dataset import Pair
-from l2r.task import Task
 from models.base import Fields, InvertibleModel, RegistrationModel, Volumes
 from models.deform import compose
+from models.training.images import Reading
 from models.training.loop import Scores
-from pipeline.predict import to_numpy, to_torch
-from pipeline.preprocess import PreprocessPair
+from pipeline.predict import to_numpy
 from pipeline.training_picture import Picture, picture
 
 INVERSE = "inverse consistency error"
@@ -29,7 +29,8 @@ QUICK = ("dice", "ndv")
 class Validation:
     """Mean overlap and folded volume of the fields that a network predicts for some pairs."""
 
-    task: Task
+    reading: Reading
+    """How the network sees images."""
     pairs: list[Pair]
     folder: Path
     """Of images and label maps."""
@@ -44,29 +45,34 @@ class Validation:
         Raises:
             ImageError: an image or a label map cannot be used.
         """
-        preprocess, truth = PreprocessPair(self.task, model.grid), GroundTruth(self.folder)
+        reading, truth = replace(self.reading, labels=False), GroundTruth(self.folder)
         found: dict[str, list[float]] = {}
         shown: Picture | None = None
         for pair in self.pairs:
-            prepared = preprocess(pair)
-            images = (to_torch(volume, self.device) for volume in (prepared.fixed, prepared.moving))
+            stored = reading.read(pair)
+            images = reading.make(stored, self.device)
             with torch.inference_mode():
-                field, error = _predicted(model, *images)
-            case = self._case(pair, prepared.grid.place(to_numpy(field)), truth)
+                field, error = _predicted(model, images.fixed, images.moving)
+            vectors = reading.grid(triple(stored[0].shape)).place(to_numpy(field))
+            case = self._case(pair, vectors, truth)
             for metric in self._metrics(pair, truth):
                 found.setdefault(metric.name, []).append(metric(case).mean)
             if error is not None:
                 found.setdefault(INVERSE, []).append(error)
             if shown is None:
-                shown = picture(prepared.fixed, prepared.moving, to_numpy(field))
+                shown = picture(
+                    images.fixed[0, 0].cpu().numpy(),
+                    images.moving[0, 0].cpu().numpy(),
+                    to_numpy(field),
+                )
         return Scores({name: float(np.mean(values)) for name, values in found.items()}, shown)
 
     def _case(self, pair: Pair, vectors: np.ndarray, truth: GroundTruth) -> Case:
-        protocol = protocol_of(self.task)
+        protocol = protocol_of(self.reading.task)
         return Case(pair, vectors, truth, protocol.labels, WARPS[protocol.warp])
 
     def _metrics(self, pair: Pair, truth: GroundTruth) -> list[MetricBase]:
-        metrics = protocol_of(self.task).metrics
+        metrics = protocol_of(self.reading.task).metrics
         quick = [metric for metric in metrics if metric.metric in QUICK]
         return [metric for metric in quick if metric.has_truth(pair, truth)]
 

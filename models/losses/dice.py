@@ -72,15 +72,23 @@ def one_hot(
 ) -> tuple[Stacks, Stacks]:
     """One channel of ones and zeros per label that both maps have, in ascending order.
 
-    Label 0 is the background and no structure.
+    Raises:
+        ValueError: no label is in both.
+    """
+    wanted = shared(fixed, moving)
+    return channels(fixed, wanted, dtype), channels(moving, wanted, dtype)
+
+
+def shared(fixed: Labels, moving: Labels) -> list[int]:
+    """The labels that both maps have, in ascending order; 0 is the background and no structure.
 
     Raises:
         ValueError: no label is in both.
     """
-    shared = sorted(_values(fixed) & _values(moving) - {0})
-    if not shared:
+    labels = sorted(_values(fixed) & _values(moving) - {0})
+    if not labels:
         raise ValueError("no structure is labelled in both images")
-    return channels(fixed, shared, dtype), channels(moving, shared, dtype)
+    return labels
 
 
 def _values(labels: Labels) -> set[int]:

@@ -1,9 +1,10 @@
 """A training file says everything that decides the weights that come out."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+import torch
+from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag, model_validator
 
 from l2r.errors import ConfigError
 from l2r.schema import Frozen, parse, read_toml
@@ -11,10 +12,12 @@ from models.catalog import ModelConfig
 from models.gradicon.network import UniGradIconConfig
 from models.losses.catalog import Similarity
 from models.losses.lncc import LnccConfig
-from models.optim.objective import ObjectiveConfig
+from models.optim.objective import Case, Objective, ObjectiveConfig
 from models.optim.optimisers import AdamConfig, Optimiser
+from models.training.augment import Augmentation
 from models.training.guidance.config import Lesson
 from models.training.schedule import PolyConfig, Schedule
+from models.training.synthesis.config import Synthesis
 
 
 class TrainingObjective(ObjectiveConfig):
@@ -24,6 +27,14 @@ class TrainingObjective(ObjectiveConfig):
     smooth: Literal["displacement", "velocities", "last_velocity"] = "displacement"
     """What diffusion, bending and `lddmm` judge: the field, or the velocities of a network that
     integrates some, all of them (the mean over time) or the one at the end."""
+
+    def bind(self, case: Case, similarity: Similarity, random: torch.Generator) -> Objective:
+        """As for one pair; the label loss of pairs without label maps is zero."""
+        if self.label_weight is None or case.labels is not None:
+            return super().bind(case, similarity, random)
+        rest = self.model_copy(update={"label_weight": None})
+        without, zero = rest.bind(case, similarity, random), case.fixed.new_zeros(())
+        return lambda trial: (*without(trial), zero)
 
 
 class Images(Frozen):
@@ -36,6 +47,17 @@ class Images(Frozen):
     """Labels that count where the objective has a label term; else those that a pair shares."""
 
 
+def _kind(raw: Any) -> str:
+    return raw.get("kind", "images") if isinstance(raw, dict) else raw.kind
+
+
+Data: TypeAlias = Annotated[
+    Annotated[Images, Tag("images")] | Annotated[Synthesis, Tag("synthesis")],
+    Discriminator(_kind),
+]
+"""Where pairs come from; `kind` says which, images if it is left out."""
+
+
 class TrainConfig(Frozen):
     """One training."""
 
@@ -44,7 +66,12 @@ class TrainConfig(Frozen):
     seed: int = Field(default=0, ge=0)
     model: ModelConfig
     """With `weights`, these are fine-tuned."""
-    data: Images = Images()
+    shrink: PositiveInt = 1
+    """The network sees means over cubes of so many voxels a side. A run file then has `voxel_mm` =
+    `shrink` for images of 1 mm, and its fields come back at full resolution."""
+    data: Data = Images()
+    augment: tuple[Augmentation, ...] = ()
+    """What is done to the images of a pair, one after the other."""
     objective: TrainingObjective = TrainingObjective()
     guidance: tuple[Lesson, ...] = ()
     """In each step the first lesson whose turn it is takes the place of the objective; by that the

@@ -37,7 +37,8 @@ class Source(ABC):
 
 def seeded(*numbers: int) -> int:
     """A seed that differs in all its bits from that of other numbers."""
-    (state,) = np.random.SeedSequence(numbers).generate_state(1, np.uint64)
+    # A sequence is as if zeros followed it, so its length counts too.
+    (state,) = np.random.SeedSequence((len(numbers), *numbers)).generate_state(1, np.uint64)
     return int(state >> np.uint64(1))  # torch takes 63 bits
 
 

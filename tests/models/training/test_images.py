@@ -14,7 +14,7 @@ from l2r.files import read_image, read_labels, write_volume
 from l2r.grid import GridRule
 from l2r.task import load_task
 from models.training.images import ListedPairs, RandomPartners, Reading
-from models.training.source import stacked
+from models.training.source import seeded, stacked
 
 CPU = torch.device("cpu")
 Partners = Callable[..., RandomPartners]
@@ -100,3 +100,7 @@ def test_labels_of_another_shape_than_their_image_are_named(
         write_volume(scan.labels, np.ones((4, 4, 4), np.uint8))
     with pytest.raises(ImageError, match=r"shape \(4, 4, 4\), its image has \(16, 16, 16\)"):
         ListedPairs([moved], replace(reading, labels=True)).read(0, 0)
+
+
+def test_seeds_differ_where_only_zeros_are_added() -> None:
+    assert len({seeded(*numbers) for numbers in ((3,), (3, 0), (3, 0, 0), (0, 3))}) == 4
