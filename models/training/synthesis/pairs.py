@@ -17,7 +17,7 @@ from models.training.synthesis.config import Synthesis
 from models.training.synthesis.deformation import random_deformation
 from models.training.synthesis.image import LabelMap, Painter
 
-_CHOICE, *_IMAGES = 1, 2, 3
+_CHOICE, *_IMAGES = 2**32 - 2, 2**32 - 3, 2**32 - 4
 """What a stream of random numbers is for: the label maps, the fixed image, the moving one."""
 
 

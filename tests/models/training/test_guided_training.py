@@ -36,7 +36,7 @@ AFTER_ANOTHER_NETWORK = (
 def test_it_learns_what_it_is_taught_and_is_judged_by_the_images(
     tmp_path: Path, partners: Partners, judged: ListedPairs
 ) -> None:
-    changes = {"guidance": (Lesson(),), "epochs": 4, "learning_rate": 1e-3}
+    changes = {"guidance": (Lesson(),), "epochs": 10, "learning_rate": 1e-3}
     notes, _ = train(tmp_path / "out", partners(), judge=Judge(judged, nothing), **changes)
     for news in notes.epochs:
         assert set(news.training) == {"similarity", "diffusion", "guidance"}

@@ -79,7 +79,7 @@ def test_it_learns_and_the_best_weights_are_kept(
         return Scores({"DSC": scored[-1]})
 
     notes, last = train(
-        tmp_path / "out", partners(), judge=Judge(judged, score), epochs=8, learning_rate=1e-2
+        tmp_path / "out", partners(), judge=Judge(judged, score), epochs=14, learning_rate=1e-2
     )
     assert notes.totals[-1] < notes.totals[0] - 0.02
     validation = [sum(news.validation.values()) for news in notes.epochs]
@@ -88,7 +88,7 @@ def test_it_learns_and_the_best_weights_are_kept(
     best = [news.best for news in notes.epochs]
     assert best == [loss < min([9.0, *validation[:n]]) for n, loss in enumerate(validation)]
     assert same(load_file(tmp_path / "out" / LAST), last)
-    again = fit(network(), given(tmp_path / "out", partners(), epochs=8, learning_rate=1e-2))
+    again = fit(network(), given(tmp_path / "out", partners(), epochs=14, learning_rate=1e-2))
     assert again == "finished"  # at once
 
 
