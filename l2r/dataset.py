@@ -143,6 +143,14 @@ class _Study(Tolerant):
         return Pair(_visit(first, folder, where), _visit(second, folder, where))
 
 
+class _Image(Tolerant):
+    image: str
+
+
+class _Images(RootModel[list[_Image]]):
+    pass
+
+
 class _Entries(RootModel[list[_Entry]]):
     pass
 
@@ -171,6 +179,52 @@ def read_pairs(dataset: Path, folder: Path, split: str = "validation") -> list[P
         ],
         dataset,
     )
+
+
+def read_scans(dataset: Path, folder: Path) -> list[Scan]:
+    """The images that a pair list gives for training, each named alone, in the order of the list.
+
+    Args:
+        dataset: the JSON file, `{"training": [{"image": ...}, ...]}`.
+        folder: the input folder that the list's paths are relative to.
+
+    Raises:
+        DatasetError: no such list, a wrong type, a path that leaves the folder, or an image that
+            stands twice.
+    """
+    raw = read_json(dataset, DatasetError)
+    lists = raw if isinstance(raw, dict) else {}
+    keys = [key for key in SPLITS["training"] if lists.get(key)]
+    if not keys:
+        raise DatasetError(
+            f'{dataset}: no training list; expected "training": [{{"image": ...}}, ...]'
+        )
+    where = f"{dataset}: {keys[0]}"
+    entries = parse(_Images, lists[keys[0]], where, DatasetError).root
+    scans = [
+        _scan(entry.image, folder, f"{where}: image {number}")
+        for number, entry in enumerate(entries, start=1)
+    ]
+    for name, count in Counter(str(scan.relative) for scan in scans).items():
+        if count > 1:
+            raise DatasetError(f"{where}: {name} stands more than once; remove one")
+    return scans
+
+
+def scans_of_folder(folder: Path) -> list[Scan]:
+    """All images of a folder, or of `imagesTr` in it, by name.
+
+    Raises:
+        DatasetError: there are none.
+    """
+    inner = folder / "imagesTr"
+    place = inner if inner.is_dir() else folder
+    paths = sorted(path for ending in (".nii", ".nii.gz") for path in place.glob(f"*{ending}"))
+    if not paths:
+        raise DatasetError(
+            f"{place}: no .nii or .nii.gz file in it; give --data a folder of images"
+        )
+    return [Scan(PurePosixPath(path.relative_to(folder).as_posix()), path) for path in paths]
 
 
 def distinct(pairs: list[Pair], dataset: Path) -> list[Pair]:

@@ -10,6 +10,7 @@
         WeightsError        a weights file that does not fit the network
         OutputError         a place that cannot be written to
         ScoringError        a scoring process that came to a sudden end
+        TrainingError       a training that cannot go on
         LeaderboardError    a database, a ranking rule or scores that a leaderboard cannot use
         ContainerError      a container engine or an image that cannot be used
 
@@ -56,6 +57,10 @@ class OutputError(L2RError):
 
 class ScoringError(L2RError):
     """A scoring process that came to a sudden end."""
+
+
+class TrainingError(L2RError):
+    """A training that cannot go on."""
 
 
 class LeaderboardError(L2RError):

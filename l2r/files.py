@@ -232,6 +232,18 @@ def can_see(path: Path) -> bool:
         return False
 
 
+def make_folder(folder: Path) -> None:
+    """A folder with all that lie above it, unless it is there.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        raise OutputError(f"{folder}: cannot be made: {cause.strerror or cause}") from None
+
+
 def sha256(path: Path) -> str:
     """Hash of a file's content, in hexadecimal."""
     with path.open("rb") as file:

@@ -15,8 +15,7 @@ from jaxtyping import Float, Shaped, UInt8
 from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 
 from l2r.arrays import Shape, Vectors
-from l2r.errors import OutputError
-from l2r.files import write_volume, writing
+from l2r.files import make_folder, write_volume, writing
 
 Points = Float[np.ndarray, "x y z 3"]
 Map = UInt8[np.ndarray, "x y z"]
@@ -103,7 +102,7 @@ def write_phantom(
     """
     names = [f"PHANTOM_{number:04}_0000.nii.gz" for number in range(1, subjects + 1)]
     for kind in ("imagesVal", "labelsVal", "landmarksVal"):
-        _make(folder / kind)
+        make_folder(folder / kind)
     texture = _texture(shape, seed)
     for number, name in enumerate(names, start=1):
         places = _index(shape) + to_template(number, shape, seed)
@@ -205,13 +204,6 @@ def _listed(names: list[str], shape: Shape) -> dict[str, object]:
         "numValidation": len(pairs),
         "validation": pairs,
     }
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as cause:
-        raise OutputError(f"{folder}: cannot be made: {cause.strerror or cause}") from cause
 
 
 def _write(path: Path, content: bytes) -> None:

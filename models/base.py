@@ -1,6 +1,7 @@
 """What every registration network is, for those who run one."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -68,6 +69,19 @@ class InvertibleModel(RegistrationModel):
         """The displacement field as `forward` gives it, and that of the inverse map.
 
         The second lives on the moving grid: `fixed(p + v(p))` looks like `moving(p)`.
+        """
+
+
+class VelocityModel(InvertibleModel):
+    """A network whose field is the integral of velocities, which training may want to be smooth."""
+
+    @abstractmethod
+    def with_velocities(
+        self, fixed: Volumes, moving: Volumes
+    ) -> tuple[Fields, Sequence[OtherFields]]:
+        """The field as `forward` gives it, and the velocities in the order of time.
+
+        These are in voxels of their own grid, which may be coarser than the images'.
         """
 
 

@@ -18,7 +18,7 @@ from pydantic import NonNegativeInt
 from torch import nn
 from torch.nn import functional
 
-from models.base import Fields, InvertibleModel, OtherFields, Pairs, Volumes
+from models.base import Fields, OtherFields, Pairs, VelocityModel, Volumes
 from models.blocks import ConvBlock, Features, OtherFeatures
 from models.spatial import warp
 from models.voxelmorph import Unet, UnetConfig, UnetModel, decode, decoder_blocks
@@ -64,7 +64,7 @@ class PooledUnet(Unet):
         return decode(self.remaining, coarse, [skipped])
 
 
-class VoxelMorphOfficial(UnetModel, InvertibleModel):
+class VoxelMorphOfficial(UnetModel, VelocityModel):
     """Predicts a velocity; the displacement and that of the inverse map are its integrals."""
 
     def __init__(self, config: VoxelMorphConfig) -> None:
@@ -83,6 +83,12 @@ class VoxelMorphOfficial(UnetModel, InvertibleModel):
         """
         velocity = self.velocity(fixed, moving)
         return self._displacement(velocity), self._displacement(-velocity)
+
+    def with_velocities(
+        self, fixed: Volumes, moving: Volumes
+    ) -> tuple[OtherFields, list[OtherFields]]:
+        velocity = self.velocity(fixed, moving)
+        return self._displacement(velocity), [velocity]
 
     def velocity(self, fixed: Volumes, moving: Volumes) -> OtherFields:
         """In voxels of the coarser grid per unit of time, on that grid."""

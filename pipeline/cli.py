@@ -106,6 +106,78 @@ def _register(what: "Resolved", device: str, time_budget: float | None, *, resum
 
 
 @app.command()
+def train(  # noqa: PLR0913 - the options of the command
+    config: Annotated[Path, typer.Argument(help="training file, see configs/train")],
+    *,
+    data: Annotated[
+        Path | None, typer.Option(help="pair list with training images, or a folder of images")
+    ] = None,
+    maps: Annotated[
+        Path | None, typer.Option(help="folder of label maps that images are made from")
+    ] = None,
+    validation: Annotated[
+        Path | None,
+        typer.Option(help="pair list to judge by (else the validation pairs of --data)"),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="weights and checkpoints (else output/train/<config>)")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:n")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
+    time_budget: Annotated[
+        float | None, typer.Option(min=1, metavar="SECONDS", help="save and leave after so long")
+    ] = None,
+) -> None:
+    """Train or fine-tune a network.
+
+    Exit code: 0 all epochs are done; 1 the time was up before, or it was stopped: add --resume to
+    go on; 2 it cannot be begun or cannot go on.
+    """
+    with one_line_errors():
+        from pipeline.training_data import find_data  # noqa: PLC0415 - numpy and nibabel
+
+        found = find_data(data, validation, maps)
+        from pipeline import train as job  # noqa: PLC0415 - torch
+
+        place = output or Path("output/train") / config.stem
+        request = job.TrainRequest(config, found, place, device, resume, time_budget)
+        state = job.train(request)
+        typer.echo(f"{state}; weights and log are in {place}")
+        if state != "finished":
+            raise typer.Exit(1)
+
+
+@app.command()
+def landscape(  # noqa: PLR0913 - the options of the command
+    config: Annotated[Path, typer.Argument(help="training file: objective, network, grid")],
+    *,
+    weights: Annotated[Path, typer.Option(help="the middle: a weights file, or a name")],
+    dataset: Annotated[Path, typer.Option(help="pair list")],
+    images: Images = None,
+    output: Annotated[Path, typer.Option(help="table of losses")] = Path("landscape.csv"),
+    limit: Annotated[int, typer.Option(min=1, help="mean over so many pairs")] = 2,
+    points: Annotated[int, typer.Option(min=2, help="along each direction")] = 21,
+    reach: Annotated[
+        float, typer.Option(min=0, help="farthest, where 1 is as far as the weights are from zero")
+    ] = 1.0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:n")] = "auto",
+) -> None:
+    """Compute a training's losses around given weights, along two random directions.
+
+    `python -m docs.landscape_picture` draws such tables. Exit code: 0 the table is written; 2 it
+    cannot be.
+    """
+    with one_line_errors():
+        from l2r.dataset import read_pairs  # noqa: PLC0415
+
+        pairs = read_pairs(dataset, images or dataset.parent)[:limit]
+        from pipeline import landscape as job  # noqa: PLC0415 - torch
+
+        job.landscape(job.LandscapeRequest(config, weights, pairs, reach, points, device), output)
+        typer.echo(output)
+
+
+@app.command()
 def check(
     submission: Annotated[Path, typer.Argument(help="folder or zip of displacement fields")],
     *,

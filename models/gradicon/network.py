@@ -5,12 +5,14 @@ Source:
     arXiv:2403.05780; Tian et al. (2023), GradICON, arXiv:2206.05897.
 """
 
-from typing import Literal
+from pathlib import Path
+from typing import Literal, cast
 
 from pydantic import PositiveInt, model_validator
 
 from l2r.arrays import triple
 from models.base import Fields, InvertibleModel, NetworkConfig, OtherFields, Volumes
+from models.checkpoint import State
 from models.gradicon.conversion import Conversion, displacement
 from models.gradicon.preprocess import Intensities, normalised, resized
 from models.gradicon.tree import Halved, Step, TwoSteps, two_steps
@@ -29,6 +31,10 @@ class UniGradIconConfig(NetworkConfig):
     """How images come to [0, 1], as the published weights want them."""
     conversion: Conversion = "exact"
     """From the map to voxels; "lumir" repeats what LUMIR's organisers published, mistakes too."""
+    last_step: bool = True
+    """Without it the network is that of the first stage of training."""
+    first_stage: Path | None = None
+    """Weights of the first stage, which a network of the second stage begins with."""
 
     @model_validator(mode="after")
     def _shape_is_large_enough(self) -> "UniGradIconConfig":
@@ -41,8 +47,26 @@ class UniGradIconConfig(NetworkConfig):
             )
         return self
 
+    @model_validator(mode="after")
+    def _begins_once(self) -> "UniGradIconConfig":
+        if self.first_stage is not None and (self.weights is not None or not self.last_step):
+            raise ValueError("first_stage is for a network with its last step and no weights yet")
+        return self
+
+    @classmethod
+    def candidates(cls, state: State) -> tuple["UniGradIconConfig", ...]:
+        """With and without the last step."""
+        return (cls(last_step=any(name.startswith("netPsi.") for name in state)),)
+
     def network(self) -> "UniGradIcon":
         return UniGradIcon(self)
+
+    def build(self) -> "UniGradIcon":
+        model = cast("UniGradIcon", super().build())
+        if self.first_stage is not None:
+            begun = {"last_step": False, "weights": self.first_stage, "first_stage": None}
+            model.netPhi = self.model_copy(update=begun).build().netPhi
+        return model
 
 
 class UniGradIcon(InvertibleModel, MapModel):
@@ -55,7 +79,7 @@ class UniGradIcon(InvertibleModel, MapModel):
             return Step(config.sizes, checkpoint=config.checkpoint)
 
         self.netPhi = TwoSteps(Halved(TwoSteps(Halved(step()), step())), step())
-        self.netPsi = step()
+        self.netPsi = step() if config.last_step else None
         self._config = config
 
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
@@ -83,6 +107,9 @@ class UniGradIcon(InvertibleModel, MapModel):
             moving: a prepared image, also called A.
             fixed: on the same grid, also called B.
         """
+        if self.netPsi is None:
+            found: Map = self.netPhi(moving, fixed)
+            return found
         return two_steps(self.netPhi, self.netPsi, moving, fixed)
 
     def _displacement(self, phi: Map, image: Volumes) -> OtherFields:

@@ -1,9 +1,14 @@
 """Every term by name: this list is the registry."""
 
-from typing import Annotated, TypeAlias
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+import torch
+from pydantic import Field, PositiveFloat
 
+from l2r.schema import Frozen
+from models.base import Volumes
+from models.losses.base import Scalar
 from models.losses.bending import BendingConfig
 from models.losses.consistency import GradIconConfig, InverseConsistencyConfig
 from models.losses.diffusion import DiffusionConfig
@@ -18,7 +23,7 @@ from models.losses.lncc_gaussian import LnccGaussianConfig
 from models.losses.mind import MindConfig
 from models.losses.mse import MseConfig
 
-Similarity: TypeAlias = Annotated[
+Single: TypeAlias = Annotated[
     LnccConfig
     | LnccGaussianConfig
     | GradientCorrelationConfig
@@ -28,6 +33,32 @@ Similarity: TypeAlias = Annotated[
     Field(discriminator="name"),
 ]
 """Compares the fixed and the warped image: `similarity.bind(fixed)(warped)`."""
+
+
+class Part(Frozen):
+    """A similarity and how much it counts."""
+
+    weight: PositiveFloat = 1.0
+    term: Single
+
+
+class SumOfSimilaritiesConfig(Frozen):
+    """A weighted sum, as fine-tuning for LUMIR has it of LNCC and gradient correlation."""
+
+    name: Literal["sum"] = "sum"
+    parts: Annotated[tuple[Part, ...], Field(min_length=1)]
+
+    def bind(self, fixed: Volumes) -> Callable[[Volumes], Scalar]:
+        """The terms for one fixed image, weighted and added."""
+        bound = [(part.weight, part.term.bind(fixed)) for part in self.parts]
+        return lambda warped: torch.stack([w * term(warped) for w, term in bound]).sum()
+
+
+Similarity: TypeAlias = Annotated[
+    Single | SumOfSimilaritiesConfig,
+    Field(discriminator="name"),
+]
+"""One similarity, or a weighted sum of several."""
 Regulariser: TypeAlias = Annotated[
     DiffusionConfig
     | BendingConfig

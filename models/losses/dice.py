@@ -1,6 +1,6 @@
 """Soft Dice loss: structures of one label must come to lie on each other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -72,22 +72,31 @@ def one_hot(
 ) -> tuple[Stacks, Stacks]:
     """One channel of ones and zeros per label that both maps have, in ascending order.
 
-    Label 0 is the background and no structure.
+    Raises:
+        ValueError: no label is in both.
+    """
+    wanted = shared(fixed, moving)
+    return channels(fixed, wanted, dtype), channels(moving, wanted, dtype)
+
+
+def shared(fixed: Labels, moving: Labels) -> list[int]:
+    """The labels that both maps have, in ascending order; 0 is the background and no structure.
 
     Raises:
         ValueError: no label is in both.
     """
-    shared = sorted(_values(fixed) & _values(moving) - {0})
-    if not shared:
+    labels = sorted(_values(fixed) & _values(moving) - {0})
+    if not labels:
         raise ValueError("no structure is labelled in both images")
-    return _channels(fixed, shared, dtype), _channels(moving, shared, dtype)
+    return labels
 
 
 def _values(labels: Labels) -> set[int]:
     return set(labels.unique().tolist())  # type: ignore[no-untyped-call]
 
 
-def _channels(labels: Labels, wanted: list[int], dtype: torch.dtype) -> Stacks:
+def channels(labels: Labels, wanted: Sequence[int], dtype: torch.dtype = torch.float32) -> Stacks:
+    """One channel of ones and zeros per wanted label, in their order."""
     stack = labels.new_empty(1, len(wanted), *labels.shape[2:], dtype=dtype)
     for channel, label in enumerate(wanted):  # comparing all at once would take as much again
         torch.eq(labels[:, 0], label, out=stack[:, channel])

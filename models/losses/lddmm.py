@@ -15,9 +15,10 @@ class LddmmConfig(SmoothnessTerm):
     by component; the sum runs over components and those voxels that have all six neighbours, and is
     averaged over the batch. A sum, unlike other terms: it grows with the grid.
 
-    LDDMM's norm is the sum of `|L v|^2` with the operator `L = (gamma - alpha Laplacian)^b`. The
-    published code means b = 2, but squares `g` where it should apply the operator again, hence the
-    fourth power. It is followed here; it adds up over the batch and was trained with batches of 1.
+    LDDMM's norm, as the paper prints it, is the sum of `|L v|^2` with the operator
+    `L = (gamma - alpha Laplacian)^2`. The published code squares `g` where it should apply the
+    operator again, hence the fourth power. It adds up over the batch and was trained with batches
+    of 1.
 
     Source:
         Chen et al., TM-TVF-LDDMM, github.com/junyuchen245/TransMorph_TVF; Beg et al. (2005),
@@ -27,10 +28,17 @@ class LddmmConfig(SmoothnessTerm):
     name: Literal["lddmm"] = "lddmm"
     alpha: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.01
     gamma: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.001
+    operator: Literal["published", "printed"] = "published"
+    """As in the published code, or as the paper prints it; that one needs two neighbours."""
 
     def __call__(self, field: Fields) -> Scalar:
-        operated = self.gamma * _inner(field) - self.alpha * _laplacian(field)
-        return operated.square().square().sum() / len(field)
+        once = self._applied(field)
+        twice = once.square() if self.operator == "published" else self._applied(once)
+        return twice.square().sum() / len(field)
+
+    def _applied(self, field: Fields) -> OtherFields:
+        """`gamma v - alpha Laplacian v`, where there are all neighbours."""
+        return self.gamma * _inner(field) - self.alpha * _laplacian(field)
 
 
 def _laplacian(field: Fields) -> OtherFields:

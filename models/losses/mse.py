@@ -4,19 +4,18 @@ from collections.abc import Callable
 from typing import Literal
 
 from l2r.schema import Frozen
-from models.base import Volumes
-from models.losses.base import Scalar
+from models.losses.base import Scalar, Stacks
 
 
 class MseConfig(Frozen):
-    """`mean((f - w)^2)` over all voxels, in squared units of intensity."""
+    """`mean((f - w)^2)` over all voxels, in squared units of intensity; label maps have none."""
 
     name: Literal["mse"] = "mse"
 
-    def bind(self, fixed: Volumes) -> Callable[[Volumes], Scalar]:
+    def bind(self, fixed: Stacks) -> Callable[[Stacks], Scalar]:
         """The term for one fixed image."""
 
-        def term(warped: Volumes) -> Scalar:
+        def term(warped: Stacks) -> Scalar:
             return (warped - fixed).square().mean()
 
         return term

@@ -1,4 +1,4 @@
-"""The one inner loop: steps on some parameters, the best iterate kept.
+"""The one inner loop: steps on some parameters, the best iterate kept, or the last one.
 
 Instance optimisation descends on a velocity, a displacement or a network's weights, on-the-fly
 guidance on the displacement that a network predicted; they differ in the parts they bring.
@@ -18,6 +18,8 @@ from l2r.schema import Frozen
 from models.optim.combine import Combine, Combined, Losses, SumConfig
 
 Stopped: TypeAlias = Literal["steps", "converged", "deadline", "diverged"]
+Kept: TypeAlias = Literal["best", "last"]
+"""Which iterate a descent leaves behind."""
 
 Score: TypeAlias = Callable[[Sequence[float]], float]
 
@@ -52,11 +54,13 @@ class Goal:
     losses: Callable[[], Losses]
     """Every objective at the present parameters."""
     score: Score = sum
-    """Of the losses' values; the iterate with the lowest one is kept."""
+    """Of the losses' values; the iterate with the lowest one is the best."""
     combine: Combine = field(default_factory=SumConfig)
     """Makes one gradient of many objectives."""
     random: torch.Generator = field(default_factory=torch.Generator)
     """For those combinations that draw."""
+    keep: Kept = "best"
+    """The last one is what all steps led to, or the best one where they led to NaN."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,8 @@ class Descent:
     """Per step, between the objectives' gradients where they were computed apart; of the pairs
     (0, 1), (0, 2), ..., (1, 2), ..."""
     best: int
-    """The iterate with the lowest score; its parameters are what the descent leaves behind."""
+    """The iterate with the lowest score; its parameters are left behind unless the last one's
+    are kept."""
     skipped: int
     """Steps that were not taken because a loss or a gradient was NaN or infinite."""
     stopped: Stopped
@@ -100,7 +105,7 @@ def descend(
     *,
     beside: Sequence[Tensor] = (),
 ) -> Descent:
-    """Minimise, and leave the best iterate in `parameters`.
+    """Minimise, and leave the best iterate in `parameters`, or the last one if `goal` says so.
 
     A loss or gradient that is NaN or infinite costs the step: the best iterate is taken up again,
     from which the optimiser's momentum leads elsewhere. If that does not help, it ends "diverged".
@@ -115,7 +120,8 @@ def descend(
     """
     course = _Course(goal.score, [*parameters, *beside])
     stopped = _run(course, parameters, goal, optimiser, limits)
-    course.restore_best()
+    if goal.keep == "best":
+        course.restore_best()
     return Descent(
         losses=tuple(course.losses),
         cosines=tuple(course.cosines),

@@ -69,7 +69,7 @@ class WeightOptimisation:
             random: what stochastic terms and combinations draw from, on the CPU.
         """
         config, model, random = self._config, self._model, random or torch.Generator()
-        seen = _as_seen(model, case)
+        seen = as_seen(model, case)
         objective = config.bind(seen, config.similarity, random)
         parameters = list(model.parameters())
 
@@ -91,7 +91,8 @@ class WeightOptimisation:
         return Refined(field, (descent,))
 
 
-def _as_seen(model: RegistrationModel, case: Case) -> Case:
+def as_seen(model: RegistrationModel, case: Case) -> Case:
+    """The pair on the grid that the network compares images on, prepared as it wants them."""
     if isinstance(model, MapModel):
         return Case(model.prepared(case.fixed), model.prepared(case.moving))
     return case

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import torch
-from pydantic import NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 from torch.nn.functional import avg_pool3d
 
 from l2r.grid import GridRule
@@ -14,15 +14,20 @@ from models.base import Fields
 from models.losses.base import Scalar, Stacks, Trial
 from models.losses.catalog import Regulariser, Similarity
 from models.losses.dice import DiceConfig
+from models.losses.mse import MseConfig
 from models.maps import Images
 from models.optim.combine import Combine, Losses, SumConfig
-from models.optim.descend import Convergence, Descent, Goal
+from models.optim.descend import Convergence, Descent, Goal, Kept
 from models.optim.optimisers import AdamConfig, Optimiser
 from models.spatial import warp
 
 TOTAL = "total"
 Objective: TypeAlias = Callable[[Trial], Losses]
 Part: TypeAlias = Callable[[Trial], Scalar]
+
+
+LabelTerm: TypeAlias = Annotated[DiceConfig | MseConfig, Field(discriminator="name")]
+"""Compares one channel per structure of the fixed and the warped label map."""
 
 
 @dataclass(frozen=True)
@@ -67,25 +72,15 @@ class Weighted(Frozen):
     term: Regulariser
 
 
-class DescentConfig(Frozen):
-    """What every descent on a pair needs, whatever it optimises."""
+class ObjectiveConfig(Frozen):
+    """The losses of a pair beside its similarity, for training and for descents alike."""
 
     regularisers: tuple[Weighted, ...] = ()
     direction: Literal["one_way", "both_ways"] = "one_way"
     """Both ways: the fixed image is compared with the moving one as well, and costs are added."""
     label_weight: PositiveFloat | None = None
-    """Of the soft Dice loss of label maps that both images must then have."""
-    combine: Combine = SumConfig()
-    optimiser: Optimiser = AdamConfig()
-    convergence: Convergence | None = None
-    """Ends a level early; without it all steps are done."""
-    best_by: str = TOTAL
-    """Which of the `objectives`, or their total, decides the iterate that is kept."""
-
-    @property
-    def grid(self) -> GridRule:
-        """What the descent can work on."""
-        return GridRule()
+    """Of the loss of label maps, which both images must then have."""
+    label_term: LabelTerm = DiceConfig()
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -94,22 +89,11 @@ class DescentConfig(Frozen):
         return ("similarity", *(part.term.name for part in self.regularisers), *labels)
 
     @model_validator(mode="after")
-    def _names_are_clear(self) -> "DescentConfig":
+    def _names_are_clear(self) -> "ObjectiveConfig":
         names = self.objectives
         if len(set(names)) < len(names):
             raise ValueError(f"a regulariser is named twice: {', '.join(names)}")
-        if self.best_by not in {TOTAL, *names}:
-            raise ValueError(f"best_by {self.best_by!r} is none of: {', '.join([TOTAL, *names])}")
         return self
-
-    def goal(self, losses: Callable[[], Losses], random: torch.Generator) -> Goal:
-        """The losses as `descend` wants them."""
-        return Goal(losses, self._score, self.combine, random)
-
-    def _score(self, values: Sequence[float]) -> float:
-        if self.best_by == TOTAL:
-            return sum(values)
-        return values[self.objectives.index(self.best_by)]
 
     def bind(self, case: Case, similarity: Similarity, random: torch.Generator) -> Objective:
         """The objectives for one pair: what depends on the images alone is computed once.
@@ -120,8 +104,42 @@ class DescentConfig(Frozen):
         parts = [_similar(case, similarity, both_ways=self.direction == "both_ways")]
         parts += [_regular(part, random) for part in self.regularisers]
         if self.label_weight is not None:
-            parts.append(_labelled(case, self.label_weight))
+            parts.append(_labelled(case, self.label_term, self.label_weight))
         return lambda trial: tuple(part(trial) for part in parts)
+
+
+class DescentConfig(ObjectiveConfig):
+    """What every descent on a pair needs, whatever it optimises."""
+
+    combine: Combine = SumConfig()
+    optimiser: Optimiser = AdamConfig()
+    convergence: Convergence | None = None
+    """Ends a level early; without it all steps are done."""
+    best_by: str = TOTAL
+    """Which of the `objectives`, or their total, decides which iterate is best."""
+    keep: Kept = "best"
+    """The iterate that is kept; on-the-fly guidance takes the last one, whatever it is worth."""
+
+    @property
+    def grid(self) -> GridRule:
+        """What the descent can work on."""
+        return GridRule()
+
+    @model_validator(mode="after")
+    def _best_is_known(self) -> "DescentConfig":
+        if self.best_by not in {TOTAL, *self.objectives}:
+            known = ", ".join([TOTAL, *self.objectives])
+            raise ValueError(f"best_by {self.best_by!r} is none of: {known}")
+        return self
+
+    def goal(self, losses: Callable[[], Losses], random: torch.Generator) -> Goal:
+        """The losses as `descend` wants them."""
+        return Goal(losses, self._score, self.combine, random, self.keep)
+
+    def _score(self, values: Sequence[float]) -> float:
+        if self.best_by == TOTAL:
+            return sum(values)
+        return values[self.objectives.index(self.best_by)]
 
 
 def _similar(case: Case, similarity: Similarity, *, both_ways: bool) -> Part:
@@ -136,9 +154,9 @@ def _regular(part: Weighted, random: torch.Generator) -> Part:
     return lambda trial: part.weight * part.term.judge(trial, random)
 
 
-def _labelled(case: Case, weight: float) -> Part:
+def _labelled(case: Case, term: LabelTerm, weight: float) -> Part:
     if case.labels is None:
         raise ValueError("label_weight asks for label maps of both images, there are none")
     fixed, moving = case.labels
-    dice = DiceConfig().bind(fixed)
-    return lambda trial: weight * dice(trial.warp(moving))
+    overlap = term.bind(fixed)
+    return lambda trial: weight * overlap(trial.warp(moving))

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from l2r.arrays import triple
-from models.base import Fields, OtherFields, RegistrationModel
+from models.base import Fields, OtherFields, RegistrationModel, VelocityModel
 from models.deform import Held, Parametrisation
 from models.losses.base import Stacks, Trial
 from models.maps import Images, Map, MapModel, displaced, identity
@@ -73,8 +74,12 @@ class FieldTrial(Trial):
 class NetworkTrial(Trial):
     """What a network with its present weights says about two images."""
 
-    def __init__(self, model: RegistrationModel, fixed: Images, moving: Images) -> None:
+    def __init__(
+        self, model: RegistrationModel, fixed: Images, moving: Images, *, half: bool = False
+    ) -> None:
+        """`half`: the network, but no term, computes in bfloat16 where autocast allows it."""
         self.fixed, self._moving, self._model = fixed, moving, model
+        self._half = half
 
     @property
     def optimised(self) -> Fields:
@@ -106,7 +111,41 @@ class NetworkTrial(Trial):
     def _map(self, moving: Images, fixed: Images) -> Map:
         if isinstance(self._model, MapModel):
             return self._model.phi(moving, fixed)
-        return as_map(self._model(fixed, moving))
+        with torch.autocast(fixed.device.type, torch.bfloat16, enabled=self._half):
+            field = self._model(fixed, moving)
+        return as_map(field.float() if self._half else field)
+
+
+class VelocityTrial(NetworkTrial):
+    """The same of a network whose velocities are to be smooth, not its displacement."""
+
+    def __init__(
+        self,
+        model: VelocityModel,
+        fixed: Images,
+        moving: Images,
+        *,
+        last: bool = False,
+        half: bool = False,
+    ) -> None:
+        """`last`: only the velocity at the end of time counts."""
+        super().__init__(model, fixed, moving, half=half)
+        self._integrating, self._last = model, last
+
+    @property
+    def optimised(self) -> Float[Tensor, "_ 3 _ _ _"]:
+        _, velocities = self._predicted
+        return velocities[-1] if self._last else torch.cat(tuple(velocities))
+
+    @cached_property
+    def there(self) -> Map:
+        return as_map(self._predicted[0])
+
+    @cached_property
+    def _predicted(self) -> tuple[Fields, list[OtherFields]]:
+        with torch.autocast(self.fixed.device.type, torch.bfloat16, enabled=self._half):
+            field, velocities = self._integrating.with_velocities(self.fixed, self._moving)
+        return field.float(), [velocity.float() for velocity in velocities]
 
 
 def as_map(displacement: Fields) -> Map:

@@ -15,7 +15,7 @@ import torch
 from pydantic import PositiveInt
 from torch import nn
 
-from models.base import Fields, InvertibleModel, OtherFields, Volumes
+from models.base import Fields, OtherFields, VelocityModel, Volumes
 from models.blocks import FieldHead, double
 from models.checkpoint import State
 from models.spatial import correct_lumir_bias
@@ -53,7 +53,7 @@ class TmTvfLddmmConfig(TmTvfConfig):
     time_steps: PositiveInt = 8
 
 
-class TmTvf(FourLevelTransMorph, InvertibleModel):
+class TmTvf(FourLevelTransMorph, VelocityModel):
     """Velocities at half the resolution, one after the other."""
 
     def __init__(self, config: TmTvfConfig) -> None:
@@ -67,13 +67,18 @@ class TmTvf(FourLevelTransMorph, InvertibleModel):
 
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
         """Displacement in voxels, intensities in [0, 1]."""
-        field, _ = self.velocities(fixed, moving)
-        return self._on_full_grid(field)
+        return self.with_velocities(fixed, moving)[0]
+
+    def with_velocities(
+        self, fixed: Volumes, moving: Volumes
+    ) -> tuple[OtherFields, list[OtherFields]]:
+        field, velocities = self.velocities(fixed, moving)
+        return self._on_full_grid(field), velocities
 
     def both(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
         """The way back subtracts every velocity where it leads; it inverts only roughly."""
-        field, velocities = self.velocities(fixed, moving)
-        return self._on_full_grid(field), self._on_full_grid(way_back(velocities))
+        field, velocities = self.with_velocities(fixed, moving)
+        return field, self._on_full_grid(way_back(velocities))
 
     def velocities(self, fixed: Volumes, moving: Volumes) -> tuple[OtherFields, list[OtherFields]]:
         """On the half grid: the sum of the carried velocities, and the velocities as predicted."""

@@ -10,7 +10,7 @@ from models.optim.optimisers import AdamConfig
 from pipeline.config import RunConfig, load_run
 
 FOLDER = Path(__file__).parents[2] / "configs"
-PRESETS = sorted(FOLDER.rglob("*.toml"))
+PRESETS = sorted(path for path in FOLDER.rglob("*.toml") if path.parent.name != "train")
 
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)

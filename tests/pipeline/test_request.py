@@ -54,7 +54,8 @@ def test_the_default_run_file_refines_the_zero_field() -> None:
 
 
 def test_every_run_file_of_the_project_can_be_read() -> None:
-    files = list(DEFAULT_CONFIG.parent.rglob("*.toml"))
+    files = set(DEFAULT_CONFIG.parent.rglob("*.toml"))
+    files -= set((DEFAULT_CONFIG.parent / "train").iterdir())
     assert files
     for path in files:
         load_task(load_run(path).task)

@@ -1,7 +1,7 @@
 """What every term of the catalogue keeps to."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import get_args
 
 import pytest
@@ -9,13 +9,19 @@ import torch
 from torch import Tensor
 
 from models.losses.base import Stacks, Trial
-from models.losses.catalog import Regulariser, Similarity
+from models.losses.catalog import Part, Regulariser, Single, SumOfSimilaritiesConfig
 from models.losses.dice import DiceConfig
+from models.losses.lncc import LnccConfig
+from models.losses.mse import MseConfig
 from models.maps import Images, Map
 from models.optim.trial import as_map
 from models.spatial import warp
 
-SIMILARITIES = get_args(get_args(Similarity)[0])
+SUM = partial(
+    SumOfSimilaritiesConfig,
+    parts=(Part(term=LnccConfig(window=5)), Part(weight=0.5, term=MseConfig())),
+)
+SIMILARITIES = (*get_args(get_args(Single)[0]), SUM)
 REGULARISERS = get_args(get_args(Regulariser)[0])
 
 Term = Callable[[Tensor], Tensor]

@@ -1,0 +1,194 @@
+"""Random changes of the images of a pair, made on the device of the training.
+
+Structures go along with their image, interpolated as it is: they are weights, not numbers.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias
+
+import torch
+from pydantic import Field, NonNegativeFloat, NonNegativeInt
+
+from l2r.arrays import triple
+from l2r.schema import Frozen
+from models.losses.base import Stacks
+from models.maps import Images
+from models.optim.objective import Case
+from models.training.resampling import Matrix, Vector, affine, either_way, rotation, sampled
+from models.training.source import Source, drawn
+
+Side: TypeAlias = tuple[Images, Stacks | None]
+"""An image of a pair, and its structures."""
+Probability = Annotated[float, Field(ge=0, le=1)]
+Axis = Annotated[int, Field(ge=0, le=2)]
+
+_AUGMENT, _BOTH, _ALONE = 4, 1, 2
+"""What a stream of random numbers is for."""
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Streams of random numbers, on the CPU."""
+
+    own: torch.Generator
+    """Of this image alone, unless both are to be changed together."""
+    both: torch.Generator
+    """The same for both images of a pair."""
+    shrink: int = 1
+    """Voxels of an image before it was shrunk that one is long now."""
+
+
+class AugmentationBase(Frozen, ABC):
+    """One kind of change."""
+
+    together: bool = False
+    """Both images of a pair are changed alike; else each on its own."""
+    from_epoch: NonNegativeInt = 0
+    """The first epoch in which it acts, counted from 0: so many pass without it."""
+
+    @abstractmethod
+    def apply(self, side: Side, chance: Chance) -> Side:
+        """The changed side; a batch of one."""
+
+
+class AffineConfig(AugmentationBase):
+    """Rotation, translation and scaling about the centre, in one resampling.
+
+    Source:
+        Zhang et al. (2024), arXiv:2410.15767: probability and ranges, which are the defaults.
+    """
+
+    name: Literal["affine"] = "affine"
+    probability: Probability = 0.5
+    """Of each of the three."""
+    degrees: NonNegativeFloat = 10.0
+    """About each axis, either way."""
+    voxels: NonNegativeFloat = 5.0
+    """Along each axis, either way; of the images before they are shrunk."""
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.03
+    """Along each axis, either way."""
+
+    def apply(self, side: Side, chance: Chance) -> Side:
+        random = chance.own
+        turns, moves, scales = torch.rand(3, generator=random) < self.probability
+        matrix = rotation(torch.deg2rad(turns * either_way(self.degrees, random)))
+        shift = moves * either_way(self.voxels / chance.shrink, random)
+        matrix = matrix @ torch.diag(1 + scales * either_way(self.scale, random))
+        return _mapped(side, matrix, shift) if turns or moves or scales else side
+
+
+class FlipConfig(AugmentationBase):
+    """Each axis is turned round, or not.
+
+    Source:
+        Zhang et al. (2024), arXiv:2410.15767, flip each image up and down; the training scripts of
+        TransMorph and of on-the-fly guidance flip both images of a pair along any axis.
+    """
+
+    name: Literal["flip"] = "flip"
+    probability: Probability = 0.5
+    """Of each axis."""
+    axes: tuple[Axis, ...] = (2,)
+
+    def apply(self, side: Side, chance: Chance) -> Side:
+        turned = torch.rand(len(self.axes), generator=chance.own) < self.probability
+        chosen = [axis + 2 for axis, turn in zip(self.axes, turned, strict=True) if turn]
+        image, labels = side
+        return image.flip(chosen), None if labels is None else labels.flip(chosen)
+
+
+class GammaConfig(AugmentationBase):
+    """Intensities in [0, 1] are raised to a power near one.
+
+    Source:
+        Zhang et al. (2024), arXiv:2410.15767: probability and range, which are the defaults.
+    """
+
+    name: Literal["gamma"] = "gamma"
+    probability: Probability = 0.1
+    by: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """How far from one, either way."""
+
+    def apply(self, side: Side, chance: Chance) -> Side:
+        random = chance.own
+        acts = torch.rand((), generator=random) < self.probability
+        power = 1 + float(either_way(self.by, random, ()))
+        return (side[0].clamp(min=0) ** power, side[1]) if acts else side
+
+
+class IconConfig(AugmentationBase):
+    """Axes exchanged and turned round at random, both images alike, then an affine map of each.
+
+    Axes are seen as equally long, as in the cubes of the published training.
+
+    Source:
+        The training of GradICON and uniGradICON, arXiv:2206.05897 and arXiv:2403.05780.
+    """
+
+    name: Literal["icon"] = "icon"
+    deviation: NonNegativeFloat = 0.05
+    """Of the normal numbers that are added to the matrix, where the image is from -1 to 1."""
+
+    def apply(self, side: Side, chance: Chance) -> Side:
+        order = torch.randperm(3, generator=chance.both)
+        signs = 2.0 * torch.randint(2, (3, 1), generator=chance.both) - 1
+        noise = self.deviation * torch.randn(3, 4, generator=chance.own)
+        halves = torch.tensor(side[0].shape[2:]) / 2
+        matrix = signs * torch.eye(3)[order] + noise[:, :3]
+        return _mapped(side, halves[:, None] * matrix / halves, halves * noise[:, 3])
+
+
+Augmentation: TypeAlias = Annotated[
+    AffineConfig | FlipConfig | GammaConfig | IconConfig, Field(discriminator="name")
+]
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """What a sample needs, and the numbers that its changes follow from."""
+
+    read: Any
+    epoch: int
+    number: int
+
+
+class Augmented(Source):
+    """The samples of another source, changed at random."""
+
+    def __init__(
+        self, inner: Source, parts: Sequence[Augmentation], *, shrink: int, seed: int
+    ) -> None:
+        self._inner, self._parts, self._shrink, self._seed = inner, parts, shrink, seed
+
+    def __len__(self) -> int:
+        return len(self._inner)
+
+    def read(self, epoch: int, number: int) -> Numbered:
+        return Numbered(self._inner.read(epoch, number), epoch, number)
+
+    def make(self, read: Numbered, device: torch.device) -> Case:
+        case = self._inner.make(read.read, device)
+        labels = case.labels or (None, None)
+        fixed, fixed_labels = self._changed((case.fixed, labels[0]), read, 0)
+        moving, moving_labels = self._changed((case.moving, labels[1]), read, 1)
+        if fixed_labels is None or moving_labels is None:
+            return Case(fixed, moving)
+        return Case(fixed, moving, (fixed_labels, moving_labels))
+
+    def _changed(self, side: Side, read: Numbered, which: int) -> Side:
+        for place, part in enumerate(self._parts):
+            if read.epoch < part.from_epoch:
+                continue
+            numbers = (self._seed, read.epoch, read.number, _AUGMENT, place)
+            own = drawn(*numbers, _ALONE + (0 if part.together else which))
+            side = part.apply(side, Chance(own, drawn(*numbers, _BOTH), self._shrink))
+        return side
+
+
+def _mapped(side: Side, matrix: Matrix, shift: Vector) -> Side:
+    image, labels = side
+    still = image.new_zeros(1, 3, *triple(image.shape[2:]))
+    field = affine(still, matrix, shift)
+    return sampled(image, field), None if labels is None else sampled(labels, field)

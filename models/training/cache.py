@@ -1,0 +1,87 @@
+"""Volumes decoded once, kept in as few bytes as they need, and mapped into memory.
+
+Inflating a brain of LUMIR takes longer than all its other preparation. A cached volume is a `.npy`
+file of bytes where the values are bytes, else of half precision; label maps keep every number.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Shaped
+
+from l2r.errors import ImageError
+from l2r.files import make_folder, read_image, read_labels, writing
+
+Stored = Shaped[np.ndarray, "_ _ _"]
+
+_LARGEST_BYTE = 255
+_HALF = np.finfo(np.float16)
+
+
+class Cache:
+    """A folder of decoded volumes; several processes may share it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder if it is missing.
+
+        Raises:
+            OutputError: it cannot be made.
+        """
+        make_folder(folder)
+        self._folder = folder
+
+    def image(self, path: Path) -> Stored:
+        """The intensities of an image as they are stored, mapped into memory.
+
+        Raises:
+            ImageError: it cannot be used, or half precision cannot hold its values.
+            OutputError: the cache cannot be written to.
+        """
+        return self._mapped(path, "image", lambda: _compact(read_image(path).array, path))
+
+    def labels(self, path: Path) -> Stored:
+        """A label map, mapped into memory.
+
+        Raises:
+            ImageError: it cannot be used.
+            OutputError: the cache cannot be written to.
+        """
+        return self._mapped(path, "labels", lambda: _fewest_bytes(read_labels(path)))
+
+    def _mapped(self, path: Path, kind: str, decode: Callable[[], Stored]) -> Stored:
+        kept = self._folder / f"{kind}-{_identity(path)}.npy"
+        if not kept.is_file():
+            array = decode()
+            with writing(kept) as file:
+                np.save(file, array)
+        try:
+            return np.load(kept, mmap_mode="r")
+        except (ValueError, OSError) as cause:
+            raise ImageError(f"{kept}: damaged: {cause}; delete it") from None
+
+
+def _identity(path: Path) -> str:
+    """Of the file as it is now: a changed one is another one."""
+    try:
+        state = path.stat()
+    except OSError as cause:
+        raise ImageError(f"{path}: cannot be read: {cause.strerror or cause}") from None
+    text = f"{path.resolve()}\0{state.st_size}\0{state.st_mtime_ns}"
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _compact(array: Stored, path: Path) -> Stored:
+    """Bytes if that loses nothing, else half precision, which keeps three decimals."""
+    as_bytes = array.astype(np.uint8) if 0 <= array.min() <= array.max() <= _LARGEST_BYTE else None
+    if as_bytes is not None and np.array_equal(as_bytes, array):
+        return as_bytes
+    if np.abs(array).max() > _HALF.max:
+        raise ImageError(f"{path}: values up to {np.abs(array).max():g}; rescale the image")
+    return array.astype(np.float16)
+
+
+def _fewest_bytes(labels: Stored) -> Stored:
+    ends = (np.min_scalar_type(end) for end in (labels.min(), labels.max()))
+    return labels.astype(np.result_type(*ends))

@@ -1,0 +1,128 @@
+"""A training file says everything that decides the weights that come out."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import torch
+from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag, model_validator
+
+from l2r.errors import ConfigError
+from l2r.schema import Frozen, parse, read_toml
+from models.catalog import ModelConfig
+from models.gradicon.network import UniGradIconConfig
+from models.losses.catalog import Similarity
+from models.losses.lncc import LnccConfig
+from models.optim.objective import Case, Objective, ObjectiveConfig
+from models.optim.optimisers import AdamConfig, Optimiser
+from models.training.augment import Augmentation
+from models.training.guidance.config import Lesson
+from models.training.schedule import PolyConfig, Schedule
+from models.training.synthesis.config import Synthesis
+
+
+class TrainingObjective(ObjectiveConfig):
+    """What a network is trained to make small, averaged over a batch."""
+
+    similarity: Similarity = LnccConfig()
+    smooth: Literal["displacement", "velocities", "last_velocity"] = "displacement"
+    """What diffusion, bending and `lddmm` judge: the field, or the velocities of a network that
+    integrates some, all of them (the mean over time) or the one at the end."""
+
+    def bind(self, case: Case, similarity: Similarity, random: torch.Generator) -> Objective:
+        """As for one pair; the label loss of pairs without label maps is zero."""
+        if self.label_weight is None or case.labels is not None:
+            return super().bind(case, similarity, random)
+        rest = self.model_copy(update={"label_weight": None})
+        without, zero = rest.bind(case, similarity, random), case.fixed.new_zeros(())
+        return lambda trial: (*without(trial), zero)
+
+
+class Images(Frozen):
+    """Pairs of a training list, or of the images of a folder."""
+
+    kind: Literal["images"] = "images"
+    both_orders: bool = False
+    """Each pair is followed by itself with the images exchanged, as a step of its own."""
+    structures: tuple[int, ...] | None = None
+    """Labels that count where the objective has a label term; else those that a pair shares."""
+
+
+def _kind(raw: Any) -> str:
+    return raw.get("kind", "images") if isinstance(raw, dict) else raw.kind
+
+
+Data: TypeAlias = Annotated[
+    Annotated[Images, Tag("images")] | Annotated[Synthesis, Tag("synthesis")],
+    Discriminator(_kind),
+]
+"""Where pairs come from; `kind` says which, images if it is left out."""
+
+
+class TrainConfig(Frozen):
+    """One training."""
+
+    task: str = "lumir24"
+    """A file of `l2r/tasks/`, by name or by path: grid, intensities, and how it is validated."""
+    seed: int = Field(default=0, ge=0)
+    model: ModelConfig
+    """With `weights`, these are fine-tuned."""
+    shrink: PositiveInt = 1
+    """The network sees means over cubes of so many voxels a side. A run file then has `voxel_mm` =
+    `shrink` for images of 1 mm, and its fields come back at full resolution."""
+    data: Data = Images()
+    augment: tuple[Augmentation, ...] = ()
+    """What is done to the images of a pair, one after the other."""
+    objective: TrainingObjective = TrainingObjective()
+    guidance: tuple[Lesson, ...] = ()
+    """In each step the first lesson whose turn it is takes the place of the objective; by that the
+    network is validated all the same, as a loss that follows the network says little about it."""
+    optimiser: Optimiser = AdamConfig(amsgrad=True)
+    learning_rate: PositiveFloat = 1e-4
+    """Of the first epoch."""
+    schedule: Schedule = PolyConfig()
+    epochs: PositiveInt
+    batch: PositiveInt = 1
+    """Samples that are computed at a time, by each process."""
+    accumulate: PositiveInt = 1
+    """Batches whose gradients are averaged for a step."""
+    clip_norm: PositiveFloat | None = None
+    """Longest gradient, over all weights together; a longer one is shortened."""
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share of the running mean of the weights that a step keeps; the mean is what is validated
+    and exported. Without it the weights themselves are."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the network, not of the losses."""
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """Names of all that the steps may have."""
+        lessons = [name for lesson in self.guidance for name in lesson.losses]
+        return tuple(dict.fromkeys([*self.objective.objectives, *lessons]))
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "TrainConfig":
+        labels = self.objective.label_weight is not None
+        if labels and isinstance(self.model, UniGradIconConfig):
+            raise ValueError("uniGradICON compares images on a grid without label maps")
+        if labels and self.batch > 1 and self.data.structures is None:
+            raise ValueError("label maps of several pairs at a time: name data.structures")
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_can_teach(self) -> "TrainConfig":
+        for teacher in (lesson.teacher for lesson in self.guidance):
+            if teacher.needs_labels and self.objective.label_weight is None:
+                raise ValueError("a teacher looks at label maps: set objective.label_weight too")
+            own = self.model.shape if isinstance(self.model, UniGradIconConfig) else None
+            if own and (problem := teacher.grid.problem(own)):
+                raise ValueError(f"uniGradICON is taught on a grid of its own: {problem}")
+        return self
+
+
+def load_training(path: Path) -> TrainConfig:
+    """Read a training file.
+
+    Raises:
+        ConfigError: missing, not TOML, an unknown key or a wrong value.
+    """
+    return parse(TrainConfig, read_toml(path, ConfigError), str(path), ConfigError)

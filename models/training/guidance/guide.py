@@ -1,0 +1,89 @@
+"""The losses of a guided training: a lesson's in its steps, the objective's in all others."""
+
+from collections.abc import Sequence
+
+import torch
+
+from models.base import Fields
+from models.losses.base import Scalar
+from models.optim.combine import Losses
+from models.optim.objective import Case
+from models.optim.trial import NetworkTrial
+from models.training.config import TrainConfig, TrainingObjective
+from models.training.guidance.config import GUIDANCE, Lesson
+from models.training.guidance.teacher import Question, Teacher
+from models.training.source import apart, drawn, seeded
+
+_CHANCES = 2**32 - 1
+"""Where the rank of a process stands in other seeds, which no process has."""
+
+
+class Guide:
+    """Knows whose turn it is."""
+
+    def __init__(self, config: TrainConfig, teachers: Sequence[Teacher]) -> None:
+        """`teachers`: of the training's lessons, ready to teach."""
+        self._config, self._teachers = config, teachers
+        self._turn: tuple[Lesson, Teacher] | None = None
+        self._epoch = 0
+
+    def turn_to(self, epoch: int, step: int) -> None:
+        """From now on the losses are those of this step, in every process the same kind."""
+        random = drawn(self._config.seed, epoch, step, _CHANCES)
+        chances = torch.rand(len(self._teachers), generator=random).tolist()
+        lessons = zip(self._config.guidance, self._teachers, chances, strict=True)
+        turns = (part[:2] for part in lessons if part[0].when.teaches(epoch, part[2]))
+        self._turn, self._epoch = next(turns, None), epoch
+
+    def __call__(self, trial: NetworkTrial, case: Case, random: torch.Generator) -> Losses:
+        """One number per loss of the training, weights included; those that do not count are 0."""
+        if self._turn is None:
+            found = _named(self._config.objective, trial, case, random)
+        else:
+            lesson, teacher = self._turn
+            truth = self._truth(teacher, trial.displacement.detach(), case, random)
+            found = self._from_images(lesson, trial, case, random)
+            for part in lesson.regularisers:
+                found[part.term.name] = part.weight * part.term.judge(trial, random)
+            found[GUIDANCE] = lesson.weight * (trial.displacement - truth).square().mean()
+        nothing = trial.fixed.new_zeros(())
+        return tuple(found.get(name, nothing) for name in self._config.losses)
+
+    def _truth(
+        self, teacher: Teacher, prediction: Fields, case: Case, random: torch.Generator
+    ) -> Fields:
+        """Pair by pair, so that no pair is taught otherwise in a batch than alone."""
+        epochs = self._config.epochs
+        pairs = zip(apart(case), prediction, strict=True)
+        questions = (Question(one, u[None], self._epoch, epochs, random) for one, u in pairs)
+        return torch.cat([teacher(question).detach() for question in questions])
+
+    def _from_images(
+        self, lesson: Lesson, trial: NetworkTrial, case: Case, random: torch.Generator
+    ) -> dict[str, Scalar]:
+        if lesson.similarity == 0:
+            return {}
+        objective = self._config.objective.model_copy(update={"regularisers": ()})
+        losses = _named(objective, trial, case, random)
+        return {name: lesson.similarity * loss for name, loss in losses.items()}
+
+
+def _named(
+    objective: TrainingObjective, trial: NetworkTrial, case: Case, random: torch.Generator
+) -> dict[str, Scalar]:
+    losses = objective.bind(case, objective.similarity, random)(trial)
+    return dict(zip(objective.objectives, losses, strict=True))
+
+
+def engaged(config: TrainConfig, device: torch.device) -> list[Teacher]:
+    """The teachers of a training, the same ones whenever it is taken up.
+
+    Raises:
+        WeightsError: the weights of a network cannot be used.
+    """
+    teachers: list[Teacher] = []
+    for number, lesson in enumerate(config.guidance):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seeded(config.seed, number, _CHANCES))
+            teachers.append(lesson.teacher.build(device))
+    return teachers

@@ -1,0 +1,103 @@
+"""Who is told how a training goes."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from l2r.errors import OutputError
+
+
+@dataclass(frozen=True)
+class StepNews:
+    """One step."""
+
+    epoch: int
+    step: int
+    steps: int
+    """Of the epoch."""
+    losses: dict[str, float] | None
+    """None if the step was not taken, because something was not finite."""
+    waited_s: float
+    """For images to be read."""
+
+
+@dataclass
+class EpochNews:
+    """One epoch; counted from 0."""
+
+    epoch: int
+    epochs: int
+    learning_rate: float
+    training: dict[str, float]
+    """Mean of each loss over the steps."""
+    validation: dict[str, float] = field(default_factory=dict)
+    """Mean of each loss over the validation pairs."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """Whatever else the validation pairs were judged by."""
+    best: bool = False
+    """Whether no epoch before had a lower validation loss."""
+    picture: UInt8[np.ndarray, "height width 3"] | None = None
+    """Of one validation pair."""
+
+    def __str__(self) -> str:
+        parts = [f"epoch {self.epoch + 1}/{self.epochs}", f"training {_written(self.training)}"]
+        if self.validation:
+            star = ", the best so far" if self.best else ""
+            parts.append(f"validation {_written(self.validation)}{star}")
+        if self.scores:
+            parts.append(", ".join(f"{name} {value:.4f}" for name, value in self.scores.items()))
+        return "; ".join(parts)
+
+
+class Journal:
+    """Is told of steps and epochs, in the process that leads; each kind takes what it wants."""
+
+    def step(self, news: StepNews) -> None:
+        """A step was done, or skipped."""
+
+    def epoch(self, news: EpochNews) -> None:
+        """An epoch was done, and is on the disk."""
+
+    def of_part(self, folder: Path) -> "Journal":  # noqa: ARG002 - for those that write files
+        """Who is told of a training within the training that has a folder of its own."""
+        return self
+
+    def close(self) -> None:
+        """The training has ended, well or not."""
+
+
+class LogFile(Journal):
+    """`log.jsonl`, a line per epoch."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "log.jsonl"
+
+    def of_part(self, folder: Path) -> "LogFile":
+        return LogFile(folder)
+
+    def epoch(self, news: EpochNews) -> None:
+        """Add a line.
+
+        Raises:
+            OutputError: the file cannot be written to.
+        """
+        line = json.dumps(_record(news))
+        try:
+            with self._path.open("a") as file:
+                file.write(line + "\n")
+        except OSError as cause:
+            raise OutputError(f"{self._path}: cannot be written: {cause.strerror}") from None
+
+
+def _record(news: EpochNews) -> dict[str, object]:
+    record = asdict(news) | {"epoch": news.epoch + 1}
+    del record["picture"]
+    return record
+
+
+def _written(losses: dict[str, float]) -> str:
+    parts = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
+    return f"{sum(losses.values()):.4f} ({parts})" if len(losses) > 1 else parts

@@ -1,0 +1,129 @@
+"""Where a training stands, on the disk: taken up again, it goes on as if it had not stopped."""
+
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from l2r.errors import OutputError, TrainingError
+from l2r.files import writing
+from models.base import RegistrationModel
+from models.training.step import Stepper
+
+CHECKPOINT = "checkpoint.pt"
+PREVIOUS = "checkpoint-previous.pt"
+BEST = "best.safetensors"
+LAST = "last.safetensors"
+_FORMAT = 1
+
+
+@dataclass
+class Position:
+    """How far a training has come."""
+
+    epoch: int = 0
+    step: int = 0
+    """Of the epoch, the next one."""
+    skipped: int = 0
+    """Steps that were not taken because a loss or a gradient was not finite."""
+    in_a_row: int = 0
+    """Of those, the last ones without one between that was taken."""
+    sums: list[float] = field(default_factory=list)
+    """Of each loss over the steps of the epoch that were taken."""
+    taken: int = 0
+    """Steps of the epoch that were taken."""
+    best: float | None = None
+    """The lowest validation loss so far."""
+
+    @property
+    def means(self) -> tuple[float, ...]:
+        """Of each loss over the steps of the epoch that were taken; NaN if none was."""
+        return tuple(total / self.taken if self.taken else float("nan") for total in self.sums)
+
+    def count(self, losses: tuple[float, ...] | None) -> None:
+        """A step was done, or skipped."""
+        self.step += 1
+        if losses is None:
+            self.skipped, self.in_a_row = self.skipped + 1, self.in_a_row + 1
+            return
+        self.in_a_row, self.taken = 0, self.taken + 1
+        before = self.sums or [0.0] * len(losses)
+        self.sums = [total + loss for total, loss in zip(before, losses, strict=True)]
+
+    def next_epoch(self) -> None:
+        """The epoch is over."""
+        self.epoch, self.step, self.sums, self.taken = self.epoch + 1, 0, [], 0
+
+
+def save_state(folder: Path, stepper: Stepper, position: Position, settings: str) -> None:
+    """Write the checkpoint; the last one before it is kept beside.
+
+    Raises:
+        OutputError: it cannot be written; what stood there before still stands.
+    """
+    content = {
+        "format": _FORMAT,
+        "settings": settings,
+        "position": asdict(position),
+        "model": stepper.objective.model.state_dict(),
+        "optimiser": stepper.optimiser.state_dict(),
+        "averaged": stepper.averaged.state_dict() if stepper.averaged else None,
+    }
+    path = folder / CHECKPOINT
+    try:
+        with writing(path.with_suffix(".new")) as file:
+            torch.save(content, file)
+    except RuntimeError as cause:  # what torch makes of a full disk
+        raise OutputError(f"{path}: cannot be written: {cause}") from None
+    with suppress(FileNotFoundError):
+        path.replace(folder / PREVIOUS)
+    path.with_suffix(".new").replace(path)
+
+
+def load_state(folder: Path, stepper: Stepper, settings: str) -> Position:
+    """Put a training back to where its checkpoint was written; the beginning if there is none.
+
+    Raises:
+        TrainingError: the checkpoint is damaged, or of another training.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return Position()
+    content = _read(path)
+    if content.get("format") != _FORMAT or content["settings"] != settings:
+        raise TrainingError(
+            f"{path}: of a training with other settings; give another --output, or the settings "
+            f"that it was begun with ({folder / 'training.json'})"
+        )
+    stepper.objective.model.load_state_dict(content["model"])
+    stepper.optimiser.load_state_dict(content["optimiser"])
+    if stepper.averaged is not None:
+        stepper.averaged.load_state_dict(content["averaged"])
+    return Position(**content["position"])
+
+
+def export(path: Path, model: RegistrationModel) -> None:
+    """Write the weights alone, as a run file takes them.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    state = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
+    with writing(path) as file:
+        file.write(save(state))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as cause:  # a damaged pickle can raise anything
+        raise TrainingError(
+            f"{path}: damaged or cut off; rename {PREVIOUS} beside it to {CHECKPOINT} to go on "
+            "from the checkpoint before"
+        ) from cause
+    if not isinstance(content, dict):
+        raise TrainingError(f"{path}: no checkpoint of a training")
+    return content

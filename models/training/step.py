@@ -1,0 +1,127 @@
+"""One step of a training: losses, their mean over processes, and the change of the weights."""
+
+from typing import cast
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from l2r.errors import TrainingError
+from models.base import RegistrationModel, VelocityModel
+from models.optim.combine import Losses
+from models.optim.network import as_seen
+from models.optim.objective import Case
+from models.optim.trial import NetworkTrial, VelocityTrial
+from models.training.config import TrainConfig
+from models.training.guidance.guide import Guide
+from models.training.source import drawn, seeded
+from models.training.world import World
+
+
+class Objective(nn.Module):
+    """The losses of a batch as one module, so that processes find each other in its backward."""
+
+    def __init__(
+        self, model: RegistrationModel, config: TrainConfig, guide: Guide | None = None
+    ) -> None:
+        """`guide`: None where nothing but the training's own objective counts."""
+        super().__init__()
+        self.model, self.guide = model, guide
+        self._terms, self._half = config.objective, config.precision == "bfloat16"
+
+    def forward(self, case: Case, random: torch.Generator) -> Losses:
+        """One number per objective, weights included."""
+        case = as_seen(self.model, case)
+        trial = self._trial(case)
+        if self.guide is not None:
+            return self.guide(trial, case, random)
+        return self._terms.bind(case, self._terms.similarity, random)(trial)
+
+    def _trial(self, case: Case) -> NetworkTrial:
+        if self._terms.smooth == "displacement":
+            return NetworkTrial(self.model, case.fixed, case.moving, half=self._half)
+        if not isinstance(self.model, VelocityModel):
+            raise TrainingError(
+                f"objective.smooth = {self._terms.smooth!r}: {type(self.model).__name__} has no "
+                'velocities; leave it at "displacement"'
+            )
+        last = self._terms.smooth == "last_velocity"
+        return VelocityTrial(self.model, case.fixed, case.moving, last=last, half=self._half)
+
+
+class Stepper:
+    """A network with its optimiser."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        model: RegistrationModel,
+        world: World,
+        guide: Guide | None = None,
+    ) -> None:
+        """Raises TrainingError if the network has no weights."""
+        self._config = config
+        freeze_unused(model)
+        self.objective = Objective(model, config, guide)
+        self._apart: nn.Module = self.objective
+        if world.size > 1:
+            self._apart = DistributedDataParallel(self.objective)
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        if not self.parameters:
+            raise TrainingError(f"network {config.model.name!r} has no weights to train")
+        self.optimiser: Optimizer = config.optimiser.build(self.parameters, config.learning_rate)
+        self.averaged = None if config.ema is None else _averaged(model, config.ema)
+
+    def __call__(self, cases: list[Case], *numbers: int) -> tuple[float, ...] | None:
+        """Descend once on the mean of some batches.
+
+        Args:
+            cases: as many batches as are accumulated.
+            numbers: what all randomness of the step follows from.
+
+        Returns:
+            The mean of each loss; None where it or the gradient was not finite, which left the
+            weights as they were.
+        """
+        torch.manual_seed(seeded(*numbers))
+        random = drawn(*numbers)
+        self.optimiser.zero_grad(set_to_none=True)
+        sums = torch.zeros(len(self._config.losses), dtype=torch.float64)
+        for case in cases:
+            losses = self._apart(case, random)
+            (sum(losses[1:], start=losses[0]) / len(cases)).backward()
+            sums += torch.stack([loss.detach().double().cpu() for loss in losses]) / len(cases)
+        limit = self._config.clip_norm or float("inf")
+        norm = nn.utils.clip_grad_norm_(self.parameters, limit)
+        if not bool(torch.isfinite(norm)):  # the same number in all processes
+            return None
+        self.optimiser.step()
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.objective.model)
+        return tuple(sums.tolist())
+
+    def set_rate(self, rate: float) -> None:
+        """Of every weight."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+
+    @property
+    def result(self) -> RegistrationModel:
+        """The network that is validated and exported."""
+        if self.averaged is None:
+            return self.objective.model
+        return cast("RegistrationModel", self.averaged.module)
+
+
+def _averaged(model: RegistrationModel, kept: float) -> AveragedModel:
+    average = get_ema_multi_avg_fn(kept)  # type: ignore[no-untyped-call]
+    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+
+
+def freeze_unused(model: RegistrationModel) -> None:
+    """Weights that are only there for old files get no gradient, and need none."""
+    for name, parameter in model.named_parameters():
+        if name.startswith(model.unused):
+            parameter.requires_grad = False

@@ -1,0 +1,96 @@
+"""From a label map and a deformation to an image."""
+
+import math
+
+import torch
+from jaxtyping import Integer
+from torch import Tensor
+from torch.nn.functional import avg_pool3d, interpolate
+
+from l2r.arrays import Shape, triple
+from models.base import Fields, Volumes
+from models.training.resampling import sampled
+from models.training.synthesis.config import Look
+from models.training.synthesis.smooth import (
+    Square,
+    along_axes,
+    gaussian,
+    smooth_noise,
+    thick_slices,
+)
+from models.training.synthesis.tissue import OUTER_FLUID, random_tables
+
+LabelMap = Integer[Tensor, "1 1 _ _ _"]
+
+_BIAS_WIDTH, _BIAS_COARSER = 50.0, 8
+"""Of a bias field, in voxels of the label map: how smooth it is, and the grid it is drawn on."""
+_RIM_WIDTH, _RIM_MOST = 3.0, 0.4
+"""Of outer fluid as much is kept as lies where tissue, blurred by so many voxels, is denser than a
+random number up to this one."""
+
+
+class Painter:
+    """Draws one image; all that is random in it follows from one number."""
+
+    def __init__(self, look: Look, shrink: int, seed: int) -> None:
+        """`shrink`: voxels of the label map that one of the image is long."""
+        self._look, self._shrink, self._seed = look, shrink, seed
+        self._random = torch.Generator().manual_seed(seed)
+
+    def __call__(self, labels: LabelMap, field: Fields) -> tuple[Volumes, LabelMap]:
+        """The image of the deformed label map, in [0, 1], and that map.
+
+        Args:
+            labels: on its full grid.
+            field: the deformation, on the grid of the image.
+        """
+        look = self._look
+        tables = random_tables(int(labels.max()) + 1, look, self._random)
+        means, deviations = (table.to(field) for table in tables)
+        level = means.max()
+        moved = sampled(labels.to(field.dtype), field, "nearest").int()
+        image = sampled(avg_pool3d(means[labels], self._shrink), field)
+        noise = torch.Generator(field.device).manual_seed(self._seed)  # a number per voxel
+        image += deviations[moved] * _normal(image, noise)
+        image = along_axes(image, self._optics(triple(image.shape[2:]))) * self._bias(image)
+        image += level * self._upto(look.noise) * _normal(image, noise)
+        return (self._bent(image, level) * self._kept(moved)).clamp(0, 1), moved
+
+    def _optics(self, shape: Shape) -> list[Square]:
+        """Blur, and thick slices along one axis."""
+        look, blur = self._look, self._upto(self._look.blur) / self._shrink
+        matrices = [gaussian(size, blur) for size in shape]
+        thick, axis = self._upto(1.0) < look.thick_share, int(self._upto(3.0))
+        thickness = (1 + self._upto(look.thick - 1)) / self._shrink
+        if thick and thickness > 1:
+            matrices[axis] = thick_slices(shape[axis], thickness) @ matrices[axis]
+        return matrices
+
+    def _bias(self, image: Volumes) -> Volumes:
+        shape = triple(image.shape[2:])
+        full = [size * self._shrink for size in shape]
+        coarse = triple([max(2, size // _BIAS_COARSER) for size in full])
+        widths = [_BIAS_WIDTH * few / size for few, size in zip(coarse, full, strict=True)]
+        noise = smooth_noise((1, *coarse), widths, self._random).to(image)
+        return (
+            self._upto(self._look.bias) * interpolate(noise[None], shape, mode="trilinear")
+        ).exp()
+
+    def _bent(self, image: Volumes, level: Tensor) -> Volumes:
+        """By a gamma curve that keeps zero and the level where they are."""
+        exponent = math.exp(self._look.gamma * (2 * self._upto(1.0) - 1))
+        return level * (image.clamp(min=0) / level) ** exponent
+
+    def _kept(self, labels: LabelMap) -> Integer[Tensor, "1 1 _ _ _"]:
+        """One where the skull-stripped image is not zero."""
+        tissue = (labels > 0) & (labels != OUTER_FLUID)
+        matrices = [gaussian(size, _RIM_WIDTH / self._shrink) for size in labels.shape[2:]]
+        near = along_axes(tissue.float(), matrices) > self._upto(_RIM_MOST)
+        return (tissue | (near & (labels > 0))).long()
+
+    def _upto(self, most: float) -> float:
+        return most * float(torch.rand((), generator=self._random))
+
+
+def _normal(image: Volumes, random: torch.Generator) -> Volumes:
+    return torch.randn(image.shape, generator=random, device=image.device)

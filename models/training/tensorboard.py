@@ -1,0 +1,36 @@
+"""A training for TensorBoard: curves and pictures."""
+
+from pathlib import Path
+
+from tensorboardX import SummaryWriter
+
+from models.training.journal import EpochNews, Journal, StepNews
+
+
+class TensorBoard(Journal):
+    """Event files, `tensorboard --logdir` shows them; one more for each leg of a training."""
+
+    def __init__(self, folder: Path) -> None:
+        self._writer = SummaryWriter(str(folder), write_to_disk=True)
+
+    def of_part(self, folder: Path) -> "TensorBoard":
+        return TensorBoard(folder / "tensorboard")
+
+    def step(self, news: StepNews) -> None:
+        place = news.epoch * news.steps + news.step
+        for name, loss in (news.losses or {}).items():
+            self._writer.add_scalar(f"step/{name}", loss, place)
+
+    def epoch(self, news: EpochNews) -> None:
+        kinds = {"training": news.training, "validation": news.validation, "score": news.scores}
+        for kind, values in kinds.items():
+            for name, value in values.items():
+                self._writer.add_scalar(f"{kind}/{name}", value, news.epoch + 1)
+        self._writer.add_scalar("learning rate", news.learning_rate, news.epoch + 1)
+        if news.picture is not None:
+            title = "moving, fixed, warped, grid, folds"
+            self._writer.add_image(title, news.picture, news.epoch + 1, dataformats="HWC")
+        self._writer.flush()
+
+    def close(self) -> None:
+        self._writer.close()

@@ -1,0 +1,62 @@
+"""The processes of one training, as `torchrun` starts them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import distributed
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class World:
+    """Which of how many processes this one is."""
+
+    rank: int = 0
+    size: int = 1
+    device: torch.device = CPU
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and speaks."""
+        return self.rank == 0
+
+    def any(self, *wishes: bool) -> tuple[bool, ...]:
+        """For each wish, whether any of the processes has it."""
+        if self.size == 1:
+            return wishes
+        votes = torch.tensor(wishes, dtype=torch.uint8, device=self.device)
+        distributed.all_reduce(votes, distributed.ReduceOp.MAX)
+        return tuple(map(bool, votes.tolist()))
+
+    def mean(self, values: tuple[float, ...]) -> tuple[float, ...]:
+        """Of all processes."""
+        if self.size == 1:
+            return values
+        total = torch.tensor(values, dtype=torch.float64, device=self.device)
+        distributed.all_reduce(total)
+        return tuple((total / self.size).tolist())
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[World]:
+    """The processes that `torchrun` has started, or this one alone.
+
+    Args:
+        device: of each process; on a machine with several GPUs each takes one of its own.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield World(device=device)
+        return
+    backend = "gloo"
+    if device.type == "cuda":
+        backend, device = "nccl", torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    distributed.init_process_group(backend)
+    try:
+        yield World(distributed.get_rank(), distributed.get_world_size(), device)
+    finally:
+        distributed.destroy_process_group()

@@ -1,0 +1,78 @@
+"""What lies behind `--data`, `--maps` and `--validation`: what to train on, pairs to judge by."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from l2r.dataset import SPLITS, Pair, Scan, read_pairs, read_scans, scans_of_folder
+from l2r.errors import DatasetError
+from l2r.schema import read_json
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Images, label maps and pairs, the latter with the folder that their paths are relative to."""
+
+    scans: list[Scan]
+    """Real images; may be none."""
+    maps: list[Scan]
+    """Label maps to make images from; may be none."""
+    pairs: list[Pair]
+    """For validation; may be none."""
+    pairs_folder: Path
+
+
+def find_data(
+    data: Path | None, validation: Path | None = None, maps: Path | None = None
+) -> TrainingData:
+    """The images of a list or a folder, label maps, and the pairs of the same or of another list.
+
+    Args:
+        data: a pair list with training images, a folder with one such list, or a folder of images.
+        validation: a pair list, where it is another one.
+        maps: a folder of label maps.
+
+    Raises:
+        DatasetError: there is no such thing, or a list cannot be used.
+    """
+    dataset = _list_of(data) if data else None
+    judged = validation or (dataset if dataset and _has_pairs(dataset) else None)
+    return TrainingData(
+        scans=_images(data, dataset) if data else [],
+        maps=_label_maps(maps) if maps else [],
+        pairs=read_pairs(judged, judged.parent) if judged else [],
+        pairs_folder=judged.parent if judged else Path(),
+    )
+
+
+def _images(data: Path, dataset: Path | None) -> list[Scan]:
+    scans = read_scans(dataset, dataset.parent) if dataset else scans_of_folder(data)
+    if len(scans) < 2:
+        raise DatasetError(f"{data}: one image only; a pair has two")
+    return scans
+
+
+def _label_maps(folder: Path) -> list[Scan]:
+    try:
+        return scans_of_folder(folder)
+    except DatasetError:
+        raise DatasetError(
+            f"{folder}: no .nii or .nii.gz file in it; give --maps a folder of label maps"
+        ) from None
+
+
+def _list_of(data: Path) -> Path | None:
+    """The pair list that is meant; None for a folder without one."""
+    if not data.exists():
+        raise DatasetError(f"{data}: no such folder or pair list; give --data")
+    if data.is_file():
+        return data
+    found = sorted(data.glob("*dataset*.json"))
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise DatasetError(f"{data}: holds several pair lists ({names}); give --data one of them")
+    return found[0] if found else None
+
+
+def _has_pairs(dataset: Path) -> bool:
+    raw = read_json(dataset, DatasetError)
+    return isinstance(raw, dict) and any(raw.get(key) for key in SPLITS["validation"])

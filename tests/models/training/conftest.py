@@ -1,0 +1,58 @@
+"""A small list of images to train on."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from l2r.dataset import Scan, read_pairs, scans_of_folder
+from l2r.grid import GridRule
+from l2r.phantom import write_phantom
+from l2r.task import load_task
+from models.losses.diffusion import DiffusionConfig
+from models.losses.lncc import LnccConfig
+from models.optim.objective import Weighted
+from models.training.cache import Cache
+from models.training.config import TrainConfig, TrainingObjective
+from models.training.images import ListedPairs, RandomPartners, Reading
+from models.voxelmorph import VoxelMorph1Config
+
+NETWORK = VoxelMorph1Config(encoder=(4, 8, 8, 8), decoder=(8, 8, 8, 8), extras=(8, 4))
+OBJECTIVE = TrainingObjective(
+    similarity=LnccConfig(window=5),
+    regularisers=(Weighted(weight=0.05, term=DiffusionConfig()),),
+)
+CONFIG = TrainConfig(model=NETWORK, objective=OBJECTIVE, learning_rate=3e-3, epochs=2)
+
+
+@pytest.fixture(scope="session")
+def brains(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of six made-up brains; do not write into it."""
+    folder = tmp_path_factory.mktemp("brains")
+    write_phantom(folder, shape=(16, 16, 16), subjects=6)
+    return folder
+
+
+@pytest.fixture
+def scans(brains: Path) -> list[Scan]:
+    return scans_of_folder(brains / "imagesVal")
+
+
+@pytest.fixture
+def reading(brains: Path, tmp_path: Path) -> Reading:
+    task = load_task(str(brains / "phantom.toml"))
+    return Reading(task, GridRule(multiple=16), Cache(tmp_path / "cache"))
+
+
+@pytest.fixture
+def partners(scans: list[Scan], reading: Reading) -> Callable[..., RandomPartners]:
+    def make(count: int = 6, *, both_orders: bool = False) -> RandomPartners:
+        return RandomPartners(scans[:count], reading, seed=1, both_orders=both_orders)
+
+    return make
+
+
+@pytest.fixture
+def judged(brains: Path, reading: Reading) -> ListedPairs:
+    """Two pairs to validate with."""
+    return ListedPairs(read_pairs(brains / "PHANTOM_dataset.json", brains)[:2], reading)

@@ -1,0 +1,434 @@
+"""What guided steps make small, and who teaches when."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import ValidationError
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from models.base import Fields, RegistrationModel, Volumes
+from models.deform import compose
+from models.identity import IdentityConfig
+from models.losses.diffusion import DiffusionConfig
+from models.losses.lncc import LnccConfig
+from models.optim.descend import Convergence
+from models.optim.instance import Level
+from models.optim.objective import Case, Weighted
+from models.optim.optimisers import SgdConfig
+from models.optim.trial import NetworkTrial
+from models.spatial import warp
+from models.training.config import TrainConfig
+from models.training.guidance.cascade import Cascade, CascadeConfig, CascadeDescent
+from models.training.guidance.config import AnyTeacher, Lesson, When
+from models.training.guidance.guide import Guide, engaged
+from models.training.guidance.network import NetworkTeacherConfig
+from models.training.guidance.optimiser import OnlineDescent, OnlineOptimiserConfig
+from models.training.guidance.teacher import Question, Teacher
+from models.training.schedule import ConstantConfig, PolyConfig
+from models.training.source import drawn
+from models.training.step import Objective
+from tests.models.conftest import Golden
+from tests.models.test_conformance import CONFIGS, awake, some_images
+from tests.models.training.conftest import CONFIG, NETWORK
+
+CPU = torch.device("cpu")
+
+
+def level(**changes: object) -> Level:
+    settings = {"shrink": 1, "control": 1, "steps": 10, "learning_rate": 0.1}
+    return Level.model_validate(settings | changes)
+
+
+def optimiser(weight: float = 1.0, **changes: object) -> OnlineOptimiserConfig:
+    smooth = (Weighted(weight=weight, term=DiffusionConfig()),)
+    descent = OnlineDescent(levels=(level(**changes),), regularisers=smooth)
+    return OnlineOptimiserConfig(descent=descent)
+
+
+def images(seed: int = 0) -> Case:
+    random = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(2, 1, 4, 4, 4, generator=random)
+    fixed, moving = nn.functional.interpolate(coarse, size=(16, 16, 16), mode="trilinear")[:, None]
+    return Case(fixed, moving)
+
+
+def some_field(seed: int = 3, batch: int = 1) -> Tensor:
+    coarse = torch.randn(batch, 3, 3, 3, 3, generator=torch.Generator().manual_seed(seed))
+    return nn.functional.interpolate(coarse, size=(16, 16, 16), mode="trilinear")
+
+
+class Says(RegistrationModel):
+    """A network whose weights are its prediction."""
+
+    def __init__(self, field: Fields) -> None:
+        super().__init__()
+        self.field = nn.Parameter(field.clone())
+
+    def forward(self, fixed: Volumes, moving: Volumes) -> Fields:  # noqa: ARG002 - it knows already
+        return self.field
+
+
+def guided(
+    lesson: Lesson | tuple[Lesson, ...], case: Case, field: Fields, **changes: object
+) -> tuple[dict[str, Tensor], Says]:
+    """Losses of a first step by name, and the network that made them."""
+    lessons = lesson if isinstance(lesson, tuple) else (lesson,)
+    config = CONFIG.model_copy(update={"guidance": lessons, "epochs": 500, **changes})
+    guide, model = Guide(config, engaged(config, CPU)), Says(field)
+    guide.turn_to(0, 0)
+    losses = Objective(model, config, guide)(case, torch.Generator())
+    return dict(zip(config.losses, losses, strict=True)), model
+
+
+def answer(teacher: Teacher, field: Fields, case: Case, epoch: int = 0) -> Fields:
+    return teacher(Question(case, field, epoch, 500, torch.Generator()))
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize(
+    ("name", "teacher"),
+    [
+        ("steps10_lr0.1", OnlineOptimiserConfig()),
+        ("steps5_default", optimiser(steps=5)),
+        ("steps10_lr0.05_reg0.5", optimiser(0.5, learning_rate=0.05)),
+    ],
+)
+def test_the_loss_is_that_of_the_published_code(
+    golden: Golden, name: str, teacher: OnlineOptimiserConfig
+) -> None:
+    vectors = golden("ofg")
+    case, field = Case(vectors["in.y"], vectors["in.x"]), vectors["in.flow"]
+    losses, model = guided(Lesson(teacher=teacher, regularisers=()), case, field)
+    torch.testing.assert_close(losses["guidance"], vectors[f"{name}.loss"], rtol=1e-4, atol=0)
+    losses["guidance"].backward()
+    scale = field.numel() / 2  # voxels
+    apart = ((model.field.grad - vectors[f"{name}.grad_flow"]) * scale).abs().flatten()
+    # Where a gradient almost vanishes, Adam makes a step of full length out of rounding.
+    assert apart.quantile(0.95) < 1e-4
+    assert apart.square().mean().sqrt() < 3e-4
+    found = answer(teacher.build(CPU), field, case)
+    assert (found - vectors[f"{name}.flow_opt"]).square().mean().sqrt() < 3e-4
+
+
+def test_the_loss_is_not_zero_and_its_gradient_leads_to_the_pseudo_truth() -> None:
+    """The published code once compared the optimised field with itself."""
+    case, field = images(), some_field()
+    losses, model = guided(Lesson(regularisers=()), case, field)
+    said = NetworkTrial(model, case.fixed, case.moving).displacement.detach()
+    truth = answer(OnlineOptimiserConfig().build(CPU), said, case)
+    assert torch.equal(model.field, field)
+    assert (truth - field).abs().mean() > 0.1
+    assert losses["guidance"] > 0.01
+    losses["guidance"].backward()
+    expected = 2 * (said - truth) / field.numel()
+    torch.testing.assert_close(model.field.grad, expected, rtol=1e-4, atol=1e-9)
+
+
+def test_a_guided_step_counts_guidance_and_a_little_smoothness() -> None:
+    case, field = images(), some_field()
+    losses, _ = guided(Lesson(weight=3.0), case, field)
+    single, _ = guided(Lesson(), case, field)
+    assert losses["guidance"].item() == pytest.approx(3 * single["guidance"].item(), rel=1e-5)
+    smooth = DiffusionConfig()(field).item()
+    assert single["diffusion"].item() == pytest.approx(0.02 * smooth, rel=1e-4)
+    assert single["similarity"] == 0
+
+
+def test_the_images_may_count_beside_the_guidance() -> None:
+    case, field = images(), some_field()
+    losses, _ = guided(Lesson(similarity=0.25), case, field)
+    expected = LnccConfig(window=5).bind(case.fixed)(warp(case.moving, field))
+    assert losses["similarity"].item() == pytest.approx(0.25 * expected.item(), abs=1e-5)
+    labelled = CONFIG.objective.model_copy(update={"label_weight": 2.0})
+    maps = (case.fixed > 0.5).float(), (case.moving > 0.5).float()
+    case = Case(case.fixed, case.moving, maps)
+    whole, _ = guided((), case, field, objective=labelled)
+    part, _ = guided(Lesson(similarity=0.25), case, field, objective=labelled)
+    assert 0 < part["labels"].item() == pytest.approx(0.25 * whole["labels"].item())
+
+
+def test_a_pair_is_taught_in_a_batch_what_it_is_taught_alone() -> None:
+    cases, fields = [images(seed) for seed in (0, 1)], some_field(batch=2)
+    pair = Case(*(torch.cat([getattr(c, n) for c in cases]) for n in ("fixed", "moving")))
+    lesson = Lesson(teacher=optimiser(steps=3), regularisers=())
+    together = guided(lesson, pair, fields)[0]["guidance"].item()
+    alone = [
+        guided(lesson, case, fields[n : n + 1])[0]["guidance"].item()
+        for n, case in enumerate(cases)
+    ]
+    assert together == pytest.approx(sum(alone) / 2, rel=1e-5)
+    assert alone[0] != pytest.approx(alone[1], rel=1e-3)
+
+
+def test_the_field_after_all_steps_is_taught_even_where_it_was_better_before() -> None:
+    descent = OnlineDescent(levels=(level(learning_rate=4.0, steps=1),))
+    case, field = images(), some_field()
+    last, best = (
+        answer(OnlineOptimiserConfig(descent=rule).build(CPU), field, case)
+        for rule in (descent, descent.model_copy(update={"keep": "best"}))
+    )
+    assert torch.equal(best, field)
+    assert (last - field).abs().max() == pytest.approx(4.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("epoch", [0, 250, 499])
+def test_the_rate_of_the_optimiser_falls_with_that_of_the_training(epoch: int) -> None:
+    case, field = images(), some_field()
+    found = answer(OnlineOptimiserConfig().build(CPU), field, case, epoch)
+    rate = PolyConfig().rate(0.1, epoch, 500)
+    steady = optimiser(learning_rate=rate).model_copy(update={"schedule": ConstantConfig()})
+    assert torch.equal(found, answer(steady.build(CPU), field, case, epoch))
+
+
+def energy(field: Fields, case: Case) -> float:
+    similarity = LnccConfig().bind(case.fixed)(warp(case.moving, field))
+    return float(similarity + DiffusionConfig()(field))
+
+
+def trained(path: Path, seed: int = 0) -> Path:
+    """Weights of the small network that move something."""
+    torch.manual_seed(seed)
+    save_file(awake(NETWORK).state_dict(), path)
+    return path
+
+
+TEACHERS: dict[str, dict[str, object]] = {
+    "optimiser": {"name": "optimiser"},
+    "down-sampled": {"name": "optimiser", "descent": {"levels": [level(shrink=2, control=2)]}},
+    "self-training": {"name": "network"},
+    "optimised self-training": {
+        "name": "network",
+        "refined": {
+            "descent": {
+                "convergence": Convergence(window=5, share=0.05),
+                "levels": [level(steps=200)],
+            },
+            "schedule": {"name": "constant"},
+        },
+    },
+    "cascaded": {"name": "cascade", "descent": {"steps": 10, "learning_rate": 0.01}},
+}
+
+
+def teacher_named(name: str, tmp_path: Path) -> AnyTeacher:
+    settings = dict(TEACHERS[name])
+    if settings["name"] != "optimiser":
+        learnt = "self-training" in name
+        weights = trained(tmp_path / "weights.safetensors") if learnt else None
+        settings["model"] = NETWORK.model_copy(update={"weights": weights})
+    return Lesson.model_validate({"teacher": settings}).teacher
+
+
+teachers = pytest.mark.parametrize("name", TEACHERS)
+
+
+@teachers
+def test_a_teacher_says_the_same_whatever_it_was_asked_before(name: str, tmp_path: Path) -> None:
+    teacher = teacher_named(name, tmp_path).build(CPU)
+    case, field = images(), some_field()
+    before = field.clone()
+    first = answer(teacher, field, case)
+    answer(teacher, some_field(5), images(7))
+    assert torch.equal(answer(teacher, field, case), first)
+    assert torch.equal(field, before)
+    assert first.shape == field.shape
+    assert not first.requires_grad
+    assert not torch.equal(first, field)
+
+
+@teachers
+def test_what_is_optimised_is_better_than_the_prediction(name: str, tmp_path: Path) -> None:
+    case, field = images(), some_field()
+    found = answer(teacher_named(name, tmp_path).build(CPU), field, case)
+    if name != "self-training":
+        assert energy(found, case) < energy(field, case) - 0.05
+
+
+def test_self_training_teaches_what_the_other_network_says(tmp_path: Path) -> None:
+    teacher = teacher_named("self-training", tmp_path).build(CPU)
+    case, other = images(), awake(NETWORK)
+    with torch.no_grad():
+        expected = other(case.fixed, case.moving)
+    assert torch.equal(answer(teacher, some_field(), case), expected)
+
+
+def test_optimised_self_training_starts_from_the_other_network(tmp_path: Path) -> None:
+    case = images()
+    plain, optimised = (
+        answer(teacher_named(name, tmp_path).build(CPU), some_field(), case)
+        for name in ("self-training", "optimised self-training")
+    )
+    assert energy(optimised, case) < energy(plain, case) - 0.1
+    zero = NetworkTeacherConfig(model=IdentityConfig(), refined=OnlineOptimiserConfig())
+    from_zero = answer(zero.build(CPU), some_field(), case)
+    refined = answer(OnlineOptimiserConfig().build(CPU), torch.zeros_like(plain), case)
+    assert torch.equal(from_zero, refined)
+
+
+def test_a_down_sampled_optimiser_adds_something_smooth_to_the_prediction() -> None:
+    case, field = images(), some_field() + 0.1 * torch.randn(1, 3, 16, 16, 16)
+    coarse, fine = (
+        answer(optimiser(shrink=n, control=n).build(CPU), field, case) - field for n in (4, 1)
+    )
+
+    def roughness(change: Fields) -> float:
+        second = change.diff(n=2, dim=2)
+        return float(second.square().mean() / change.square().mean())
+
+    assert coarse.abs().max() > 0.1
+    assert roughness(coarse) < 0.3 * roughness(fine)
+
+
+def test_each_network_of_a_cascade_sees_what_the_one_before_left() -> None:
+    case, networks = images(), [awake(NETWORK), awake(NETWORK)]
+    with torch.no_grad():
+        first = networks[0](case.fixed, case.moving)
+        second = networks[1](case.fixed, warp(case.moving, first))
+        found = Cascade(networks)(case.fixed, case.moving)
+    assert torch.equal(found, compose(first, second))
+
+
+def test_a_cascade_changes_what_the_prediction_leaves() -> None:
+    config = CascadeConfig(model=NETWORK, descent=CascadeDescent(learning_rate=1e-9))
+    case, field = images(), some_field()
+    found = answer(config.build(CPU), field, case)
+    torch.testing.assert_close(found, field, atol=1e-2, rtol=0)
+
+
+def test_teachers_are_drawn_alike_whenever_a_training_is_taken_up() -> None:
+    config = CONFIG.model_copy(update={"guidance": (Lesson(teacher=CascadeConfig(model=NETWORK)),)})
+    case, field = images(), some_field()
+    state = torch.get_rng_state()
+    (first,) = engaged(config, CPU)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(77)
+    (second,) = engaged(config, CPU)
+    assert torch.equal(answer(first, field, case), answer(second, field, case))
+
+
+NETWORKS = [config for config in CONFIGS if config.name != "identity"]
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda config: config.name)
+def test_every_network_can_be_guided(network: object) -> None:
+    lesson = Lesson(teacher=optimiser(steps=2))
+    config = CONFIG.model_copy(update={"guidance": (lesson,), "model": network})
+    guide, model = Guide(config, engaged(config, CPU)), awake(network).train()
+    guide.turn_to(0, 0)
+    losses = Objective(model, config, guide)(Case(*some_images(model)), torch.Generator())
+    named = dict(zip(config.losses, losses, strict=True))
+    assert 1e-4 < named["guidance"] < 0.1  # at most 0.2 voxels in each direction
+    sum(losses).backward()
+    for name, weight in model.named_parameters():
+        assert name.startswith(model.unused) or weight.grad is not None, name
+    assert all(w.grad.isfinite().all() for w in model.parameters() if w.grad is not None)
+
+
+@pytest.mark.parametrize(
+    ("when", "epochs"),
+    [
+        (When(), range(12)),
+        (When(until=3), [0, 1, 2]),
+        (When(after=10), [10, 11]),
+        (When(every=5), [0, 5, 10]),
+        (When(after=1, until=9, every=3), [1, 4, 7]),
+    ],
+)
+def test_it_is_taught_in_some_epochs(when: When, epochs: list[int]) -> None:
+    assert [epoch for epoch in range(12) if when.teaches(epoch, 0.999)] == list(epochs)
+
+
+def turns(lessons: tuple[Lesson, ...], epoch: int = 0, seed: int = 0) -> list[float | None]:
+    """The weight of the guidance in each of 200 steps."""
+    config = CONFIG.model_copy(update={"guidance": lessons, "seed": seed})
+    guide, found = Guide(config, engaged(config, CPU)), []
+    for step in range(200):
+        guide.turn_to(epoch, step)
+        found.append(guide._turn and guide._turn[0].weight)
+    return found
+
+
+def test_below_the_threshold_it_is_taught_and_else_the_images_count() -> None:
+    lesson = Lesson(when=When(threshold=0.3))
+    found = turns((lesson,))
+    assert 40 < sum(weight is not None for weight in found) < 80
+    assert found == turns((lesson,))
+    assert len({tuple(turns((lesson,), epoch, seed)) for epoch in (0, 1) for seed in (0, 1)}) == 4
+
+
+def test_the_first_whose_turn_it_is_teaches() -> None:
+    first = Lesson(weight=1.0, when=When(until=10))
+    second = Lesson(weight=2.0, when=When(threshold=0.5))
+    third = Lesson(weight=3.0, when=When(after=20, threshold=0.5))
+    lessons = (first, second, third)
+    assert set(turns(lessons, epoch=9)) == {1.0}
+    assert set(turns(lessons, epoch=10)) == {2.0, None}
+    late = turns(lessons, epoch=20)
+    assert set(late) == {2.0, 3.0, None}
+    assert 30 < late.count(3.0) < 70
+
+
+def test_a_step_without_a_lesson_is_the_objective() -> None:
+    case, field = images(), some_field()
+    losses, model = guided(Lesson(when=When(after=1)), case, field)
+    plain, _ = guided((), case, field)
+    assert losses["guidance"] == 0
+    assert {name: losses[name] for name in plain} == plain
+    sum(losses.values()).backward()
+    assert model.field.grad.abs().max() > 0
+
+
+def test_every_loss_of_a_training_has_one_name() -> None:
+    bending = {"weight": 0.1, "term": {"name": "bending"}}
+    lessons = (Lesson(), Lesson.model_validate({"regularisers": [bending]}))
+    config = CONFIG.model_copy(update={"guidance": lessons})
+    assert config.losses == ("similarity", "diffusion", "guidance", "bending")
+    assert CONFIG.losses == ("similarity", "diffusion")
+
+
+@pytest.mark.parametrize(
+    ("lesson", "told"),
+    [
+        ({"weight": 0}, "greater than 0"),
+        ({"when": {"threshold": 1.5}}, "less than or equal to 1"),
+        ({"when": {"after": 10, "until": 10}}, "until 10 is not later than after 10"),
+        ({"when": {"every": 0}}, "greater than 0"),
+        ({"teacher": {"name": "professor"}}, "'optimiser', 'network', 'cascade'"),
+        ({"teacher": {"name": "network"}}, "teaches nothing: give model.weights or epochs"),
+        ({"teacher": {"name": "cascade", "networks": 0}}, "greater than 0"),
+        ({"teacher": {"name": "cascade", "model": {"name": "identity"}}}, "no weights"),
+        ({"teacher": {"descent": {"label_weight": 1}, "name": "optimiser"}}, "looks at label maps"),
+        ({"regularisers": [{"weight": 1, "term": {"name": "bending"}}] * 2}, "named twice"),
+    ],
+)
+def test_nonsense_is_refused(lesson: dict[str, object], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        TrainConfig.model_validate(CONFIG.model_dump() | {"guidance": [lesson]})
+
+
+def test_a_teacher_of_unigradicon_works_on_its_grid() -> None:
+    settings = CONFIG.model_dump() | {"model": {"name": "unigradicon"}}
+    coarse = optimiser(shrink=2, control=2).model_dump()
+    with pytest.raises(ValidationError, match=r"a grid of its own: axes must be multiples of 2"):
+        TrainConfig.model_validate(settings | {"guidance": [{"teacher": coarse}]})
+    TrainConfig.model_validate(settings | {"guidance": [{}]})
+
+
+def test_another_optimiser_may_descend() -> None:
+    descent = OnlineDescent(optimiser=SgdConfig(), levels=(level(learning_rate=100.0),))
+    case, field = images(), some_field()
+    found = answer(OnlineOptimiserConfig(descent=descent).build(CPU), field, case)
+    assert energy(found, case) < energy(field, case)
+
+
+def test_what_is_random_in_a_step_is_not_what_its_lesson_is_drawn_from() -> None:
+    lesson = Lesson(when=When(threshold=0.5))
+    config = CONFIG.model_copy(update={"guidance": (lesson,)})
+    taught = [weight is not None for weight in turns((lesson,))]
+    same = [
+        (float(torch.rand((), generator=drawn(config.seed, 0, step))) < 0.5) == taught[step]
+        for step in range(200)
+    ]
+    assert 60 < sum(same) < 140

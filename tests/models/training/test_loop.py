@@ -1,0 +1,246 @@
+"""The loop learns, and goes on exactly where it stopped."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from l2r.errors import ImageError, TrainingError
+from models.base import RegistrationModel
+from models.identity import IdentityConfig
+from models.optim.optimisers import AdamConfig, FAdamConfig
+from models.training.config import TrainConfig
+from models.training.images import ListedPairs, RandomPartners
+from models.training.journal import EpochNews, Journal, StepNews
+from models.training.loop import Given, Judge, Scores, fit
+from models.training.source import Source
+from models.training.state import BEST, CHECKPOINT, LAST, PREVIOUS
+from models.training.world import World
+from tests.models.training.conftest import CONFIG, NETWORK
+
+CPU = torch.device("cpu")
+Partners = Callable[..., RandomPartners]
+
+
+class Notes(Journal):
+    def __init__(self) -> None:
+        self.steps: list[StepNews] = []
+        self.epochs: list[EpochNews] = []
+
+    def step(self, news: StepNews) -> None:
+        self.steps.append(news)
+
+    def epoch(self, news: EpochNews) -> None:
+        self.epochs.append(news)
+
+    @property
+    def totals(self) -> list[float]:
+        return [sum(news.training.values()) for news in self.epochs]
+
+
+def given(folder: Path, source: Source, **changes: object) -> Given:
+    folder.mkdir(exist_ok=True)
+    stop = changes.pop("stop", lambda: False)
+    judge = changes.pop("judge", None)
+    config = CONFIG.model_copy(update=changes)
+    return Given(config, source, folder, World(), config.model_dump_json(), judge=judge, stop=stop)
+
+
+def network() -> RegistrationModel:
+    torch.manual_seed(0)
+    return NETWORK.build()
+
+
+def nothing(_: RegistrationModel) -> Scores:
+    return Scores({})
+
+
+def train(folder: Path, source: Source, **changes: object) -> tuple[Notes, dict[str, Tensor]]:
+    notes, model = Notes(), network()
+    assert fit(model, given(folder, source, **changes), [notes]) == "finished"
+    return notes, model.state_dict()
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+def test_it_learns_and_the_best_weights_are_kept(
+    tmp_path: Path, partners: Partners, judged: ListedPairs
+) -> None:
+    scored: list[float] = []
+
+    def score(model: RegistrationModel) -> Scores:
+        assert not model.training
+        scored.append(len(scored) + 0.5)
+        return Scores({"DSC": scored[-1]})
+
+    notes, last = train(
+        tmp_path / "out", partners(), judge=Judge(judged, score), epochs=14, learning_rate=1e-2
+    )
+    assert notes.totals[-1] < notes.totals[0] - 0.02
+    validation = [sum(news.validation.values()) for news in notes.epochs]
+    assert validation[-1] < validation[0] - 0.02
+    assert [news.scores["DSC"] for news in notes.epochs] == scored
+    best = [news.best for news in notes.epochs]
+    assert best == [loss < min([9.0, *validation[:n]]) for n, loss in enumerate(validation)]
+    assert same(load_file(tmp_path / "out" / LAST), last)
+    again = fit(network(), given(tmp_path / "out", partners(), epochs=14, learning_rate=1e-2))
+    assert again == "finished"  # at once
+
+
+def test_it_overfits_one_pair(tmp_path: Path, partners: Partners) -> None:
+    notes, _ = train(tmp_path / "out", partners(2), epochs=60, learning_rate=1e-2)
+    assert notes.totals[-1] < notes.totals[0] - 0.1
+
+
+@pytest.mark.parametrize("stop_after", [1, 6, 8])
+@pytest.mark.parametrize("ema", [None, 0.9])
+def test_interrupted_and_resumed_it_ends_in_the_same_bits(
+    tmp_path: Path, partners: Partners, judged: ListedPairs, stop_after: int, ema: float | None
+) -> None:
+    changes = {
+        "epochs": 2,
+        "ema": ema,
+        "optimiser": AdamConfig(amsgrad=True),
+        "judge": Judge(judged, nothing),
+    }
+    whole, weights = train(tmp_path / "whole", partners(), **changes)
+    steps = iter(range(1, 100))
+    cut = given(tmp_path / "cut", partners(), stop=lambda: next(steps) == stop_after, **changes)
+    first = Notes()
+    assert fit(network(), cut, [first]) == "stopped"
+    assert len(first.steps) == stop_after
+    torch.manual_seed(99)  # whatever the new process has drawn before
+    second, resumed = train(tmp_path / "cut", partners(), **changes)
+    assert same(resumed, weights)
+    assert same(load_file(tmp_path / "cut" / LAST), load_file(tmp_path / "whole" / LAST))
+    assert same(load_file(tmp_path / "cut" / BEST), load_file(tmp_path / "whole" / BEST))
+    assert [*first.epochs, *second.epochs] == whole.epochs
+    losses = [news.losses for news in [*first.steps, *second.steps]]
+    assert losses == [news.losses for news in whole.steps]
+
+
+def test_accumulated_batches_are_one_larger_batch(tmp_path: Path, partners: Partners) -> None:
+    _, one = train(tmp_path / "one", partners(), batch=2)
+    _, other = train(tmp_path / "other", partners(), accumulate=2)
+    for name, value in one.items():
+        torch.testing.assert_close(other[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_a_gradient_is_clipped(tmp_path: Path, partners: Partners) -> None:
+    sgd = {"optimiser": FAdamConfig(weight_decay=0.0), "epochs": 1}
+    _, free = train(tmp_path / "free", partners(), **sgd)
+    _, clipped = train(tmp_path / "clipped", partners(), clip_norm=1e-9, **sgd)
+    before = network().state_dict()
+    assert not same(free, before)
+    moved = max(float((clipped[k] - before[k]).abs().max()) for k in before)
+    assert moved < max(float((free[k] - before[k]).abs().max()) for k in before)
+
+
+def test_the_mean_of_the_weights_lags_behind_them(tmp_path: Path, partners: Partners) -> None:
+    _, last = train(tmp_path / "out", partners(), ema=0.9)
+    mean, before = load_file(tmp_path / "out" / LAST), network().state_dict()
+    name = "flow.weight"
+    assert 0 < (mean[name] - before[name]).norm() < (last[name] - before[name]).norm()
+
+
+def test_half_precision_of_the_network_changes_the_losses_a_little(
+    tmp_path: Path, partners: Partners
+) -> None:
+    full, _ = train(tmp_path / "full", partners(), epochs=1)
+    half, _ = train(tmp_path / "half", partners(), epochs=1, precision="bfloat16")
+    assert half.totals != full.totals
+    assert half.totals == pytest.approx(full.totals, abs=0.02)
+
+
+def test_the_rate_falls_with_the_epochs(tmp_path: Path, partners: Partners) -> None:
+    notes, _ = train(tmp_path / "out", partners(2), epochs=3)
+    assert [news.learning_rate for news in notes.epochs] == [
+        CONFIG.schedule.rate(CONFIG.learning_rate, epoch, 3) for epoch in range(3)
+    ]
+
+
+class Broken(Source):
+    """Samples of NaN from one number on."""
+
+    def __init__(self, inner: Source, first: int, last: int) -> None:
+        self._inner, self._bad = inner, range(first, last)
+
+    def __len__(self) -> int:
+        return 16
+
+    def read(self, epoch: int, number: int) -> object:
+        return number, self._inner.read(epoch, number % len(self._inner))
+
+    def make(self, read: object, device: torch.device) -> object:
+        number, inner = read
+        case = self._inner.make(inner, device)
+        if number in self._bad:
+            case.moving.fill_(float("nan"))
+        return case
+
+
+def test_a_step_that_is_not_finite_is_left_out(tmp_path: Path, partners: Partners) -> None:
+    notes, weights = train(tmp_path / "out", Broken(partners(), 3, 5), epochs=1)
+    assert [number for number, news in enumerate(notes.steps) if news.losses is None] == [3, 4]
+    assert all(value.isfinite().all() for value in weights.values())
+
+
+def test_many_of_them_in_a_row_end_the_training(tmp_path: Path, partners: Partners) -> None:
+    with pytest.raises(TrainingError, match="epoch 1: 11 steps in a row had no finite gradient"):
+        train(tmp_path / "out", Broken(partners(), 2, 16))
+
+
+def test_an_image_that_is_lost_leaves_the_last_checkpoint(
+    tmp_path: Path, partners: Partners
+) -> None:
+    class Lost(Broken):
+        def read(self, epoch: int, number: int) -> object:
+            if epoch == 1:
+                raise ImageError("lost.nii.gz: cannot be read")
+            return super().read(epoch, number)
+
+    with pytest.raises(ImageError, match="lost"):
+        train(tmp_path / "out", Lost(partners(), 0, 0))
+    _, resumed = train(tmp_path / "out", Broken(partners(), 0, 0))
+    _, whole = train(tmp_path / "whole", Broken(partners(), 0, 0))
+    assert same(resumed, whole)
+
+
+def test_a_damaged_checkpoint_says_how_to_go_on(tmp_path: Path, partners: Partners) -> None:
+    _, whole = train(tmp_path / "out", partners())
+    path = tmp_path / "out" / CHECKPOINT
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(TrainingError, match=f"damaged or cut off; rename {PREVIOUS}"):
+        train(tmp_path / "out", partners())
+    (tmp_path / "out" / PREVIOUS).rename(path)
+    notes, again = train(tmp_path / "out", partners())
+    assert len(notes.epochs) == 1
+    assert same(again, whole)
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path, partners: Partners) -> None:
+    train(tmp_path / "out", partners())
+    with pytest.raises(TrainingError, match="of a training with other settings; give another"):
+        train(tmp_path / "out", partners(), learning_rate=1e-5)
+
+
+def test_too_few_samples_and_nothing_to_train(tmp_path: Path, partners: Partners) -> None:
+    with pytest.raises(TrainingError, match="6 samples are too few for a step of 8"):
+        train(tmp_path / "out", partners(), batch=4, accumulate=2)
+    with pytest.raises(TrainingError, match="'identity' has no weights to train"):
+        fit(
+            IdentityConfig().build(),
+            given(tmp_path / "other", partners(), model=IdentityConfig()),
+        )
+
+
+def test_batches_of_label_maps_need_names() -> None:
+    text = CONFIG.model_dump() | {"batch": 2}
+    text["objective"] |= {"label_weight": 1.0}
+    with pytest.raises(ValueError, match=r"name data\.structures"):
+        TrainConfig.model_validate(text)
