@@ -10,8 +10,8 @@ from statistics import median
 
 from eval.metrics.base import Result
 from eval.report import Report, aggregate, write_json, write_report
+from l2r.disk import writing
 from l2r.errors import OutputError
-from l2r.files import writing
 
 SUFFIXES = (".json", ".csv", ".parquet")
 CODABENCH = "scores.json"

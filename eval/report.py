@@ -18,7 +18,7 @@ import numpy as np
 
 from eval.metrics.base import MetricBase, Result
 from eval.protocol import Aggregates
-from l2r.files import writing
+from l2r.disk import writing
 
 PLAIN = Aggregates()
 

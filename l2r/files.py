@@ -1,19 +1,14 @@
 """Reading and writing images and fields: NIfTI here, MetaImage (`.mha`) through `l2r.metaimage`.
 
 Reading keeps the array as it is stored: every Learn2Reg scorer ignores the header, and so do we.
-Writing is atomic: a temporary name in the same folder, flushed to the disk, then renamed.
 """
 
-import hashlib
-import os
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from gzip import BadGzipFile
 from io import BytesIO
 from pathlib import Path
-from typing import IO
 from zlib import error as zlib_error
 
 import nibabel as nib
@@ -26,13 +21,12 @@ from nibabel.wrapstruct import WrapStructError
 
 from l2r import metaimage
 from l2r.arrays import Labels, Shape, Volume
-from l2r.errors import FieldError, ImageError, L2RError, OutputError
+from l2r.disk import writing
+from l2r.errors import FieldError, ImageError, L2RError
 
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_LEVEL = 1
 """ISA-L's level 1: benchmarks/gzip_levels.py shows what the others cost and give."""
-TEMPORARY = ".part"
-"""Ends the name of a file that is not finished; `Submission` and `Workdir` ignore them."""
 
 
 @dataclass(frozen=True)
@@ -201,53 +195,6 @@ def write_volume(path: Path, array: Shaped[np.ndarray, "x y z"]) -> None:
     content = nib.Nifti1Image(array, np.eye(4)).to_bytes()
     with writing(path) as file:
         file.write(igzip.compress(content, GZIP_LEVEL, mtime=0))
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears under its name only when it is complete and on the disk.
-
-    Raises:
-        OutputError: where it cannot be written; what stood there before still stands.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
-    try:
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as cause:
-        raise OutputError(f"{path}: cannot be written: {cause.strerror or cause}") from cause
-    finally:
-        with suppress(OSError):  # gone already, unless something went wrong
-            temporary.unlink(missing_ok=True)
-
-
-def can_see(path: Path) -> bool:
-    """Whether a file is there; a folder that may not be entered hides what it holds."""
-    try:
-        return path.is_file()
-    except PermissionError:
-        return False
-
-
-def make_folder(folder: Path) -> None:
-    """A folder with all that lie above it, unless it is there.
-
-    Raises:
-        OutputError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as cause:
-        raise OutputError(f"{folder}: cannot be made: {cause.strerror or cause}") from None
-
-
-def sha256(path: Path) -> str:
-    """Hash of a file's content, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_volume(

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from l2r.disk import can_see
 from l2r.errors import DatasetError
-from l2r.files import can_see
 from l2r.task import Container, Task, load_task, task_names
 
 

@@ -13,9 +13,10 @@ from jaxtyping import Float
 from l2r.archive import members
 from l2r.arrays import Shape, triple
 from l2r.dataset import Pair
+from l2r.disk import TEMPORARY
 from l2r.errors import DatasetError, FieldError, SubmissionError
 from l2r.field import from_channels_first, half_as_fine, twice_as_fine
-from l2r.files import TEMPORARY, read_field
+from l2r.files import read_field
 from l2r.npz import read_npz
 from l2r.task import FieldRule, Task
 

@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from l2r.disk import writing
 from l2r.errors import WeightsError
-from l2r.files import writing
 from models.checkpoint import State, read_checkpoint, type_of
 
 _STATISTICS = ("running_mean", "running_var")

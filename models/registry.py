@@ -12,8 +12,8 @@ from typing import Annotated
 
 from pydantic import RootModel, StringConstraints
 
+from l2r.disk import sha256
 from l2r.errors import WeightsError
-from l2r.files import sha256
 from l2r.schema import Frozen, parse, read_toml
 
 SAFETENSORS = ".safetensors"

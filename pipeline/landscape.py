@@ -11,8 +11,8 @@ import torch
 
 from l2r.console import progress
 from l2r.dataset import Pair
+from l2r.disk import writing
 from l2r.errors import ConfigError
-from l2r.files import writing
 from l2r.task import load_task
 from models.base import RegistrationModel
 from models.identity import IdentityConfig

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Literal
 
 from l2r import __version__
+from l2r.disk import sha256, writing
 from l2r.errors import L2RError, OutputError
-from l2r.files import sha256, writing
 from l2r.schema import Frozen, parse, read_json
 from l2r.submission import MANIFEST, SHARD_MANIFESTS
 

@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from l2r.dataset import Pair, Scan, read_pairs
+from l2r.disk import can_see
 from l2r.errors import ConfigError, DatasetError, ImageError, OutputError
-from l2r.files import can_see
 from l2r.metaimage import SUFFIX
 from l2r.mounts import Mounts, find_mounts
 from l2r.schema import read_toml

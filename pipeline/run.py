@@ -20,9 +20,10 @@ import torch
 from l2r.arrays import Shape
 from l2r.console import Advance
 from l2r.dataset import Pair
+from l2r.disk import sha256
 from l2r.errors import ImageError, L2RError, OutputError
 from l2r.field import zero_field
-from l2r.files import grid_shape, sha256
+from l2r.files import grid_shape
 from l2r.submission import as_stored
 from l2r.task import FieldRule
 from pipeline.build import Stages

@@ -11,8 +11,8 @@ from types import FrameType
 
 import torch
 
+from l2r.disk import writing
 from l2r.errors import ConfigError
-from l2r.files import writing
 from l2r.grid import GridRule
 from l2r.task import Task, load_task
 from models.base import RegistrationModel

@@ -4,8 +4,8 @@ from collections.abc import Collection
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from l2r.disk import TEMPORARY
 from l2r.errors import OutputError
-from l2r.files import TEMPORARY
 
 
 def open_folder(folder: Path, names: Collection[str] | None = None) -> Path:
@@ -32,5 +32,5 @@ def open_folder(folder: Path, names: Collection[str] | None = None) -> Path:
 
 
 def _meant(unfinished: Path) -> str:
-    """The name that the file would have got, see `l2r.files.writing`."""
+    """The name that the file would have got, see `l2r.disk.writing`."""
     return unfinished.name.removeprefix(".").removesuffix(TEMPORARY).rpartition(".")[0]

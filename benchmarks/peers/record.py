@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import RootModel
 
+from l2r.disk import writing
 from l2r.errors import OutputError
-from l2r.files import writing
 from l2r.schema import Frozen, parse, read_json
 
 

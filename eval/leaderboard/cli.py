@@ -104,7 +104,7 @@ def export(  # noqa: PLR0913 - the options of the command
     """Write the board as one HTML file that needs no network."""
     from eval.leaderboard.page import render  # noqa: PLC0415
     from eval.leaderboard.session import Selection, board  # noqa: PLC0415
-    from l2r.files import writing  # noqa: PLC0415
+    from l2r.disk import writing  # noqa: PLC0415
 
     with one_line_errors():
         made = board(database, Selection(task, rule, metric or (), published, every))

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
+from l2r.disk import make_folder, writing
 from l2r.errors import ImageError
-from l2r.files import make_folder, read_image, read_labels, writing
+from l2r.files import read_image, read_labels
 
 Stored = Shaped[np.ndarray, "_ _ _"]
 

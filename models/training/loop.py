@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from l2r.disk import make_folder
 from l2r.errors import TrainingError
-from l2r.files import make_folder
 from models.base import RegistrationModel
 from models.training.batches import Batches
 from models.training.config import TrainConfig

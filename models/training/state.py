@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
+from l2r.disk import writing
 from l2r.errors import OutputError, TrainingError
-from l2r.files import writing
 from models.base import RegistrationModel
 from models.training.step import Stepper
 

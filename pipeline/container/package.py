@@ -11,8 +11,9 @@ import docker
 from isal import igzip
 
 from l2r.check import Finding
+from l2r.disk import writing
 from l2r.errors import ConfigError, ContainerError, OutputError
-from l2r.files import GZIP_LEVEL, writing
+from l2r.files import GZIP_LEVEL
 from pipeline.container.contracts import Contract, find_contract
 from pipeline.container.engine import engine
 from pipeline.container.images import Image, find_image

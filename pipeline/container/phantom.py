@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from l2r.arrays import Shape
-from l2r.files import writing
+from l2r.disk import writing
 from l2r.phantom import write_phantom
 from l2r.task import load_task
 from pipeline.container.contracts import Contract

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from l2r.check import Finding
+from l2r.disk import writing
 from l2r.errors import ContainerError
-from l2r.files import writing
 from l2r.schema import Frozen, parse, read_json
 
 REPORT = "verified.json"

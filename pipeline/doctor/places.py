@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 from math import prod
 from pathlib import Path
 
+from l2r.disk import writing
 from l2r.errors import L2RError, OutputError
-from l2r.files import grid_shape, writing
+from l2r.files import grid_shape
 from l2r.task import load_task
 from pipeline.doctor.record import Plan, Record, gib
 from pipeline.request import Request, resolve

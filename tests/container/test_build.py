@@ -13,7 +13,7 @@ from docker.errors import BuildError
 from safetensors.torch import save_file
 
 from l2r import __version__
-from l2r.files import sha256
+from l2r.disk import sha256
 from models.transmorph.classic import TransMorphOasisConfig
 from tests.container.engine import Engine, build, run
 

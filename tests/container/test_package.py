@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from l2r.disk import sha256
 from l2r.errors import ContainerError
-from l2r.files import sha256
 from l2r.metaimage import encoded
 from pipeline.cli import app
 from pipeline.container.contracts import find_contract

@@ -1,11 +1,8 @@
 """NIfTI as it comes in the wild, and as we write it."""
 
 import gzip
-import hashlib
 import os
 import struct
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,19 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from isal import igzip
 
+from l2r.disk import TEMPORARY
 from l2r.errors import FieldError, ImageError, L2RError, OutputError
-from l2r.files import (
-    TEMPORARY,
-    Image,
-    can_see,
-    grid_shape,
-    read_field,
-    read_image,
-    read_labels,
-    sha256,
-    write_field,
-    writing,
-)
+from l2r.files import Image, grid_shape, read_field, read_image, read_labels, write_field
 from tests.l2r.making import nifti, noise, save
 
 SHAPE = (3, 4, 5)
@@ -423,49 +410,6 @@ def test_an_interrupted_write_leaves_nothing_behind_and_stays_an_interrupt(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_appears_under_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
-    path = tmp_path / "report.json"
-    with writing(path) as file:
-        file.write(b"half")
-        assert not path.exists()
-        (unfinished,) = tmp_path.iterdir()
-        assert unfinished.name.startswith(".report.json.")
-        assert unfinished.name.endswith(TEMPORARY)
-        file.write(b" and half")
-    assert path.read_bytes() == b"half and half"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_two_can_write_under_one_name_and_the_last_one_stays(tmp_path: Path) -> None:
-    path = tmp_path / "report.json"
-    with writing(path) as first, writing(path) as second:
-        first.write(b"first")
-        second.write(b"second")
-    assert path.read_bytes() == b"first"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_file_is_on_the_disk_before_it_gets_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    events: list[str] = []
-    fsync, replace = os.fsync, Path.replace
-
-    def recorded_fsync(number: int) -> None:
-        events.append("flushed")
-        fsync(number)
-
-    def recorded_replace(self: Path, target: Path) -> Path:
-        events.append(f"named, {self.stat().st_size} bytes")
-        return replace(self, target)
-
-    monkeypatch.setattr(os, "fsync", recorded_fsync)
-    monkeypatch.setattr(Path, "replace", recorded_replace)
-    with writing(tmp_path / "report.json") as file:
-        file.write(b"12345")
-    assert events == ["flushed", "named, 5 bytes"]
-
-
 def test_a_missing_folder_cannot_be_written_to(tmp_path: Path) -> None:
     path = tmp_path / "gone" / "disp.nii.gz"
     with pytest.raises(OutputError, match=rf"^{path}: cannot be written: No such file or dir"):
@@ -514,30 +458,3 @@ def test_a_full_disk_cannot_be_written_to(
     with pytest.raises(OutputError, match=r"disp.nii.gz: cannot be written: No space left on dev"):
         write_field(tmp_path / "disp.nii.gz", noise(*shape, 3), AFFINE)
     assert not list(tmp_path.iterdir())
-
-
-@given(st.binary(max_size=64))
-def test_a_hash_is_that_of_the_content(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes
-) -> None:
-    path = written(tmp_path_factory.getbasetemp(), content, "any")
-    assert sha256(path) == hashlib.sha256(content).hexdigest()
-
-
-def test_a_known_hash(tmp_path: Path) -> None:
-    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert sha256(written(tmp_path, b"abc")) == known
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-def test_what_a_folder_hides_from_this_user_is_not_there(tmp_path: Path) -> None:
-    (tmp_path / "hidden").mkdir(mode=0o700)
-    (tmp_path / "hidden" / "a.nii.gz").touch()
-    assert can_see(tmp_path / "hidden" / "a.nii.gz")
-    assert not can_see(tmp_path / "hidden")
-    code = (
-        "import os, sys; from pathlib import Path; from l2r.files import can_see\n"
-        "os.setuid(4242); sys.exit(can_see(Path(sys.argv[1])))\n"
-    )
-    command = [sys.executable, "-c", code, tmp_path / "hidden" / "a.nii.gz"]
-    assert subprocess.run(command, check=False).returncode == 0
