@@ -11,8 +11,9 @@ import docker
 from isal import igzip
 
 from l2r.check import Finding
-from l2r.disk import writing
-from l2r.errors import ConfigError, ContainerError, OutputError
+from l2r.console import Advance, progress
+from l2r.disk import make_folder, writing
+from l2r.errors import ConfigError, ContainerError
 from l2r.files import GZIP_LEVEL
 from pipeline.container.contracts import Contract, find_contract
 from pipeline.container.engine import engine
@@ -49,15 +50,16 @@ def pack(wanted: Package) -> tuple[list[Path], list[Finding]]:
     with engine() as client:
         image = find_image(client, wanted.image)
         _refuse_report(report, contract, image, wanted.verified)
-        try:
-            wanted.output.mkdir(parents=True, exist_ok=True)
-        except OSError as cause:
-            raise OutputError(f"{wanted.output}: cannot be made: {cause.strerror}") from None
-        if contract.submission is None:
-            return _write_alone(client, image, wanted, contract)
-        path = wanted.output / f"{contract.submission}_{wanted.user}_TestPhase.zip"
-        _write_zip(client, image, path, (report, contract, wanted.verified / FIELDS))
-    return [path], list(check_zip(path, contract))
+        make_folder(wanted.output)
+        with progress(2, "package") as advance:
+            if contract.submission is None:
+                return _write_alone(client, image, wanted, contract, advance)
+            path = wanted.output / f"{contract.submission}_{wanted.user}_TestPhase.zip"
+            _write_zip(client, image, path, (report, contract, wanted.verified / FIELDS))
+            advance(f"{path}: written")
+            findings = list(check_zip(path, contract))
+            advance(f"{path}: read back")
+    return [path], findings
 
 
 def _refuse_words(wanted: Package, contract: Contract) -> None:
@@ -111,14 +113,16 @@ def _write_zip(
 
 
 def _write_alone(
-    client: docker.DockerClient, image: Image, wanted: Package, contract: Contract
+    client: docker.DockerClient, image: Image, wanted: Package, contract: Contract, advance: Advance
 ) -> tuple[list[Path], list[Finding]]:
     """The image, and the weights beside it, as grand-challenge.org takes them."""
     path = wanted.output / _file_name(image)
     with writing(path) as file:
         _save(client, image, file)
+    advance(f"{path}: written")
     with path.open("rb") as file:
         findings = list(check_image(file, path.name, contract))
+    advance(f"{path}: read back")
     if wanted.model is None:
         return [path], findings
     model = wanted.output / MODEL

@@ -1,9 +1,11 @@
 """One run of a container: started as an organiser starts it, watched, and removed."""
 
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -100,7 +102,8 @@ def run(
     try:
         container = client.containers.create(image, list(arguments), **_settings(places, limits))
         container.start()
-        peaks = _watched(container, limits, look)
+        with _removable():
+            peaks = _watched(container, limits, look)
         return _ended(container, places, limits, peaks)
     except APIError as cause:
         if any(sign in explained(cause).lower() for sign in _UNSTARTABLE):
@@ -109,6 +112,16 @@ def run(
     finally:
         if container is not None:
             container.remove(force=True, v=True)
+
+
+@contextmanager
+def _removable() -> Iterator[None]:
+    """SIGTERM ends as Ctrl-C does, which leaves time to remove the container."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _settings(places: tuple[Place, ...], limits: Limits) -> dict[str, object]:

@@ -1,7 +1,9 @@
 """`container build` and `container verify`: the image as organisers run it, and faulty ones."""
 
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,6 +104,29 @@ def test_a_field_that_is_right_is_accepted_whoever_wrote_it(
     tag = knowing(engine, base_image, tmp_path)
     code, told = verify(tag, "--contract", "lumir24", "--dataset", brains)
     assert code == 0, told
+
+
+@pytest.mark.docker
+def test_ended_from_outside_it_leaves_no_container(
+    engine: Engine, base_image: str, brains: Path, tmp_path: Path
+) -> None:
+    tag = built(engine, tmp_path, f"FROM {base_image}", NOBODY, 'ENTRYPOINT ["sleep", "600"]')
+    words = ["container", "verify", tag, "--contract", "lumir24", "--dataset", str(brains)]
+    mine = {"ancestor": tag}
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipeline", *words],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"DOCKER_HOST": engine.base_url},
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not engine.client.containers.list(filters=mine):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.2)
+        time.sleep(1)  # it is looked at now
+        process.terminate()
+        assert process.wait(60) == 130
+    assert not engine.client.containers.list(all=True, filters=mine)
 
 
 FAULTY = {
