@@ -81,8 +81,10 @@ def _run(dataset: Path, output: Path, device: str) -> str | None:
         try:
             _, told = run.communicate(timeout=TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            run.kill()
             return f"not done after {TIMEOUT_S} s"
+        finally:  # also if interrupted: who lives on would write into the folder being removed
+            run.kill()
+            run.wait()
     if run.returncode < 0:
         name = signal.Signals(-run.returncode).name
         return f"the run was killed by {name}{MEMORY if name == 'SIGKILL' else ''}"

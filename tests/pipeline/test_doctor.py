@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -483,6 +485,15 @@ def test_a_registration_that_fails_or_folds_is_a_blocker(
     assert judge_outcome(Outcome(before, after, folds, 1.0, "cpu")).status == status
 
 
+def processes_about(word: str) -> list[Path]:
+    """Those whose command line holds the word."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has just ended
+            found += [path] * (word.encode() in path.read_bytes())
+    return found
+
+
 @pytest.mark.slow
 def test_an_interrupted_doctor_leaves_nothing_behind(tmp_path: Path) -> None:
     code = [sys.executable, "-m", "pipeline", "doctor", "--device", "cpu", "--output", tmp_path]
@@ -493,8 +504,11 @@ def test_an_interrupted_doctor_leaves_nothing_behind(tmp_path: Path) -> None:
         for line in process.stderr:
             if line.startswith("[9/"):
                 break
+        while not processes_about(f"{tmp_path}/regatta-doctor-"):
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
+    assert not processes_about(f"{tmp_path}/regatta-doctor-")
     assert not list(tmp_path.iterdir())
 
 
