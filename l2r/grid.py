@@ -40,6 +40,11 @@ class GridRule:
             return f"the grid must be {works}, got {shape}"
         return f"axes must be multiples of {self.multiple}, got {shape}; the nearest is {works}"
 
+    def finer(self, factor: int) -> "GridRule":
+        """The same for grids of which this one's voxels are cubes of `factor` voxels a side."""
+        exactly = self.exactly and triple([factor * size for size in self.exactly])
+        return GridRule(factor * self.multiple, exactly)
+
     def joined(self, other: "GridRule") -> "GridRule":
         """What both allow.
 

@@ -48,6 +48,8 @@ class Data(Frozen):
 
     shape: Shape | None = None
     """Of every image, in voxels; any shape where it is not given."""
+    shows: Literal["t1_brain"] | None = None
+    """`t1_brain`: T1-weighted brains without skull, aligned as LUMIR's are, voxels of 1 mm."""
 
 
 class FieldRule(Frozen):

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from models.gradicon.network import UniGradIconConfig
 from models.identity import IdentityConfig
+from models.pyramid import PyramidConfig
 from models.transmorph.classic import TransMorphIxiConfig, TransMorphOasisConfig
 from models.transmorph.lumir import TransMorphLumirConfig
 from models.transmorph.tm_tvf import TmTvfConfig, TmTvfLddmmConfig
@@ -24,7 +25,8 @@ ModelConfig: TypeAlias = Annotated[
     | VoxelMorph2Config
     | VoxelMorphConfig
     | VitVNetConfig
-    | UniGradIconConfig,
+    | UniGradIconConfig
+    | PyramidConfig,
     Field(discriminator="name"),
 ]
 """Any network; `name` says which. Each config has `build()`."""

@@ -104,6 +104,8 @@ def resize_field(
     GPU too, where that of `interpolate` is not.
     """
     old = field.shape[2:]
+    if old == shape:
+        return field
     last, middle, first = (_interpolation(field, axis, shape[axis]) for axis in (2, 1, 0))
     rows = field.reshape(-1, old[2]) @ last.T
     planes = middle @ rows.view(-1, old[1], shape[2])

@@ -48,7 +48,9 @@ def build(
     model = config.model.build()
     return Stages(
         preprocess=PreprocessPair(task, _rule(model, config), config.voxel_mm, config.labels),
-        predict=PredictField(model, device, half=config.precision == "bfloat16"),
+        predict=PredictField(
+            model, device, half=config.precision == "bfloat16", shrink=config.shrink
+        ),
         refine=tuple(_refinement(part, model, device) for part in config.refine),
         export=ExportField(task, folder, name),
     )
@@ -65,7 +67,7 @@ def _refinement(part: Refinement, model: RegistrationModel, device: torch.device
 
 def _rule(model: RegistrationModel, config: RunConfig) -> GridRule:
     """What the network and every refinement can work on."""
-    rule = model.grid
+    rule = model.grid.finer(config.shrink)
     for part in config.refine:
         try:
             rule = rule.joined(part.grid)

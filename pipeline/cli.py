@@ -20,7 +20,10 @@ app.add_typer(container.app, name="container")
 
 Task = Annotated[str | None, typer.Option(help="a task of l2r/tasks, or the path of a task file")]
 Split = Annotated[str, typer.Option(help="validation, test, training, or a key of the JSON file")]
-Config = Annotated[Path | None, typer.Option(help="run file (else configs/lumir_io.toml)")]
+Config = Annotated[
+    Path | None,
+    typer.Option(help="run file (else configs/lumir.toml for T1 brains, lumir_io.toml for others)"),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:n")]
 TimeBudget = Annotated[
     float | None, typer.Option(min=1, metavar="SECONDS", help="wall time per pair")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from l2r.errors import ConfigError
 from l2r.schema import Frozen, parse, read_toml
@@ -31,6 +31,9 @@ class RunConfig(Frozen):
     voxel_mm: PositiveFloat | None = None
     """Resample the images to voxels of this side, by their headers, for networks that were trained
     on it; fields come back on the fixed image's own grid. Without it voxels are taken as stored."""
+    shrink: PositiveInt = 1
+    """Of the network, which sees means over cubes of so many voxels a side and whose field is then
+    enlarged, as its training file had it. Refinements see every voxel."""
     precision: Precision = "float32"
     """Of the network; bfloat16 halves its memory and is fast on GPUs since Ampere, and the last
     convolution of a field keeps single precision. Refinements always have single precision."""
@@ -45,7 +48,13 @@ class RunConfig(Frozen):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "RunConfig":
-        if any(isinstance(part, WeightOptimisationConfig) for part in self.refine[1:]):
+        anew = [isinstance(part, WeightOptimisationConfig) for part in self.refine]
+        if any(anew) and self.shrink > 1:
+            raise ValueError(
+                "weight_optimisation compares images on the network's own grid; leave out shrink, "
+                f"or use voxel_mm = {self.shrink} for images of 1 mm"
+            )
+        if any(anew[1:]):
             raise ValueError(
                 "weight_optimisation predicts anew and would lose what was refined before; "
                 "make it the first refinement"

@@ -2,12 +2,14 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float32
-from torch import nn
+from jaxtyping import Float, Float32
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool3d
 
 from l2r.arrays import Vectors, Volume
 from l2r.field import from_channels_first, to_channels_first
 from models.base import Fields, RegistrationModel, Volumes
+from models.spatial import upsample_field
 from pipeline.stage import Predicted, Prepared
 
 
@@ -15,18 +17,28 @@ class PredictField:
     """Run a network once, without gradients."""
 
     def __init__(
-        self, model: RegistrationModel, device: torch.device, *, half: bool = False
+        self,
+        model: RegistrationModel,
+        device: torch.device,
+        *,
+        half: bool = False,
+        shrink: int = 1,
     ) -> None:
-        """`half`: compute in bfloat16 wherever torch's autocast allows it."""
+        """`half`: in bfloat16 wherever torch's autocast allows it; `shrink`: see `RunConfig`."""
         self._model = model.to(device).eval()
         arrange_for(device, self._model)
-        self._device, self._half = device, half
+        self._device, self._half, self._shrink = device, half, shrink
 
     def __call__(self, item: Prepared, /) -> Predicted:
         half = torch.autocast(self._device.type, torch.bfloat16, enabled=self._half)
-        with torch.inference_mode(), half:
-            field = self._model(*(to_torch(v, self._device) for v in (item.fixed, item.moving)))
-        return Predicted(item, to_numpy(field))
+        with torch.inference_mode():
+            fixed, moving = self._seen(item.fixed), self._seen(item.moving)
+            with half:
+                field = self._model(fixed, moving)
+            return Predicted(item, to_numpy(upsample_field(field.float(), self._shrink)))
+
+    def _seen(self, volume: Volume) -> Float[Tensor, "1 1 _ _ _"]:
+        return avg_pool3d(to_torch(volume, self._device), self._shrink)
 
 
 def arrange_for(device: torch.device, model: RegistrationModel) -> None:

@@ -21,7 +21,7 @@ from l2r.submission import field_names
 from l2r.task import Sockets, Task, load_task
 from pipeline.shard import Shard
 
-DEFAULT_CONFIG = Path(__file__).parents[1] / "configs" / "lumir_io.toml"
+CONFIGS = Path(__file__).parents[1] / "configs"
 MODEL_CONFIG = "config.toml"
 """The run file in the folder of a mounted model."""
 FIVE = "fixed CT, fixed PET, moving CT, moving PET, and the field to write"
@@ -66,7 +66,6 @@ def resolve(request: Request) -> Resolved:
     Raises:
         TaskError, DatasetError, ConfigError: in one line.
     """
-    config = request.config or DEFAULT_CONFIG
     shard = None if request.shard is None else Shard.parse(request.shard)
     if request.dataset is None:
         mounts = find_mounts()
@@ -75,7 +74,7 @@ def resolve(request: Request) -> Resolved:
         task = load_task(request.task) if request.task else mounts.task
         dataset, folder, output = mounts.dataset, mounts.input, mounts.output
     else:
-        task = load_task(request.task or _task_named_in(config))
+        task = load_task(request.task or _task_named_in(request.config))
         dataset, folder, output = request.dataset, request.dataset.parent, Path("output")
     folder = request.input or folder
     pairs = field_names(task.field, read_pairs(dataset, folder, request.split))
@@ -89,11 +88,19 @@ def resolve(request: Request) -> Resolved:
     own = chosen if shard is None else shard.of(chosen)
     others = tuple(name for name in chosen if name not in own)
     output = request.output or output
+    config = request.config or default_config(task)
     return Resolved(config, task, own, output, shard=shard, others=others)
 
 
-def _task_named_in(config: Path) -> str:
-    return str(read_toml(config, ConfigError).get("task", "lumir24"))
+def default_config(task: Task) -> Path:
+    """The run file where none is named: the trained network knows the T1-weighted brain only."""
+    known = task.data.shows == "t1_brain"
+    return CONFIGS / ("lumir.toml" if known else "lumir_io.toml")
+
+
+def _task_named_in(config: Path | None) -> str:
+    named = read_toml(config, ConfigError).get("task") if config else None
+    return str(named or "lumir24")
 
 
 def resolve_paths(paths: Sequence[Path], task: str, config: Path | None = None) -> Resolved:
@@ -122,7 +129,8 @@ def resolve_paths(paths: Sequence[Path], task: str, config: Path | None = None) 
     fixed, moving = (Scan(PurePosixPath(path.name), path) for path in images[::2])
     pairs = {field.name: Pair(fixed, moving)}
     found = load_task(task)
-    return Resolved(config or DEFAULT_CONFIG, found, pairs, field.parent, asked_for=field.name)
+    config = config or default_config(found)
+    return Resolved(config, found, pairs, field.parent, asked_for=field.name)
 
 
 def _open(path: Path) -> None:
@@ -143,7 +151,8 @@ def _by_sockets(request: Request, mounts: Mounts) -> Resolved:
     if not path.name.endswith(NIFTI):
         path = path / OUTPUT
     pairs = {path.name: pair}
-    return Resolved(config or DEFAULT_CONFIG, task, pairs, path.parent, asked_for=path.name)
+    config = config or default_config(task)
+    return Resolved(config, task, pairs, path.parent, asked_for=path.name)
 
 
 def _run_file_in(model: Path | None) -> Path | None:

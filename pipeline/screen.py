@@ -1,6 +1,8 @@
 """A training on the terminal: a bar over the steps of an epoch, and a line per epoch."""
 
 import sys
+from copy import copy
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -23,6 +25,7 @@ class Screen(Journal):
             transient=True,
         )
         self._row = self._bar.add_task("epoch")
+        self._whose = ""
 
     def __enter__(self) -> "Screen":
         self._bar.start()
@@ -36,14 +39,20 @@ class Screen(Journal):
     ) -> None:
         self._bar.stop()
 
+    def of_part(self, folder: Path) -> "Screen":
+        part = copy(self)
+        part._whose = f"{folder.name}, "
+        return part
+
     def step(self, news: StepNews) -> None:
         loss = "skipped" if news.losses is None else f"{sum(news.losses.values()):.4f}"
-        text = f"epoch {news.epoch + 1}, loss {loss}"
+        text = f"{self._whose}epoch {news.epoch + 1}, loss {loss}"
         self._bar.update(self._row, total=news.steps, completed=news.step, description=text)
 
     def epoch(self, news: EpochNews) -> None:
         if self._bar.disable:
-            sys.stderr.write(f"{news}\n")
+            sys.stderr.write(f"{self._whose}{news}\n")
             sys.stderr.flush()
         else:
-            self._bar.console.print(str(news), highlight=False, markup=False, soft_wrap=True)
+            line = f"{self._whose}{news}"
+            self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -67,8 +67,7 @@ class FieldTrial(Trial):
         return warp(fixed, self._way_back)
 
     def _resized(self, field: Held) -> OtherFields:
-        shape = triple(self.fixed.shape[2:])
-        return field if triple(field.shape[2:]) == shape else resize_field(field, shape)
+        return resize_field(field, triple(self.fixed.shape[2:]))
 
 
 class NetworkTrial(Trial):

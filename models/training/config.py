@@ -67,8 +67,7 @@ class TrainConfig(Frozen):
     model: ModelConfig
     """With `weights`, these are fine-tuned."""
     shrink: PositiveInt = 1
-    """The network sees means over cubes of so many voxels a side. A run file then has `voxel_mm` =
-    `shrink` for images of 1 mm, and its fields come back at full resolution."""
+    """The network sees means over cubes of so many voxels a side, as with `shrink` in a run file."""
     data: Data = Images()
     augment: tuple[Augmentation, ...] = ()
     """What is done to the images of a pair, one after the other."""

@@ -32,8 +32,7 @@ class Reading:
     structures: tuple[int, ...] | None = None
     """The labels that count; those that both maps of a pair have for None."""
     shrink: int = 1
-    """Voxels of an image along each axis that one of the network's grid is long, as `voxel_mm` of a
-    run does it with images of 1 mm."""
+    """Voxels of an image along each axis that one of the network's grid is long."""
 
     def grid(self, shape: Shape) -> WorkingGrid:
         """Where the network works on images of a shape that `shrink` divides."""

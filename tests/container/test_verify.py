@@ -59,7 +59,13 @@ def quick(engine: Engine, image: str, tmp_path_factory: pytest.TempPathFactory) 
     """The pipeline's image with a default that takes seconds."""
     folder = tmp_path_factory.mktemp("quick")
     (folder / "quick.toml").write_text(QUICK)
-    return built(engine, folder, f"FROM {image}", "COPY quick.toml /app/configs/lumir_io.toml")
+    return built(
+        engine,
+        folder,
+        f"FROM {image}",
+        "COPY quick.toml /app/configs/lumir.toml",
+        "COPY quick.toml /app/configs/lumir_io.toml",
+    )
 
 
 @pytest.fixture

@@ -62,6 +62,12 @@ def test_a_rule_names_the_nearest_shape_that_works() -> None:
     )
 
 
+def test_a_rule_for_coarser_voxels_says_what_it_means_for_finer_ones() -> None:
+    assert GridRule(16).finer(2) == GridRule(32)
+    assert GridRule(exactly=(4, 5, 6)).finer(3) == GridRule(3, (12, 15, 18))
+    assert GridRule(8).finer(1) == GridRule(8)
+
+
 @given(shapes, st.integers(1, 9), st.integers(1, 9))
 def test_joined_rules_allow_what_both_allow(
     shape: tuple[int, int, int], first: int, second: int

@@ -17,7 +17,7 @@ PRESETS = sorted(path for path in FOLDER.rglob("*.toml") if path.parent.name != 
 def test_every_run_file_is_one(path: Path) -> None:
     config = load_run(path)
     assert config.task == "lumir24"
-    assert bool(config.refine) == (path.stem != "initial")
+    assert bool(config.refine) == (path.stem not in {"initial", "network"})
     assert path.read_text().startswith("# ")  # what it is for
 
 
@@ -41,8 +41,16 @@ def test_optron_is_as_its_code_says() -> None:
     assert isinstance(part, InstanceOptimisationConfig)
     (level,) = part.levels
     assert (level.shrink, level.control, level.steps, level.learning_rate) == (1, 1, 10, 0.1)
-    assert part.optimiser == AdamConfig(amsgrad=True)
+    assert (part.optimiser, part.keep) == (AdamConfig(amsgrad=True), "last")
     assert level.similarity.window == 9
+
+
+def test_the_default_ends_as_the_refinement_alone_does() -> None:
+    alone, default = load_run(FOLDER / "lumir_io.toml"), load_run(FOLDER / "lumir.toml")
+    network = load_run(FOLDER / "network.toml")
+    (part,) = alone.refine
+    finest = part.model_copy(update={"levels": part.levels[-2:]})
+    assert default == network.model_copy(update={"refine": (finest,)})
 
 
 @pytest.mark.parametrize("name", ["project_one", "pcgrad"])

@@ -183,6 +183,7 @@ WEIGHTS = {"name": "weight_optimisation", "steps": 1, "learning_rate": 0.1}
     [
         ({"refine": [FIELD, WEIGHTS]}, "make it the first refinement"),
         ({"refine": [{**FIELD, "label_weight": 1}], "voxel_mm": 1.0}, "not resampled"),
+        ({"refine": [WEIGHTS, FIELD], "shrink": 2}, "leave out shrink, or use voxel_mm = 2"),
         ({"refine": [{**FIELD, "name": "polishing"}]}, "weight_optimisation"),
         ({"refine": [{**FIELD, "optimiser": {"name": "fadam"}}]}, "weight_decay"),
     ],

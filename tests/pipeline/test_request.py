@@ -15,7 +15,7 @@ from pipeline.build import find_device
 from pipeline.config import load_run
 from pipeline.predict import field_to_torch, to_numpy, to_torch
 from pipeline.preprocess import PreprocessPair
-from pipeline.request import DEFAULT_CONFIG, Request, resolve
+from pipeline.request import CONFIGS, Request, default_config, resolve
 from pipeline.workdir import open_folder
 
 
@@ -47,15 +47,18 @@ def test_a_folder_without_any_of_the_images_is_refused(phantom: Path, tmp_path: 
         resolve(request)
 
 
-def test_the_default_run_file_refines_the_zero_field() -> None:
-    config = load_run(DEFAULT_CONFIG)
-    assert config.model.name == "identity"
+@pytest.mark.parametrize(("task", "network"), [("lumir24", "pyramid"), ("nlst", "identity")])
+def test_the_default_run_file_refines_what_the_trained_network_says_if_it_knows_such_images(
+    task: str, network: str
+) -> None:
+    config = load_run(default_config(load_task(task)))
+    assert config.model.name == network
     assert [part.name for part in config.refine] == ["instance_optimisation"]
 
 
 def test_every_run_file_of_the_project_can_be_read() -> None:
-    files = set(DEFAULT_CONFIG.parent.rglob("*.toml"))
-    files -= set((DEFAULT_CONFIG.parent / "train").iterdir())
+    files = set(CONFIGS.rglob("*.toml"))
+    files -= set((CONFIGS / "train").iterdir())
     assert files
     for path in files:
         load_task(load_run(path).task)

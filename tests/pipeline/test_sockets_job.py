@@ -17,7 +17,7 @@ from l2r.metaimage import read_mha
 from l2r.mounts import find_mounts
 from l2r.submission import field_name, open_submission
 from l2r.task import load_task
-from pipeline.request import DEFAULT_CONFIG, Request, resolve
+from pipeline.request import CONFIGS, Request, resolve
 from tests.pipeline.conftest import Command
 
 ROOT = Path(__file__).parents[2]
@@ -141,7 +141,7 @@ def test_the_task_is_the_one_that_is_named_first(root: Path, tmp_path: Path) -> 
 def test_a_mounted_model_replaces_the_run_file(
     command: Command, root: Path, quick: Path, tmp_path: Path
 ) -> None:
-    assert resolve(Request()).config == DEFAULT_CONFIG
+    assert resolve(Request()).config == CONFIGS / "lumir_io.toml"
     model = root / "opt/ml/model/config.toml"
     shutil.copy(quick, model)
     assert resolve(Request()).config == model

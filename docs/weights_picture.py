@@ -1,0 +1,54 @@
+"""The picture of models/trained/t1_brain.md: how the weights were learned, and what they do.
+
+python -m pipeline run --config configs/network.toml --dataset sample/SAMPLE_dataset.json \
+  --output output/network
+make demo && .venv/bin/python -m docs.weights_picture
+"""
+
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from docs.pictures import FIELD, FIXED, IMAGES, MOVING, ROOT, panel, slice_of, warped
+from l2r.files import read_field, read_image
+
+LOG = ROOT / "models" / "trained" / "t1_brain.jsonl"
+ALONE = ROOT / "output" / "network" / FIELD.name
+DIFFERENCE = {"cmap": "RdBu", "vmin": -0.6, "vmax": 0.6}
+
+
+def curves(axes: Axes) -> None:
+    """Mean losses of each epoch."""
+    epochs = [json.loads(line) for line in LOG.read_text().splitlines()]
+    numbers = [epoch["epoch"] for epoch in epochs]
+    for name, told, colour in (
+        ("similarity", "local correlation", "#1f77b4"),
+        ("labels", "Dice loss, zero for real pairs", "#d62728"),
+    ):
+        losses = [epoch["training"][name] for epoch in epochs]
+        axes.plot(numbers, losses, color=colour, linewidth=1.4, label=told)
+    axes.set(title="training, mean of an epoch", xlabel="epoch of a hundred pairs")
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def main() -> None:
+    """The curves, and a pair of the sample before and after."""
+    fixed = read_image(ROOT / "sample/imagesVal" / FIXED).array
+    moving = read_image(ROOT / "sample/imagesVal" / MOVING).array
+    fixed, moving = fixed / np.quantile(fixed, 0.999), moving / np.quantile(moving, 0.999)
+    figure, (left, *others) = plt.subplots(
+        1, 4, figsize=(13.5, 3.9), layout="constrained", width_ratios=(1.25, 1, 1, 1)
+    )
+    curves(left)
+    after = [warped(moving, read_field(path), 1) for path in (ALONE, FIELD)]
+    titles = ("difference before", "network alone", "network and refinement")
+    for axes, image, title in zip(others, (moving, *after), titles, strict=True):
+        panel(axes, slice_of(fixed - image), title, **DIFFERENCE)
+    figure.savefig(IMAGES / "default-weights.png", dpi=80)
+
+
+if __name__ == "__main__":
+    main()
