@@ -1,7 +1,7 @@
 """A training on the terminal: a bar over the steps of an epoch, and a line per epoch."""
 
 import sys
-from copy import copy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -11,24 +11,31 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from models.training.journal import EpochNews, Journal, StepNews
 
 
+def _bar() -> Progress:
+    """Of one row."""
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("left"), TimeRemainingColumn())
+    bar = Progress(
+        TextColumn("{task.description}"),
+        *columns,
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    bar.add_task("epoch")
+    return bar
+
+
+@dataclass(frozen=True)
 class Screen(Journal):
     """The bar is shown on a terminal only; the lines go to stderr in any case."""
 
-    def __init__(self) -> None:
-        console = Console(stderr=True)
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("left"), TimeRemainingColumn())
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            *columns,
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
-        self._row = self._bar.add_task("epoch")
-        self._whose = ""
+    whose: str = ""
+    """What a training within the training is called, with a comma."""
+    bar: Progress = field(default_factory=_bar)
 
     def __enter__(self) -> "Screen":
-        self._bar.start()
+        self.bar.start()
         return self
 
     def __exit__(
@@ -37,22 +44,21 @@ class Screen(Journal):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._bar.stop()
+        self.bar.stop()
 
     def of_part(self, folder: Path) -> "Screen":
-        part = copy(self)
-        part._whose = f"{folder.name}, "
-        return part
+        return replace(self, whose=f"{folder.name}, ")
 
     def step(self, news: StepNews) -> None:
         loss = "skipped" if news.losses is None else f"{sum(news.losses.values()):.4f}"
-        text = f"{self._whose}epoch {news.epoch + 1}, loss {loss}"
-        self._bar.update(self._row, total=news.steps, completed=news.step, description=text)
+        text = f"{self.whose}epoch {news.epoch + 1}, loss {loss}"
+        (row,) = self.bar.task_ids
+        self.bar.update(row, total=news.steps, completed=news.step, description=text)
 
     def epoch(self, news: EpochNews) -> None:
-        if self._bar.disable:
-            sys.stderr.write(f"{self._whose}{news}\n")
+        line = f"{self.whose}{news}"
+        if self.bar.disable:
+            sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
         else:
-            line = f"{self._whose}{news}"
-            self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
+            self.bar.console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -67,7 +67,7 @@ class TrainConfig(Frozen):
     model: ModelConfig
     """With `weights`, these are fine-tuned."""
     shrink: PositiveInt = 1
-    """The network sees means over cubes of so many voxels a side, as with `shrink` in a run file."""
+    """The network sees means over cubes of so many voxels a side, as by `shrink` of a run file."""
     data: Data = Images()
     augment: tuple[Augmentation, ...] = ()
     """What is done to the images of a pair, one after the other."""

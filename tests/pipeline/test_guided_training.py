@@ -61,3 +61,16 @@ def test_a_teacher_that_suits_no_grid_of_the_network_is_one_line(
     done = run("train", config, "--data", brains, "--output", tmp_path / "out", expected=2)
     assert done.stderr.startswith("error: no grid suits both network 'voxelmorph_1' and teacher")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_epochs_of_a_teacher_are_told_as_its_own(tmp_path: Path, brains: Path) -> None:
+    config = guided(
+        tmp_path / "t.toml",
+        brains,
+        '\n[[guidance]]\n[guidance.teacher]\nname = "network"\nepochs = 1\n'
+        'model = { name = "voxelmorph_1" }\n',
+    )
+    done = run("train", config, "--data", brains, "--output", tmp_path / "out")
+    first, *others = done.stderr.splitlines()
+    assert first.startswith("teacher-1, epoch 1/1; training ")
+    assert not any("teacher" in line for line in others)
