@@ -77,7 +77,13 @@ def test_what_has_a_folder_in_it_is_a_path(tmp_path: Path) -> None:
     assert "w.onnx: not the name of a weights file" in error_for(str(tmp_path / "w.onnx"))
 
 
-def test_an_unknown_name_is_refused_with_the_known_ones(register: Register) -> None:
+def test_an_unknown_name_is_refused_with_the_known_ones(
+    register: Register, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "in the registries, which know t1_brain; " in error_for("team")
+    (tmp_path / "shipped").mkdir()
+    (tmp_path / "shipped/registry.toml").touch()
+    monkeypatch.setattr("models.registry.SHIPPED", tmp_path / "shipped")
     assert "in the registries, which are empty; REGATTA_WEIGHTS can name" in error_for("team")
     register("one")
     register("two")

@@ -148,6 +148,7 @@ def test_verify_finds_good_weights_good(
     assert ran.code == 0
     assert ran.out.splitlines() == [
         f"good  {published}: {fits}",
+        'good  t1_brain: hash as stated, fits name = "pyramid", finite field on 32 x 32 x 48 voxels',
         f"good  team: hash as stated, {fits}",
     ]
 
