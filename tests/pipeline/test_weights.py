@@ -146,10 +146,11 @@ def test_verify_finds_good_weights_good(
     ran = command("weights", "verify", published, "team", "--all")
     fits = 'fits name = "transmorph_oasis" with sizes = "tiny", finite field on 32 x 32 x 64 voxels'
     assert ran.code == 0
+    ours = 'fits name = "pyramid", finite field on 32 x 32 x 48 voxels'
     assert ran.out.splitlines() == [
         f"good  {published}: {fits}",
-        'good  t1_brain: hash as stated, fits name = "pyramid", finite field on 32 x 32 x 48 voxels',
         f"good  team: hash as stated, {fits}",
+        f"good  t1_brain: hash as stated, {ours}",
     ]
 
 
