@@ -49,8 +49,15 @@ def test_the_default_ends_as_the_refinement_alone_does() -> None:
     alone, default = load_run(FOLDER / "lumir_io.toml"), load_run(FOLDER / "lumir.toml")
     network = load_run(FOLDER / "network.toml")
     (part,) = alone.refine
-    finest = part.model_copy(update={"levels": part.levels[-2:]})
-    assert default == network.model_copy(update={"refine": (finest,)})
+    _, first, *others = part.levels
+    smooth, folding = part.regularisers
+    shorter = part.model_copy(
+        update={
+            "levels": (first.model_copy(update={"steps": 20}), *others),
+            "regularisers": (smooth, folding.model_copy(update={"weight": 10.0})),
+        }
+    )
+    assert default == network.model_copy(update={"refine": (shorter,)})
 
 
 @pytest.mark.parametrize("name", ["project_one", "pcgrad"])
