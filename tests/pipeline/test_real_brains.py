@@ -1,4 +1,4 @@
-"""The main job on the project's own sample of real brains, with the default run file."""
+"""The main job on the project's own sample of real brains."""
 
 import json
 import subprocess
@@ -14,6 +14,21 @@ from l2r.task import load_task
 
 ROOT = Path(__file__).parents[2]
 DATASET = ROOT / "sample/SAMPLE_dataset.json"
+
+
+@pytest.mark.slow
+def test_the_trained_network_alone_gains_a_tenth_of_dice_on_brains_it_never_saw(
+    tmp_path: Path,
+) -> None:
+    words = ["--config", "configs/network.toml", "--task", "aseg", "--dataset", DATASET]
+    command = [sys.executable, "-m", "pipeline", "run", *words, "--output", tmp_path]
+    subprocess.run([*command, "--limit", "2"], cwd=ROOT, check=True)
+    pairs = read_pairs(DATASET, DATASET.parent)[:2]
+    report = score(open_submission(tmp_path), load_task("aseg"), pairs, DATASET.parent)
+    means = {name: aggregate.mean for name, aggregate in report.aggregates().items()}
+    assert means["DSC"] > report.unregistered("DSC") + 0.10
+    assert means["DSC"] > 0.72
+    assert means["Non-diffeomorphic Volumes"] < 0.001
 
 
 @pytest.mark.slow
