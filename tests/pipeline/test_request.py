@@ -47,7 +47,9 @@ def test_a_folder_without_any_of_the_images_is_refused(phantom: Path, tmp_path: 
         resolve(request)
 
 
-@pytest.mark.parametrize(("task", "network"), [("lumir24", "pyramid"), ("nlst", "identity")])
+@pytest.mark.parametrize(
+    ("task", "network"), [("lumir24", "pyramid"), ("lumir25", "identity"), ("nlst", "identity")]
+)
 def test_the_default_run_file_refines_what_the_trained_network_says_if_it_knows_such_images(
     task: str, network: str
 ) -> None:
