@@ -42,6 +42,7 @@ KINDS = get_args(get_args(Refinement)[0])
 
 
 def network() -> RegistrationModel:
+    torch.manual_seed(0)
     sizes = UNetSizes(down=(4, 8), up=(4, 8))
     return UniGradIconConfig(shape=(17, 18, 19), sizes=sizes).build().eval()
 
