@@ -19,6 +19,7 @@ IMAGES = ROOT / "docs" / "images"
 FIXED, MOVING = "SAMPLE_0001_0000.nii.gz", "SAMPLE_0003_0000.nii.gz"
 FIELD = ROOT / "output" / "fields" / "disp_0001_0003.nii.gz"
 CORONAL = 110
+DIFFERENCE = {"cmap": "RdBu", "vmin": -0.6, "vmax": 0.6}
 
 
 def slice_of(volume: np.ndarray) -> np.ndarray:
@@ -39,11 +40,15 @@ def panel(axes: Axes, image: np.ndarray, title: str, **look: object) -> None:
     axes.axis("off")
 
 
+def brains() -> tuple[np.ndarray, np.ndarray]:
+    """Fixed and moving brain of the sample, both as bright."""
+    fixed, moving = (read_image(ROOT / "sample/imagesVal" / n).array for n in (FIXED, MOVING))
+    return fixed / np.quantile(fixed, 0.999), moving / np.quantile(moving, 0.999)
+
+
 def registered_pair() -> None:
     """What the main job does to a pair of the sample."""
-    fixed = read_image(ROOT / "sample/imagesVal" / FIXED).array
-    moving = read_image(ROOT / "sample/imagesVal" / MOVING).array
-    fixed, moving = fixed / np.quantile(fixed, 0.999), moving / np.quantile(moving, 0.999)
+    fixed, moving = brains()
     maps = [read_labels(ROOT / "sample/labelsVal" / name) for name in (FIXED, MOVING)]
     field = read_field(FIELD)
     after = warped(moving, field, 1)
@@ -51,9 +56,8 @@ def registered_pair() -> None:
     panel(rows[0, 0], slice_of(fixed), "fixed")
     panel(rows[0, 1], slice_of(moving), "moving")
     panel(rows[0, 2], slice_of(after), "moving, warped by Regatta")
-    look = {"cmap": "RdBu", "vmin": -0.6, "vmax": 0.6}
-    panel(rows[1, 0], slice_of(fixed - moving), "difference before", **look)
-    panel(rows[1, 1], slice_of(fixed - after), "difference after", **look)
+    panel(rows[1, 0], slice_of(fixed - moving), "difference before", **DIFFERENCE)
+    panel(rows[1, 1], slice_of(fixed - after), "difference after", **DIFFERENCE)
     panel(rows[1, 2], slice_of(fixed), "fixed white, before red, after green")
     outlines = [(maps[0], "white"), (maps[1], "#ff5050"), (warped(maps[1], field, 0), "#40d060")]
     for labels, colour in outlines:

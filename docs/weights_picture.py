@@ -8,15 +8,13 @@ make demo && .venv/bin/python -m docs.weights_picture
 import json
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.axes import Axes
 
-from docs.pictures import FIELD, FIXED, IMAGES, MOVING, ROOT, panel, slice_of, warped
-from l2r.files import read_field, read_image
+from docs.pictures import DIFFERENCE, FIELD, IMAGES, ROOT, brains, panel, slice_of, warped
+from l2r.files import read_field
 
 LOG = ROOT / "models" / "trained" / "t1_brain.jsonl"
 ALONE = ROOT / "output" / "network" / FIELD.name
-DIFFERENCE = {"cmap": "RdBu", "vmin": -0.6, "vmax": 0.6}
 
 
 def curves(axes: Axes) -> None:
@@ -36,9 +34,7 @@ def curves(axes: Axes) -> None:
 
 def main() -> None:
     """The curves, and a pair of the sample before and after."""
-    fixed = read_image(ROOT / "sample/imagesVal" / FIXED).array
-    moving = read_image(ROOT / "sample/imagesVal" / MOVING).array
-    fixed, moving = fixed / np.quantile(fixed, 0.999), moving / np.quantile(moving, 0.999)
+    fixed, moving = brains()
     figure, (left, *others) = plt.subplots(
         1, 4, figsize=(13.5, 3.9), layout="constrained", width_ratios=(1.25, 1, 1, 1)
     )

@@ -39,6 +39,7 @@ class _Correlation(Function):
 
     @staticmethod
     def forward(context: Any, fixed: Features, moving: Features) -> Correlation:
+        """Sums over the channels of products, one per neighbour."""
         around = pad(moving, (1,) * 6)
         context.save_for_backward(fixed, around)
         found = fixed.new_empty(len(fixed), len(OFFSETS), *fixed.shape[2:])
@@ -50,6 +51,7 @@ class _Correlation(Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Correlation) -> tuple[Features, Features]:
+        """Each image's gradient is the other image, weighed by that of the correlation."""
         fixed, around = context.saved_tensors
         of_fixed, of_around = torch.zeros_like(fixed), torch.zeros_like(around)
         for number, offset in enumerate(OFFSETS):

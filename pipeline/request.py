@@ -99,8 +99,8 @@ def default_config(task: Task) -> Path:
 
 
 def _task_named_in(config: Path | None) -> str:
-    named = read_toml(config, ConfigError).get("task") if config else None
-    return str(named or "lumir24")
+    said = read_toml(config, ConfigError) if config else {}
+    return str(said.get("task", "lumir24"))
 
 
 def resolve_paths(paths: Sequence[Path], task: str, config: Path | None = None) -> Resolved:

@@ -138,6 +138,7 @@ class _Training:
         self._saved = time.monotonic()
 
     def run(self) -> Finished:
+        """Epochs from where the training stands to the last, unless it is stopped before."""
         while self._position.epoch < self._config.epochs:
             stopped = self._epoch()
             if self._position.step < self._batches.steps:
