@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from benchmarks.machine import describe
-from pipeline.register import How, register
-from pipeline.request import Request, resolve
+from pipeline.register.command import How, register
+from pipeline.register.request import Request, resolve
 
 ROOT = Path(__file__).parents[1]
 

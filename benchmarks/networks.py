@@ -24,18 +24,18 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.machine import describe
-from models.base import NetworkConfig, RegistrationModel
-from models.catalog import ModelConfig
-from pipeline.predict import arrange_for
+from models.networks.base import NetworkConfig, RegistrationModel
+from models.networks.catalog import ModelConfig
+from pipeline.register.predict import arrange_for
 
 KINDS = get_args(get_args(ModelConfig)[0])
-CONFIGS = {kind().name: kind() for kind in KINDS if issubclass(kind, NetworkConfig)}
+CONFIGS = {kind().name: kind() for kind in KINDS if kind.trainable}
 LUMIR = (160, 224, 192)
 WAYS = ("plain float32", "float32", "bfloat16")
 
 
 def cat_and_conv(conv: nn.Conv3d, first: Tensor, second: Tensor) -> Tensor:
-    """What `models.blocks.conv_stacked` avoids."""
+    """What `models.networks.blocks.conv_stacked` avoids."""
     return conv(torch.cat([first, second], dim=1))
 
 

@@ -17,7 +17,7 @@ from benchmarks.machine import describe
 from eval.evaluate import score
 from eval.report import Report
 from l2r.submission import MANIFEST, open_submission
-from pipeline.request import Request, Resolved, resolve
+from pipeline.register.request import Request, Resolved, resolve
 
 
 def main() -> None:

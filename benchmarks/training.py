@@ -21,16 +21,16 @@ import torch
 from benchmarks.machine import describe
 from l2r.grid import GridRule
 from l2r.task import load_task
-from models.training.batches import Batches
 from models.training.cache import Cache
 from models.training.config import TrainConfig, load_training
-from models.training.images import Reading
-from models.training.source import Source
+from models.training.dataset import Source
+from models.training.distributed import World
+from models.training.loader import Batches
+from models.training.sampling import Reading
 from models.training.step import Stepper
 from models.training.synthesis.config import Synthesis
-from models.training.world import World
-from pipeline.training_data import find_data
-from pipeline.training_source import source_of
+from pipeline.train.data import find_data
+from pipeline.train.dataset import source_of
 
 SAMPLE = Path(__file__).parents[1] / "sample" / "imagesVal"
 
@@ -61,7 +61,7 @@ def measure_steps(
 ) -> dict[str, float]:
     """Seconds of steps after the first one, shares of them, and the peak memory."""
     config = load_training(path)
-    model = config.model.model_copy(update={"weights": None}).build().to(device)
+    model = config.model.network().to(device)
     with TemporaryDirectory() as folder:
         made, alone = source(config, model.grid, maps, Path(folder)), World(device=device)
         batches, stepper = Batches(made, config, alone), Stepper(config, model, alone)

@@ -20,19 +20,19 @@ from docs.pictures import FIXED, IMAGES, MOVING, ROOT
 from eval.metrics.ndv import folded_volume
 from l2r.console import progress
 from l2r.field import from_channels_first
-from l2r.files import read_image
+from l2r.formats.nifti import read_image
 from l2r.grid import GridRule, working_grid
-from models.base import NetworkConfig
-from models.gradicon.network import UniGradIconConfig
 from models.losses.diffusion import DiffusionConfig
 from models.losses.lncc import LnccConfig
-from models.spatial import warp
-from models.transmorph.classic import TransMorphIxiConfig, TransMorphOasisConfig
-from models.transmorph.lumir import TransMorphLumirConfig
-from models.transmorph.tm_tvf import TmTvfConfig
-from models.vit_v_net import VitVNetConfig
-from models.voxelmorph import VoxelMorph1Config, VoxelMorph2Config
-from models.voxelmorph_official import VoxelMorphConfig
+from models.networks.base import NetworkConfig
+from models.networks.gradicon.network import UniGradIconConfig
+from models.networks.transmorph.classic import TransMorphIxiConfig, TransMorphOasisConfig
+from models.networks.transmorph.lumir import TransMorphLumirConfig
+from models.networks.transmorph.tm_tvf import TmTvfConfig
+from models.networks.vit_v_net import VitVNetConfig
+from models.networks.voxelmorph.lumir import VoxelMorph1Config, VoxelMorph2Config
+from models.networks.voxelmorph.package import VoxelMorphConfig
+from models.spatial.warp import warp
 
 mpl.use("Agg")
 STEPS, CORONAL = 30, 32

@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from docs.pictures import FIXED, IMAGES, MOVING, ROOT, panel, slice_of
-from l2r.files import read_image
+from l2r.formats.nifti import read_image
 from l2r.task import load_task
+from models.descent.objective import Case, Refined
 from models.optim.combine import PcGradConfig, ProjectOneConfig, SumConfig
-from models.optim.objective import Case, Refined
-from pipeline.config import load_run
+from pipeline.register.config import load_run
 
 (SUM,) = load_run(ROOT / "configs/compared/sum.toml").refine
 COMBINATIONS = {

@@ -17,9 +17,9 @@ from docs.pictures import IMAGES, panel
 from l2r.dataset import scans_of_folder
 from l2r.grid import GridRule
 from l2r.task import load_task
-from models.optim.objective import Case
+from models.descent.objective import Case
 from models.training.cache import Cache
-from models.training.images import Reading
+from models.training.sampling import Reading
 from models.training.synthesis.config import Look, Synthesis
 from models.training.synthesis.pairs import SyntheticPairs
 

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from docs.pictures import DIFFERENCE, FIELD, IMAGES, ROOT, brains, panel, slice_of, warped
-from l2r.files import read_field
+from l2r.formats.nifti import read_field
 
 LOG = ROOT / "models" / "trained" / "t1_brain.jsonl"
 ALONE = ROOT / "output" / "network" / FIELD.name

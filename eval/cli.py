@@ -52,7 +52,7 @@ def score(  # noqa: PLR0913 - a command has as many options as it has
 ) -> None:
     """Score a submission: a table to read, and files of the scores."""
     # Not at the top: --help should not wait for numpy, scipy and nibabel.
-    from eval.session import Reference, Request, run  # noqa: PLC0415
+    from eval.commands import Reference, Request, run  # noqa: PLC0415
 
     with one_line_errors():
         reference = Reference(task, dataset, tuple(evaluation_config or ()), ground_truth, split)
@@ -84,8 +84,8 @@ def grand_challenge(  # noqa: PLR0913
     ),
 ) -> None:
     """Be the evaluation container of a phase on grand-challenge.org."""
+    from eval.commands import Reference  # noqa: PLC0415
     from eval.grand_challenge import evaluate  # noqa: PLC0415
-    from eval.session import Reference  # noqa: PLC0415
 
     with one_line_errors():
         reference = Reference(task, dataset, tuple(evaluation_config or ()), ground_truth, split)

@@ -19,11 +19,11 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import RootModel
 
+from eval.commands import Reference, score_with_progress
 from eval.report import write_report
-from eval.session import Reference, score_with_progress
 from l2r.dataset import Pair
 from l2r.errors import DatasetError, OutputError, SubmissionError
-from l2r.metaimage import read_mha
+from l2r.formats.metaimage import read_mha
 from l2r.schema import Tolerant, parse, read_json
 from l2r.sockets import Value
 from l2r.submission import Submission, accepted_names, field_name, open_submission, read_stored

@@ -18,7 +18,7 @@ from l2r.arrays import Shape, Volume
 from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError, L2RError
 from l2r.field import from_normalised
-from l2r.files import grid_shape, read_image
+from l2r.formats.nifti import grid_shape, read_image
 from l2r.submission import (
     MANIFEST,
     SHARD_MANIFESTS,

@@ -14,7 +14,7 @@ from pydantic import AliasChoices, Field, RootModel
 
 from l2r.dataset import Pair, Scan
 from l2r.errors import DatasetError
-from l2r.metaimage import SUFFIX
+from l2r.formats.metaimage import SUFFIX
 from l2r.schema import Tolerant, parse, read_json
 from l2r.task import Sockets
 

@@ -16,8 +16,8 @@ from l2r.dataset import Pair
 from l2r.disk import TEMPORARY
 from l2r.errors import DatasetError, FieldError, SubmissionError
 from l2r.field import from_channels_first, half_as_fine, twice_as_fine
-from l2r.files import read_field
-from l2r.npz import read_npz
+from l2r.formats.nifti import read_field
+from l2r.formats.npz import read_npz
 from l2r.task import FieldRule, Task
 
 MANIFEST = "manifest.json"

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from l2r.console import one_line_errors
-from pipeline import weights
 from pipeline.container import cli as container
+from pipeline.weights import cli as weights
 
 if TYPE_CHECKING:
-    from pipeline.request import Resolved
+    from pipeline.register.request import Resolved
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(weights.app, name="weights")
@@ -59,7 +59,7 @@ def run(  # noqa: PLR0913 - the options of the command
 
     Exit code: 0 all is done; 1 some pairs failed, zero fields stand in; 2 nothing can be done.
     """
-    from pipeline.request import Request, resolve  # noqa: PLC0415 - numpy and nibabel
+    from pipeline.register.request import Request, resolve  # noqa: PLC0415 - numpy and nibabel
 
     with one_line_errors():
         what = resolve(Request(config, task, dataset, images, output, split, limit, shard))
@@ -85,7 +85,7 @@ def pair(
 
     Exit code: 0 done; 1 it failed, a zero field stands in; 2 nothing can be done.
     """
-    from pipeline.request import resolve_paths  # noqa: PLC0415 - numpy and nibabel
+    from pipeline.register.request import resolve_paths  # noqa: PLC0415 - numpy and nibabel
 
     with one_line_errors():
         _register(resolve_paths(paths, task, config), device, time_budget, resume=False)
@@ -100,7 +100,7 @@ def with_command(words: list[str]) -> list[str]:
 def _register(what: "Resolved", device: str, time_budget: float | None, *, resume: bool) -> None:
     # Read when torch is loaded: threads that wait for work leave the core to others.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from pipeline.register import How, register  # noqa: PLC0415 - torch
+    from pipeline.register.command import How, register  # noqa: PLC0415 - torch
 
     counts = register(what, How(device, resume, time_budget))
     typer.echo(f"{', '.join(f'{n} {state}' for state, n in counts.items())} in {what.output}")
@@ -137,10 +137,10 @@ def train(  # noqa: PLR0913 - the options of the command
     go on; 2 it cannot be begun or cannot go on.
     """
     with one_line_errors():
-        from pipeline.training_data import find_data  # noqa: PLC0415 - numpy and nibabel
+        from pipeline.train.data import find_data  # noqa: PLC0415 - numpy and nibabel
 
         found = find_data(data, validation, maps)
-        from pipeline import train as job  # noqa: PLC0415 - torch
+        from pipeline.train import command as job  # noqa: PLC0415 - torch
 
         place = output or Path("output/train") / config.stem
         request = job.TrainRequest(config, found, place, device, resume, time_budget)
@@ -174,7 +174,7 @@ def landscape(  # noqa: PLR0913 - the options of the command
         from l2r.dataset import read_pairs  # noqa: PLC0415
 
         pairs = read_pairs(dataset, images or dataset.parent)[:limit]
-        from pipeline import landscape as job  # noqa: PLC0415 - torch
+        from pipeline.train import landscape as job  # noqa: PLC0415 - torch
 
         job.landscape(job.LandscapeRequest(config, weights, pairs, reach, points, device), output)
         typer.echo(output)

@@ -23,7 +23,7 @@ from eval.report import Report, write_report
 from l2r.console import progress
 from l2r.errors import ConfigError, L2RError
 from l2r.submission import open_submission
-from pipeline.request import Request, Resolved, resolve
+from pipeline.register.request import Request, Resolved, resolve
 
 
 def main(names: list[str], what: Resolved, ground_truth: Path) -> None:

@@ -61,7 +61,7 @@ def add(
 
     Adding the same scores under the same name again changes nothing.
     """
-    from eval.leaderboard.session import Addition, add_submission  # noqa: PLC0415
+    from eval.leaderboard.commands import Addition, add_submission  # noqa: PLC0415
 
     with one_line_errors():
         typer.echo(add_submission(database, Addition(metrics, task, name, manifest, note)))
@@ -79,7 +79,7 @@ def show(  # noqa: PLR0913 - the options of the command
     database: Place = DEFAULT,
 ) -> None:
     """Print the ranking as a table."""
-    from eval.leaderboard.session import Selection, board  # noqa: PLC0415
+    from eval.leaderboard.commands import Selection, board  # noqa: PLC0415
     from eval.leaderboard.table import print_board  # noqa: PLC0415
 
     with one_line_errors():
@@ -102,8 +102,8 @@ def export(  # noqa: PLR0913 - the options of the command
     database: Place = DEFAULT,
 ) -> None:
     """Write the board as one HTML file that needs no network."""
+    from eval.leaderboard.commands import Selection, board  # noqa: PLC0415
     from eval.leaderboard.page import render  # noqa: PLC0415
-    from eval.leaderboard.session import Selection, board  # noqa: PLC0415
     from l2r.disk import writing  # noqa: PLC0415
 
     with one_line_errors():
@@ -129,8 +129,8 @@ def serve(  # noqa: PLR0913 - the options of the command
     database: Place = DEFAULT,
 ) -> None:
     """Show the board on http://localhost, made anew from the database for each visit."""
+    from eval.leaderboard.commands import Selection, board  # noqa: PLC0415
     from eval.leaderboard.serve import serve as serve_pages  # noqa: PLC0415
-    from eval.leaderboard.session import Selection, board  # noqa: PLC0415
 
     with one_line_errors():
         selection = Selection(task, rule, metric or (), published, every)

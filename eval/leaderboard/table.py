@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eval.leaderboard.board import Board, Column, Row
-from eval.table import ARROWS, NOTHING
+from eval.terminal import ARROWS, NOTHING
 from l2r.console import table_console
 
 

@@ -17,7 +17,7 @@ from eval.warp import Vectors, warp_linear, warp_nearest
 from l2r.arrays import Box, Shape, Volume
 from l2r.dataset import Pair
 from l2r.errors import ImageError
-from l2r.files import grid_spacing, read_image, read_labels
+from l2r.formats.nifti import grid_spacing, read_image, read_labels
 from l2r.schema import Frozen
 
 Ids = tuple[int, ...] | None

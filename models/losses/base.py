@@ -1,4 +1,4 @@
-"""The kinds of regularisers, by what they judge."""
+"""Candidate transforms, and the kinds of regularisers by what they penalise."""
 
 from abc import ABC, abstractmethod
 
@@ -7,11 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from l2r.schema import Frozen
-from models.base import Fields
-from models.maps import Images, Map
-
-Scalar = Float[Tensor, ""]
-Stacks = Float[Tensor, "batch channel _ _ _"]
+from models.spatial.coordinate_maps import Images, Map
+from models.types import Fields, Scalar, Stacks
 
 
 class Trial(ABC):

@@ -3,8 +3,8 @@
 from itertools import combinations_with_replacement
 from typing import Literal
 
-from models.base import Fields, OtherFields
-from models.losses.base import Scalar, SmoothnessTerm
+from models.losses.base import SmoothnessTerm
+from models.types import Fields, OtherFields, Scalar
 
 
 class BendingConfig(SmoothnessTerm):

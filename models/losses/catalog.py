@@ -7,8 +7,6 @@ import torch
 from pydantic import Field, PositiveFloat
 
 from l2r.schema import Frozen
-from models.base import Volumes
-from models.losses.base import Scalar
 from models.losses.bending import BendingConfig
 from models.losses.consistency import GradIconConfig, InverseConsistencyConfig
 from models.losses.diffusion import DiffusionConfig
@@ -22,6 +20,7 @@ from models.losses.lncc import LnccConfig
 from models.losses.lncc_gaussian import LnccGaussianConfig
 from models.losses.mind import MindConfig
 from models.losses.mse import MseConfig
+from models.types import Scalar, Volumes
 
 Single: TypeAlias = Annotated[
     LnccConfig

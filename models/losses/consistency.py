@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.losses.base import RegulariserBase, Scalar, Trial
-from models.maps import Coordinates, Images, Map, Points, identity
+from models.losses.base import RegulariserBase, Trial
+from models.spatial.coordinate_maps import Coordinates, Images, Map, Points, identity
+from models.types import Scalar
 
 _STEP = 1e-3
 """Of the finite differences, in coordinates: a thousandth of the image."""

@@ -8,7 +8,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from l2r.schema import Frozen
-from models.losses.base import Scalar, Stacks
+from models.types import Scalar, Stacks
 
 Labels = Integer[Tensor, "1 1 _ _ _"]
 PerChannel = Float[Tensor, "rows"]

@@ -5,8 +5,8 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
-from models.base import Fields
 from models.losses.base import SmoothnessTerm
+from models.types import Fields
 
 
 class DiffusionConfig(SmoothnessTerm):

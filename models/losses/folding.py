@@ -8,8 +8,8 @@ from jaxtyping import Float, Integer
 from pydantic import PositiveFloat
 from torch import Tensor
 
-from models.base import Fields
-from models.losses.base import DisplacementTerm, Scalar
+from models.losses.base import DisplacementTerm
+from models.types import Fields, Scalar
 
 Offset: TypeAlias = tuple[int, int, int]
 Places = Float[Tensor, "3 x y z"]

@@ -8,9 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from l2r.schema import Frozen, Window
-from models.base import Volumes
-from models.losses.base import Scalar
 from models.losses.lncc import LnccConfig
+from models.types import Scalar, Volumes
 
 Difference = Literal["central", "forward", "sobel"]
 """How an image is differentiated along an axis, in differences per voxel up to a factor.

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from models.base import Fields, OtherFields
-from models.losses.base import Scalar, SmoothnessTerm
+from models.losses.base import SmoothnessTerm
+from models.types import Fields, OtherFields, Scalar
 
 
 class LddmmConfig(SmoothnessTerm):

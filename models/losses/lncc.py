@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from l2r.schema import Frozen, Window
-from models.base import Volumes
-from models.losses.base import Scalar
 from models.losses.windows import box_sum
+from models.types import Scalar, Volumes
 
 EPSILON = 1e-5
 """Keeps the published definitions away from a division by 0."""

@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from l2r.schema import Frozen
-from models.base import Volumes
-from models.losses.base import Scalar
 from models.losses.lncc import EPSILON, Definition, LocalCorrelation
 from models.losses.windows import gaussian_mean
+from models.types import Scalar, Volumes
 
 
 class LnccGaussianConfig(Frozen):

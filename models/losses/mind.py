@@ -10,9 +10,8 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from l2r.schema import Frozen
-from models.base import Volumes
-from models.losses.base import Scalar
 from models.losses.windows import box_sum
+from models.types import Scalar, Volumes
 
 Descriptors = Float[Tensor, "batch 12 x y z"]
 Continued = Float[Tensor, "batch 1 _ _ _"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from l2r.schema import Frozen
-from models.losses.base import Scalar, Stacks
+from models.types import Scalar, Stacks
 
 
 class MseConfig(Frozen):

@@ -1,1 +1,1 @@
-"""The one inner loop and its parts: instance optimisation and guidance are its callers."""
+"""Optimisers, and the combination of several gradients into one."""

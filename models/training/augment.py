@@ -13,11 +13,11 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from l2r.arrays import triple
 from l2r.schema import Frozen
-from models.losses.base import Stacks
-from models.maps import Images
-from models.optim.objective import Case
-from models.training.resampling import Matrix, Vector, affine, either_way, rotation, sampled
-from models.training.source import Source, drawn
+from models.descent.objective import Case
+from models.spatial.affine import Matrix, Vector, affine, either_way, rotation, sampled
+from models.spatial.coordinate_maps import Images
+from models.training.dataset import Source, drawn
+from models.types import Stacks
 
 Side: TypeAlias = tuple[Images, Stacks | None]
 """An image of a pair, and its structures."""

@@ -13,7 +13,7 @@ from jaxtyping import Shaped
 
 from l2r.disk import make_folder, writing
 from l2r.errors import ImageError
-from l2r.files import read_image, read_labels
+from l2r.formats.nifti import read_image, read_labels
 
 Stored = Shaped[np.ndarray, "_ _ _"]
 

@@ -8,11 +8,11 @@ from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag, mode
 
 from l2r.errors import ConfigError
 from l2r.schema import Frozen, parse, read_toml
-from models.catalog import ModelConfig
-from models.gradicon.network import UniGradIconConfig
+from models.descent.objective import Case, Objective, ObjectiveConfig
 from models.losses.catalog import Similarity
 from models.losses.lncc import LnccConfig
-from models.optim.objective import Case, Objective, ObjectiveConfig
+from models.networks.catalog import ModelConfig
+from models.networks.gradicon.network import UniGradIconConfig
 from models.optim.optimisers import AdamConfig, Optimiser
 from models.training.augment import Augmentation
 from models.training.guidance.config import Lesson

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from models.optim.network import as_before
+from models.descent.weights import as_before
 
 Direction = Sequence[Tensor]
 """One tensor per parameter of a network."""

@@ -12,16 +12,16 @@ from jaxtyping import UInt8
 
 from l2r.disk import make_folder
 from l2r.errors import TrainingError
-from models.base import RegistrationModel
-from models.training.batches import Batches
+from models.networks.base import RegistrationModel
 from models.training.config import TrainConfig
+from models.training.dataset import Source, drawn
+from models.training.distributed import World
 from models.training.guidance.guide import Guide, engaged
 from models.training.guidance.teacher import Teacher
-from models.training.journal import EpochNews, Journal, StepNews
-from models.training.source import Source, drawn
+from models.training.loader import Batches
+from models.training.logging import EpochNews, Journal, StepNews
 from models.training.state import BEST, LAST, export, load_state, save_state
 from models.training.step import Objective, Stepper
-from models.training.world import World
 
 Finished: TypeAlias = Literal["finished", "stopped"]
 

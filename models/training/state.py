@@ -10,7 +10,7 @@ from safetensors.torch import save
 
 from l2r.disk import writing
 from l2r.errors import OutputError, TrainingError
-from models.base import RegistrationModel
+from models.networks.base import RegistrationModel
 from models.training.step import Stepper
 
 CHECKPOINT = "checkpoint.pt"

@@ -9,15 +9,15 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from l2r.errors import TrainingError
-from models.base import RegistrationModel, VelocityModel
+from models.descent.objective import Case
+from models.descent.transform import NetworkTrial, VelocityTrial
+from models.descent.weights import as_seen
+from models.networks.base import RegistrationModel, VelocityModel
 from models.optim.combine import Losses
-from models.optim.network import as_seen
-from models.optim.objective import Case
-from models.optim.trial import NetworkTrial, VelocityTrial
 from models.training.config import TrainConfig
+from models.training.dataset import drawn, seeded
+from models.training.distributed import World
 from models.training.guidance.guide import Guide
-from models.training.source import drawn, seeded
-from models.training.world import World
 
 
 class Objective(nn.Module):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
-from models.training.journal import EpochNews, Journal, StepNews
+from models.training.logging import EpochNews, Journal, StepNews
 
 
 class TensorBoard(Journal):

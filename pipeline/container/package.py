@@ -14,7 +14,7 @@ from l2r.check import Finding
 from l2r.console import Advance, progress
 from l2r.disk import make_folder, writing
 from l2r.errors import ConfigError, ContainerError
-from l2r.files import GZIP_LEVEL
+from l2r.formats.nifti import GZIP_LEVEL
 from pipeline.container.contracts import Contract, find_contract
 from pipeline.container.engine import engine
 from pipeline.container.images import Image, find_image

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from l2r.dataset import Pair
 from l2r.disk import writing
-from l2r.files import read_image
+from l2r.formats.nifti import read_image
 
 INPUTS = "inputs.json"
 FIELD = PurePosixPath("images/displacement-field/output.mha")

@@ -5,9 +5,9 @@ import platform
 
 from l2r.errors import L2RError, WeightsError
 from l2r.mounts import all_mounts
-from models.registry import registered
+from models.weights.registry import registered
 from pipeline.doctor.record import Plan, Record
-from pipeline.request import Request, resolve
+from pipeline.register.request import Request, resolve
 
 
 def check_versions(_: Plan) -> Record:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from l2r.disk import writing
 from l2r.errors import L2RError, OutputError
-from l2r.files import grid_shape
+from l2r.formats.nifti import grid_shape
 from l2r.task import load_task
 from pipeline.doctor.record import Plan, Record, gib
-from pipeline.request import Request, resolve
+from pipeline.register.request import Request, resolve
 
 PROBE = bytes(1 << 20)
 SMALL = 64 << 20

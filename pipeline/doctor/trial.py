@@ -105,7 +105,7 @@ def _refused(dataset: Path, folder: Path) -> str | None:
 
 def _outcome(dataset: Path, output: Path) -> Outcome:
     from eval.evaluate import score  # noqa: PLC0415 - the judge is only needed here
-    from pipeline.manifest import Manifest  # noqa: PLC0415
+    from pipeline.register.manifest import Manifest  # noqa: PLC0415
 
     task = load_task(str(dataset.with_name("phantom.toml")))
     pairs = read_pairs(dataset, dataset.parent, "validation")

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from l2r import __version__
 from l2r.disk import sha256
-from models.transmorph.classic import TransMorphOasisConfig
+from models.networks.transmorph.classic import TransMorphOasisConfig
 from tests.container.engine import Engine, build, run
 
 pytestmark = pytest.mark.docker

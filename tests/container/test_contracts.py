@@ -11,7 +11,7 @@ import pytest
 
 from l2r.dataset import read_pairs
 from l2r.errors import ConfigError, DatasetError
-from l2r.files import read_image
+from l2r.formats.nifti import read_image
 from l2r.mounts import find_mounts
 from l2r.sockets import read_sockets
 from l2r.task import Sockets, load_task, task_names

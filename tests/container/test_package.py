@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from l2r.disk import sha256
 from l2r.errors import ContainerError
-from l2r.metaimage import encoded
+from l2r.formats.metaimage import encoded
 from pipeline.cli import app
 from pipeline.container.contracts import find_contract
 from pipeline.container.packed import PREDICTIONS, README, check_zip

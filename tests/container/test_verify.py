@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from l2r.errors import ContainerError
-from l2r.files import write_field
+from l2r.formats.nifti import write_field
 from pipeline.cli import app
 from pipeline.container.build import Build, build_image
 from pipeline.container.report import read_report

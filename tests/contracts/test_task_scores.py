@@ -17,7 +17,7 @@ from eval.cli import app
 from eval.evaluate import score
 from eval.report import write_report
 from l2r.errors import FieldError, ImageError
-from l2r.files import read_labels, write_field
+from l2r.formats.nifti import read_labels, write_field
 from l2r.submission import accepted_names, field_name, open_submission
 from l2r.task import TASKS, load_task, task_names
 from tests.contracts.challenges import SHAPE, Challenge, write_challenge

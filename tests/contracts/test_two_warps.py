@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from eval.warp import warp_linear, warp_nearest
-from models.spatial import warp
+from models.spatial.warp import warp
 
 SHAPE = (13, 11, 12)
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from eval import session
+from eval import commands as session
 from eval.cli import app
-from l2r.files import write_field
+from l2r.formats.nifti import write_field
 from tests.eval.conftest import Phantom
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from eval.cli import app
 from eval.evaluate import score
-from l2r.files import read_field, write_field
+from l2r.formats.nifti import read_field, write_field
 from tests.eval.conftest import Phantom
 
 FIRST = "disp_0002_0001.nii.gz"

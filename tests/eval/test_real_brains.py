@@ -10,7 +10,7 @@ from scipy.ndimage import zoom
 from typer.testing import CliRunner
 
 from eval.cli import app
-from l2r.files import read_labels, write_field
+from l2r.formats.nifti import read_labels, write_field
 from tests.eval import oracles
 
 SAMPLE = Path(__file__).parents[2] / "sample"

@@ -13,17 +13,17 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from l2r.field import from_normalised
-from models.base import NetworkConfig
-from models.gradicon.network import UniGradIconConfig
-from models.gradicon.unet import UNetSizes
-from models.transmorph.classic import TransMorphIxiConfig, TransMorphOasisConfig
-from models.transmorph.lumir import TransMorphLumirConfig
-from models.transmorph.sizes import ClassicSizes, LumirSizes
-from models.transmorph.tm_tvf import TmTvfConfig
-from models.vit_v_net import VitVNetConfig, VitVNetSizes
-from models.voxelmorph import VoxelMorph1Config, VoxelMorph2Config
-from models.voxelmorph_official import VoxelMorphConfig
-from tests.models.recipes import made_up_volume, made_up_weights
+from models.networks.base import NetworkConfig
+from models.networks.gradicon.network import UniGradIconConfig
+from models.networks.gradicon.unet import UNetSizes
+from models.networks.transmorph.classic import TransMorphIxiConfig, TransMorphOasisConfig
+from models.networks.transmorph.lumir import TransMorphLumirConfig
+from models.networks.transmorph.sizes import ClassicSizes, LumirSizes
+from models.networks.transmorph.tm_tvf import TmTvfConfig
+from models.networks.vit_v_net import VitVNetConfig, VitVNetSizes
+from models.networks.voxelmorph.lumir import VoxelMorph1Config, VoxelMorph2Config
+from models.networks.voxelmorph.package import VoxelMorphConfig
+from tests.models.networks.recipes import made_up_volume, made_up_weights
 
 HERE = Path(__file__).parent
 SMALL = ClassicSizes(

@@ -14,7 +14,7 @@ from eval.leaderboard.board import Board, Column, Values
 from eval.leaderboard.page_parts.axis import Axis, axis_of
 from eval.leaderboard.page_parts.markup import Markup, element, section
 from eval.leaderboard.page_parts.numbers import direction, metric_decimals, short, written
-from eval.table import ARROWS
+from eval.terminal import ARROWS
 
 EXPLANATION = (
     "Each point is a case. The box holds the middle half of the cases, the line in it is the "

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 from eval.leaderboard.board import Board, Column
-from eval.table import NOTHING
+from eval.terminal import NOTHING
 
 _SIGNIFICANT = 5
 

@@ -12,7 +12,7 @@ from eval.leaderboard.page_parts.numbers import (
     short,
     written,
 )
-from eval.table import NOTHING
+from eval.terminal import NOTHING
 
 
 @dataclass(frozen=True)

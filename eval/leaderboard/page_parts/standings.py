@@ -6,7 +6,7 @@ from eval.leaderboard.board import Board, Column
 from eval.leaderboard.page_parts.markup import Markup, element, hidden, linked, region, section
 from eval.leaderboard.page_parts.numbers import direction, short
 from eval.leaderboard.page_parts.row import Frame, frame_of, table_row
-from eval.table import ARROWS
+from eval.terminal import ARROWS
 
 KEY, TITLE = "standings", "Standings"
 NOBODY = "No submission yet: `python -m eval leaderboard add` adds one."

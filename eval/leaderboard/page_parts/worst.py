@@ -5,7 +5,7 @@ from collections import Counter
 from eval.leaderboard.board import Board, Column, Values
 from eval.leaderboard.page_parts.markup import Markup, element, region, section
 from eval.leaderboard.page_parts.numbers import metric_decimals, written
-from eval.table import NOTHING
+from eval.terminal import NOTHING
 
 EXPLANATION = (
     "Look at these first. A case that is the worst of many submissions is hard, "

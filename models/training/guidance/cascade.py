@@ -8,20 +8,22 @@ from pydantic import PositiveFloat, PositiveInt, model_validator
 from torch import nn
 
 from l2r.grid import GridRule
-from models.base import Fields, RegistrationModel, Volumes
-from models.catalog import ModelConfig
-from models.deform import compose
+from models.descent.loop import Kept
+from models.descent.objective import Weighted
+from models.descent.weights import WeightOptimisation, WeightOptimisationConfig
 from models.losses.catalog import Similarity
 from models.losses.lncc import LnccConfig
-from models.optim.descend import Kept
-from models.optim.network import WeightOptimisation, WeightOptimisationConfig
-from models.optim.objective import Weighted
+from models.networks.base import RegistrationModel
+from models.networks.catalog import ModelConfig
+from models.networks.voxelmorph.lumir import VoxelMorph1Config
 from models.optim.optimisers import AdamConfig, Optimiser
-from models.spatial import warp
-from models.training.guidance.network import grid_of
+from models.spatial.parametrisation import compose
+from models.spatial.warp import warp
 from models.training.guidance.optimiser import SMOOTH
 from models.training.guidance.teacher import Question, Teacher, TeacherConfig
-from models.voxelmorph import VoxelMorph1Config
+from models.training.guidance.teacher_network import grid_of
+from models.types import Fields, Volumes
+from models.weights.load import build_network
 
 
 class CascadeDescent(WeightOptimisationConfig):
@@ -61,12 +63,12 @@ class CascadeConfig(TeacherConfig):
         return self.descent.label_weight is not None
 
     def build(self, device: torch.device) -> "CascadeTeacher":
-        networks = [self.model.build() for _ in range(self.networks)]
+        networks = [build_network(self.model) for _ in range(self.networks)]
         return CascadeTeacher(self.descent.build(Cascade(networks).to(device).eval()))
 
     @model_validator(mode="after")
     def _can_learn(self) -> "CascadeConfig":
-        if self.model.name == "identity":
+        if not self.model.trainable:
             raise ValueError(f"model {self.model.name!r} has no weights that could be optimised")
         return self
 

@@ -12,11 +12,11 @@ from pydantic import (
 )
 
 from l2r.schema import Frozen
+from models.descent.objective import Weighted
 from models.losses.diffusion import DiffusionConfig
-from models.optim.objective import Weighted
 from models.training.guidance.cascade import CascadeConfig
-from models.training.guidance.network import NetworkTeacherConfig
 from models.training.guidance.optimiser import OnlineOptimiserConfig
+from models.training.guidance.teacher_network import NetworkTeacherConfig
 
 GUIDANCE = "guidance"
 """How the distance from the pseudo ground truth is called among the losses."""

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 
 import torch
 
-from models.base import Fields
-from models.losses.base import Scalar
+from models.descent.objective import Case
+from models.descent.transform import NetworkTrial
 from models.optim.combine import Losses
-from models.optim.objective import Case
-from models.optim.trial import NetworkTrial
 from models.training.config import TrainConfig, TrainingObjective
+from models.training.dataset import apart, drawn, seeded
 from models.training.guidance.config import GUIDANCE, Lesson
 from models.training.guidance.teacher import Question, Teacher
-from models.training.source import apart, drawn, seeded
+from models.types import Fields, Scalar
 
 _CHANCES = 2**32 - 1
 """Where the rank of a process stands in other seeds, which no process has."""

@@ -5,15 +5,15 @@ from typing import Literal
 import torch
 
 from l2r.grid import GridRule
-from models.base import Fields
-from models.deform import DisplacementConfig, Parametrisation
+from models.descent.field import InstanceOptimisationConfig, Level
+from models.descent.loop import Kept
+from models.descent.objective import Weighted
 from models.losses.diffusion import DiffusionConfig
-from models.optim.descend import Kept
-from models.optim.instance import InstanceOptimisationConfig, Level
-from models.optim.objective import Weighted
 from models.optim.optimisers import AdamConfig, Optimiser
+from models.spatial.parametrisation import DisplacementConfig, Parametrisation
 from models.training.guidance.teacher import Question, Teacher, TeacherConfig
 from models.training.schedule import PolyConfig, Schedule
+from models.types import Fields
 
 SMOOTH = (Weighted(weight=1.0, term=DiffusionConfig()),)
 

@@ -7,9 +7,10 @@ import torch
 
 from l2r.grid import GridRule
 from l2r.schema import Frozen
-from models.base import Fields, RegistrationModel
-from models.catalog import ModelConfig
-from models.optim.objective import Case
+from models.descent.objective import Case
+from models.networks.base import RegistrationModel
+from models.networks.catalog import ModelConfig
+from models.types import Fields
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 import torch
 
 from l2r.arrays import Shape, triple
-from models.base import Fields
-from models.deform import VelocityConfig
-from models.spatial import resize_field
-from models.training.resampling import Matrix, affine, either_way, rotation
+from models.spatial.affine import Matrix, affine, either_way, rotation
+from models.spatial.parametrisation import VelocityConfig
+from models.spatial.warp import resize_field
 from models.training.synthesis.config import Deformation
 from models.training.synthesis.smooth import smooth_noise
+from models.types import Fields
 
 _COARSER = 4
 """How much coarser than the label map the grid is on which velocities are drawn and followed."""

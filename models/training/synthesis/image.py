@@ -8,8 +8,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool3d, interpolate
 
 from l2r.arrays import Shape, triple
-from models.base import Fields, Volumes
-from models.training.resampling import sampled
+from models.spatial.affine import sampled
 from models.training.synthesis.config import Look
 from models.training.synthesis.smooth import (
     Square,
@@ -19,6 +18,7 @@ from models.training.synthesis.smooth import (
     thick_slices,
 )
 from models.training.synthesis.tissue import OUTER_FLUID, random_tables
+from models.types import Fields, Volumes
 
 LabelMap = Integer[Tensor, "1 1 _ _ _"]
 

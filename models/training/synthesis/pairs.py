@@ -9,10 +9,10 @@ import torch
 from l2r.arrays import triple
 from l2r.dataset import Scan
 from l2r.errors import ImageError
-from models.optim.objective import Case
+from models.descent.objective import Case
 from models.training.cache import Stored
-from models.training.images import Reading
-from models.training.source import Source, drawn
+from models.training.dataset import Source, drawn
+from models.training.sampling import Reading
 from models.training.synthesis.config import Synthesis
 from models.training.synthesis.deformation import random_deformation
 from models.training.synthesis.image import LabelMap, Painter

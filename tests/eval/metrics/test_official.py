@@ -12,7 +12,7 @@ from eval.evaluate import score
 from eval.metrics.ndv import folded_volume
 from eval.report import write_report
 from l2r.dataset import read_pairs
-from l2r.files import write_field
+from l2r.formats.nifti import write_field
 from l2r.submission import open_submission
 from l2r.task import load_task
 from tests.eval import oracles

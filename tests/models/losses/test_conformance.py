@@ -8,14 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.losses.base import Stacks, Trial
+from models.descent.transform import as_map
+from models.losses.base import Trial
 from models.losses.catalog import Part, Regulariser, Single, SumOfSimilaritiesConfig
 from models.losses.dice import DiceConfig
 from models.losses.lncc import LnccConfig
 from models.losses.mse import MseConfig
-from models.maps import Images, Map
-from models.optim.trial import as_map
-from models.spatial import warp
+from models.spatial.coordinate_maps import Images, Map
+from models.spatial.warp import warp
+from models.types import Stacks
 
 SUM = partial(
     SumOfSimilaritiesConfig,

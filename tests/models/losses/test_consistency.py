@@ -4,8 +4,8 @@ from torch import Tensor
 
 from models.losses.consistency import GradIconConfig, InverseConsistencyConfig, scattered
 from models.losses.lncc_gaussian import LnccGaussianConfig
-from models.maps import Map, Points, displaced, identity
-from models.spatial import sample
+from models.spatial.coordinate_maps import Map, Points, displaced, identity
+from models.spatial.warp import sample
 from tests.models.conftest import Golden
 
 REGULARISER_ATOL = 2e-5

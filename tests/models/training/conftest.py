@@ -9,13 +9,13 @@ from l2r.dataset import Scan, read_pairs, scans_of_folder
 from l2r.grid import GridRule
 from l2r.phantom import write_phantom
 from l2r.task import load_task
+from models.descent.objective import Weighted
 from models.losses.diffusion import DiffusionConfig
 from models.losses.lncc import LnccConfig
-from models.optim.objective import Weighted
+from models.networks.voxelmorph.lumir import VoxelMorph1Config
 from models.training.cache import Cache
 from models.training.config import TrainConfig, TrainingObjective
-from models.training.images import ListedPairs, RandomPartners, Reading
-from models.voxelmorph import VoxelMorph1Config
+from models.training.sampling import ListedPairs, RandomPartners, Reading
 
 NETWORK = VoxelMorph1Config(encoder=(4, 8, 8, 8), decoder=(8, 8, 8, 8), extras=(8, 4))
 OBJECTIVE = TrainingObjective(

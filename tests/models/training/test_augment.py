@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from l2r.dataset import scans_of_folder
+from models.descent.objective import Case
 from models.losses.dice import DiceConfig
-from models.optim.objective import Case
+from models.spatial.affine import affine, rotation, sampled
 from models.training.augment import (
     AffineConfig,
     Augmentation,
@@ -20,9 +21,8 @@ from models.training.augment import (
     GammaConfig,
     IconConfig,
 )
-from models.training.images import RandomPartners, Reading
-from models.training.resampling import affine, rotation, sampled
-from models.training.source import Source
+from models.training.dataset import Source
+from models.training.sampling import RandomPartners, Reading
 
 CPU = torch.device("cpu")
 ALWAYS = {"probability": 1.0}

@@ -8,29 +8,30 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models.base import Fields, RegistrationModel, Volumes
-from models.deform import compose
-from models.identity import IdentityConfig
+from models.descent.field import Level
+from models.descent.loop import Convergence
+from models.descent.objective import Case, Weighted
+from models.descent.transform import NetworkTrial
 from models.losses.diffusion import DiffusionConfig
 from models.losses.lncc import LnccConfig
-from models.optim.descend import Convergence
-from models.optim.instance import Level
-from models.optim.objective import Case, Weighted
+from models.networks.base import RegistrationModel
+from models.networks.identity import IdentityConfig
 from models.optim.optimisers import SgdConfig
-from models.optim.trial import NetworkTrial
-from models.spatial import warp
+from models.spatial.parametrisation import compose
+from models.spatial.warp import warp
 from models.training.config import TrainConfig
+from models.training.dataset import drawn
 from models.training.guidance.cascade import Cascade, CascadeConfig, CascadeDescent
 from models.training.guidance.config import AnyTeacher, Lesson, When
 from models.training.guidance.guide import Guide, engaged
-from models.training.guidance.network import NetworkTeacherConfig
 from models.training.guidance.optimiser import OnlineDescent, OnlineOptimiserConfig
 from models.training.guidance.teacher import Question, Teacher
+from models.training.guidance.teacher_network import NetworkTeacherConfig
 from models.training.schedule import ConstantConfig, PolyConfig
-from models.training.source import drawn
 from models.training.step import Objective
+from models.types import Fields, Volumes
 from tests.models.conftest import Golden
-from tests.models.test_conformance import CONFIGS, awake, some_images
+from tests.models.networks.test_conformance import CONFIGS, awake, some_images
 from tests.models.training.conftest import CONFIG, NETWORK
 
 CPU = torch.device("cpu")

@@ -8,12 +8,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from models.training.dataset import apart, stacked
 from models.training.guidance.config import Lesson, When
-from models.training.guidance.network import NetworkTeacherConfig
-from models.training.images import ListedPairs, RandomPartners
-from models.training.journal import LogFile
+from models.training.guidance.teacher_network import NetworkTeacherConfig
+from models.training.logging import LogFile
 from models.training.loop import Judge, fit
-from models.training.source import apart, stacked
+from models.training.sampling import ListedPairs, RandomPartners
 from models.training.state import LAST
 from tests.models.training.conftest import NETWORK
 from tests.models.training.test_guidance import CPU, level

@@ -9,16 +9,16 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from l2r.errors import ImageError, TrainingError
-from models.base import RegistrationModel
-from models.identity import IdentityConfig
+from models.networks.base import RegistrationModel
+from models.networks.identity import IdentityConfig
 from models.optim.optimisers import AdamConfig, FAdamConfig
 from models.training.config import TrainConfig
-from models.training.images import ListedPairs, RandomPartners
-from models.training.journal import EpochNews, Journal, StepNews
+from models.training.dataset import Source
+from models.training.distributed import World
+from models.training.logging import EpochNews, Journal, StepNews
 from models.training.loop import Given, Judge, Scores, fit
-from models.training.source import Source
+from models.training.sampling import ListedPairs, RandomPartners
 from models.training.state import BEST, CHECKPOINT, LAST, PREVIOUS
-from models.training.world import World
 from tests.models.training.conftest import CONFIG, NETWORK
 
 CPU = torch.device("cpu")
@@ -51,7 +51,7 @@ def given(folder: Path, source: Source, **changes: object) -> Given:
 
 def network() -> RegistrationModel:
     torch.manual_seed(0)
-    return NETWORK.build()
+    return NETWORK.network()
 
 
 def nothing(_: RegistrationModel) -> Scores:
@@ -234,7 +234,7 @@ def test_too_few_samples_and_nothing_to_train(tmp_path: Path, partners: Partners
         train(tmp_path / "out", partners(), batch=4, accumulate=2)
     with pytest.raises(TrainingError, match="'identity' has no weights to train"):
         fit(
-            IdentityConfig().build(),
+            IdentityConfig().network(),
             given(tmp_path / "other", partners(), model=IdentityConfig()),
         )
 

@@ -8,9 +8,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from l2r.errors import TrainingError
-from models.base import NetworkConfig
-from models.gradicon.network import UniGradIconConfig
-from models.gradicon.unet import UNetSizes
+from models.descent.objective import Case, Weighted
 from models.losses.catalog import Part, SumOfSimilaritiesConfig
 from models.losses.consistency import GradIconConfig
 from models.losses.diffusion import DiffusionConfig
@@ -19,15 +17,18 @@ from models.losses.lddmm import LddmmConfig
 from models.losses.lncc import LnccConfig
 from models.losses.lncc_gaussian import LnccGaussianConfig
 from models.losses.mse import MseConfig
-from models.optim.objective import Case, Weighted
-from models.spatial import warp
+from models.networks.base import NetworkConfig
+from models.networks.gradicon.network import UniGradIconConfig
+from models.networks.gradicon.unet import UNetSizes
+from models.networks.transmorph.tm_tvf import TmTvfConfig
+from models.networks.voxelmorph.package import VoxelMorphConfig
+from models.spatial.warp import warp
 from models.training.config import TrainConfig, TrainingObjective
-from models.training.source import drawn
+from models.training.dataset import drawn
 from models.training.state import export
 from models.training.step import Objective
-from models.transmorph.tm_tvf import TmTvfConfig
-from models.voxelmorph_official import VoxelMorphConfig
-from tests.models.recipes import made_up_volume
+from models.weights.load import build_network
+from tests.models.networks.recipes import made_up_volume
 from tests.models.training.conftest import NETWORK
 
 SHAPE = (32, 32, 32)
@@ -49,7 +50,7 @@ ICON = UniGradIconConfig(shape=(18, 21, 20), sizes=UNetSizes(down=(4, 8), up=(4,
 def awake(config: NetworkConfig) -> torch.nn.Module:
     """Untrained networks predict no motion; this one does."""
     torch.manual_seed(0)
-    model = config.build()
+    model = config.network()
     for parameter in model.parameters():
         parameter.data.add_(0.03 * torch.randn(parameter.shape))
     return model.eval().requires_grad_(False)
@@ -149,7 +150,9 @@ def test_the_second_stage_begins_with_the_first(tmp_path: Path) -> None:
     first = awake(ICON.model_copy(update={"last_step": False}))
     assert first.netPsi is None
     export(tmp_path / "first.safetensors", first)
-    second = ICON.model_copy(update={"first_stage": tmp_path / "first.safetensors"}).build().eval()
+    second = build_network(
+        ICON.model_copy(update={"first_stage": tmp_path / "first.safetensors"})
+    ).eval()
     images = (CASE.fixed, CASE.moving)
     with torch.no_grad():
         torch.testing.assert_close(second(*images), first(*images))  # the last step is at rest

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from models.descent.objective import Weighted
 from models.losses.diffusion import DiffusionConfig
 from models.losses.lncc import LnccConfig
-from models.optim.objective import Weighted
 from models.optim.optimisers import AdamConfig
 from models.training.config import TrainConfig, load_training
 from models.training.guidance.config import Lesson

@@ -14,11 +14,11 @@ from eval.metrics.ndv import folded_volume
 from l2r.dataset import scans_of_folder
 from l2r.errors import ImageError
 from l2r.field import from_channels_first
-from l2r.files import write_volume
+from l2r.formats.nifti import write_volume
 from l2r.grid import GridRule
-from models.optim.objective import Case
-from models.training.images import Reading
-from models.training.source import Source
+from models.descent.objective import Case
+from models.training.dataset import Source
+from models.training.sampling import Reading
 from models.training.synthesis.config import Deformation, Look, Synthesis, Wave
 from models.training.synthesis.deformation import random_deformation
 from models.training.synthesis.image import Painter

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from tensorboardX.proto.event_pb2 import Event
 
-from models.training.journal import EpochNews, StepNews
+from models.training.logging import EpochNews, StepNews
 from models.training.tensorboard import TensorBoard
 
 

@@ -1,0 +1,1 @@
+"""Formats of images, label maps and fields, one per file."""

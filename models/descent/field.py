@@ -1,0 +1,152 @@
+"""Instance optimisation: one pair, its own deformation, coarse to fine."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from jaxtyping import Float
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from l2r.arrays import Shape, triple
+from l2r.grid import GridRule
+from l2r.schema import Frozen
+from models.descent.loop import Descent, Limits, descend
+from models.descent.objective import Case, DescentConfig, Refined
+from models.descent.transform import Base, FieldTrial
+from models.losses.catalog import Similarity
+from models.losses.lncc import LnccConfig
+from models.optim.combine import Losses
+from models.spatial.parametrisation import Parametrisation, VelocityConfig, compose
+from models.spatial.warp import resize_field
+from models.types import Fields
+
+Coarse: TypeAlias = Float[Tensor, "parts 3 _ _ _"]
+"""What is optimised: fields on the control grid of a level."""
+
+
+class Level(Frozen):
+    """One resolution of a coarse-to-fine descent."""
+
+    shrink: PositiveInt
+    """Images are averaged over cubes of this many voxels a side."""
+    control: PositiveInt
+    """Voxels of the full grid per voxel of the grid that is optimised."""
+    similarity: Similarity = LnccConfig()
+    steps: PositiveInt
+    learning_rate: PositiveFloat
+    """Of Adam: about the first step's length, in voxels of the optimised grid."""
+
+    @property
+    def halved(self) -> "Level":
+        """The same at half the resolution."""
+        return self.model_copy(update={"shrink": 2 * self.shrink, "control": 2 * self.control})
+
+
+class InstanceOptimisationConfig(DescentConfig):
+    """A descent on a deformation `w` that follows the prediction: `moving(q + u(q)), q = p + w(p)`.
+
+    Minimises similarity and regularisers and keeps the best iterate of each level, which the next
+    one starts from. A parametrisation may add to the prediction instead of following it.
+    """
+
+    name: Literal["instance_optimisation"] = "instance_optimisation"
+    parametrisation: Parametrisation = VelocityConfig()
+    levels: tuple[Level, ...] = Field(min_length=1)
+
+    @property
+    def grid(self) -> GridRule:
+        """The grids on which all levels shrink evenly."""
+        sizes = (size for level in self.levels for size in (level.shrink, level.control))
+        return GridRule(math.lcm(*sizes))
+
+    @property
+    def halved(self) -> "InstanceOptimisationConfig":
+        """The same at half the resolution, an eighth of the memory."""
+        return self.model_copy(update={"levels": tuple(level.halved for level in self.levels)})
+
+    def build(self) -> "InstanceOptimisation":
+        return InstanceOptimisation(self)
+
+
+class InstanceOptimisation:
+    """Refine the prediction for one pair, see `InstanceOptimisationConfig`."""
+
+    def __init__(self, config: InstanceOptimisationConfig) -> None:
+        self._config = config
+
+    def __call__(
+        self,
+        case: Case,
+        prediction: Fields,
+        *,
+        deadline: float | None = None,
+        random: torch.Generator | None = None,
+    ) -> Refined:
+        """Refine `prediction` until the last step or the deadline.
+
+        Args:
+            case: intensities as the network sees them.
+            prediction: displacement in voxels.
+            deadline: in seconds of `time.monotonic`.
+            random: what stochastic terms and combinations draw from, on the CPU.
+        """
+        config, shape = self._config, triple(case.fixed.shape[2:])
+        predicted = bool(prediction.any())
+        adds = config.parametrisation.adds_to_prediction
+        run = _Run(
+            config,
+            case.after(prediction) if predicted and not adds else case,
+            prediction if predicted and adds else None,
+            deadline,
+            random or torch.Generator(),
+        )
+        held = prediction.new_zeros(config.parametrisation.parts, 3, 1, 1, 1)
+        course: list[Descent] = []
+        for level in config.levels:
+            held = resize_field(held, divided(shape, level.control)).requires_grad_()
+            course.append(run.descend(level, held))
+            held = held.detach()
+            if course[-1].stopped in {"deadline", "diverged"}:
+                break
+        found = resize_field(config.parametrisation.there(held), shape)
+        if predicted:
+            found = prediction + found if adds else compose(prediction, found)
+        return Refined(found, tuple(course))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all levels share."""
+
+    config: InstanceOptimisationConfig
+    case: Case
+    base: Fields | None
+    """The prediction, if what is optimised is added to it."""
+    deadline: float | None
+    random: torch.Generator
+
+    def descend(self, level: Level, held: Coarse) -> Descent:
+        """Improve what is held."""
+        config, case = self.config, self.case.shrunk(level.shrink)
+        objective = config.bind(case, level.similarity, self.random)
+        base = self._base(triple(held.shape[2:]), triple(case.fixed.shape[2:]))
+
+        def losses() -> Losses:
+            return objective(FieldTrial(case.fixed, config.parametrisation, held, base))
+
+        optimiser = config.optimiser.build([held], level.learning_rate)
+        limits = Limits(level.steps, self.deadline, config.convergence)
+        return descend([held], config.goal(losses, self.random), optimiser, limits)
+
+    def _base(self, control: Shape, images: Shape) -> Base | None:
+        if self.base is None:
+            return None
+        return Base(resize_field(self.base, control), resize_field(self.base, images))
+
+
+def divided(shape: Shape, factor: int) -> Shape:
+    """Voxels along each axis where one holds `factor` of a side."""
+    x, y, z = (size // factor for size in shape)
+    return x, y, z

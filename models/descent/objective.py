@@ -1,0 +1,162 @@
+"""What a descent minimises, of terms that are put together in a run file."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeAlias
+
+import torch
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+from torch.nn.functional import avg_pool3d
+
+from l2r.grid import GridRule
+from l2r.schema import Frozen
+from models.descent.loop import Convergence, Descent, Goal, Kept
+from models.losses.base import Trial
+from models.losses.catalog import Regulariser, Similarity
+from models.losses.dice import DiceConfig
+from models.losses.mse import MseConfig
+from models.optim.combine import Combine, Losses, SumConfig
+from models.optim.optimisers import AdamConfig, Optimiser
+from models.spatial.coordinate_maps import Images
+from models.spatial.warp import warp
+from models.types import Fields, Scalar, Stacks
+
+TOTAL = "total"
+Objective: TypeAlias = Callable[[Trial], Losses]
+Part: TypeAlias = Callable[[Trial], Scalar]
+
+
+LabelTerm: TypeAlias = Annotated[DiceConfig | MseConfig, Field(discriminator="name")]
+"""Compares one channel per structure of the fixed and the warped label map."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A pair that is to be registered, on one grid."""
+
+    fixed: Images
+    moving: Images
+    labels: tuple[Stacks, Stacks] | None = None
+    """Of the fixed and of the moving image, one channel per structure."""
+
+    def after(self, prediction: Fields) -> "Case":
+        """The moving side as the prediction warps it."""
+        labels = self.labels
+        if labels:
+            labels = labels[0], warp(labels[1], prediction)
+        return Case(self.fixed, warp(self.moving, prediction), labels)
+
+    def shrunk(self, factor: int) -> "Case":
+        """Means over cubes of `factor` voxels a side."""
+        if factor == 1:
+            return self
+        labels = self.labels
+        if labels:
+            labels = avg_pool3d(labels[0], factor), avg_pool3d(labels[1], factor)
+        return Case(avg_pool3d(self.fixed, factor), avg_pool3d(self.moving, factor), labels)
+
+
+@dataclass(frozen=True)
+class Refined:
+    """A better field, and how it came about."""
+
+    field: Fields
+    course: tuple[Descent, ...]
+    """One per level that was begun."""
+
+
+class Weighted(Frozen):
+    """A regulariser and how much it counts beside the similarity, which counts once."""
+
+    weight: NonNegativeFloat
+    term: Regulariser
+
+
+class ObjectiveConfig(Frozen):
+    """The losses of a pair beside its similarity, for training and for descents alike."""
+
+    regularisers: tuple[Weighted, ...] = ()
+    direction: Literal["one_way", "both_ways"] = "one_way"
+    """Both ways: the fixed image is compared with the moving one as well, and costs are added."""
+    label_weight: PositiveFloat | None = None
+    """Of the loss of label maps, which both images must then have."""
+    label_term: LabelTerm = DiceConfig()
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Names of the losses, in their order."""
+        labels = () if self.label_weight is None else ("labels",)
+        return ("similarity", *(part.term.name for part in self.regularisers), *labels)
+
+    @model_validator(mode="after")
+    def _names_are_clear(self) -> "ObjectiveConfig":
+        names = self.objectives
+        if len(set(names)) < len(names):
+            raise ValueError(f"a regulariser is named twice: {', '.join(names)}")
+        return self
+
+    def bind(self, case: Case, similarity: Similarity, random: torch.Generator) -> Objective:
+        """The objectives for one pair: what depends on the images alone is computed once.
+
+        Raises:
+            ValueError: labels count, but the case has none.
+        """
+        parts = [_similar(case, similarity, both_ways=self.direction == "both_ways")]
+        parts += [_regular(part, random) for part in self.regularisers]
+        if self.label_weight is not None:
+            parts.append(_labelled(case, self.label_term, self.label_weight))
+        return lambda trial: tuple(part(trial) for part in parts)
+
+
+class DescentConfig(ObjectiveConfig):
+    """What every descent on a pair needs, whatever it optimises."""
+
+    combine: Combine = SumConfig()
+    optimiser: Optimiser = AdamConfig()
+    convergence: Convergence | None = None
+    """Ends a level early; without it all steps are done."""
+    best_by: str = TOTAL
+    """Which of the `objectives`, or their total, decides which iterate is best."""
+    keep: Kept = "best"
+    """The iterate that is kept; on-the-fly guidance takes the last one, whatever it is worth."""
+
+    @property
+    def grid(self) -> GridRule:
+        """What the descent can work on."""
+        return GridRule()
+
+    @model_validator(mode="after")
+    def _best_is_known(self) -> "DescentConfig":
+        if self.best_by not in {TOTAL, *self.objectives}:
+            known = ", ".join([TOTAL, *self.objectives])
+            raise ValueError(f"best_by {self.best_by!r} is none of: {known}")
+        return self
+
+    def goal(self, losses: Callable[[], Losses], random: torch.Generator) -> Goal:
+        """The losses as `descend` wants them."""
+        return Goal(losses, self._score, self.combine, random, self.keep)
+
+    def _score(self, values: Sequence[float]) -> float:
+        if self.best_by == TOTAL:
+            return sum(values)
+        return values[self.objectives.index(self.best_by)]
+
+
+def _similar(case: Case, similarity: Similarity, *, both_ways: bool) -> Part:
+    there = similarity.bind(case.fixed)
+    if not both_ways:
+        return lambda trial: there(trial.warp(case.moving))
+    back = similarity.bind(case.moving)
+    return lambda trial: there(trial.warp(case.moving)) + back(trial.warp_back(case.fixed))
+
+
+def _regular(part: Weighted, random: torch.Generator) -> Part:
+    return lambda trial: part.weight * part.term.judge(trial, random)
+
+
+def _labelled(case: Case, term: LabelTerm, weight: float) -> Part:
+    if case.labels is None:
+        raise ValueError("label_weight asks for label maps of both images, there are none")
+    fixed, moving = case.labels
+    overlap = term.bind(fixed)
+    return lambda trial: weight * overlap(trial.warp(moving))

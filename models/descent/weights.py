@@ -1,0 +1,118 @@
+"""Instance optimisation of a network's weights: the network learns one pair by heart.
+
+Source:
+    Tian et al. (2024), uniGradICON, arXiv:2403.05780.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from pydantic import PositiveFloat, PositiveInt
+from torch import nn
+
+from models.descent.loop import Limits, descend
+from models.descent.objective import Case, DescentConfig, Refined
+from models.descent.transform import NetworkTrial
+from models.losses.catalog import Similarity
+from models.losses.lncc_gaussian import LnccGaussianConfig
+from models.networks.base import MapModel, RegistrationModel
+from models.optim.combine import Losses
+
+
+class WeightOptimisationConfig(DescentConfig):
+    """A descent on the weights of the run's network, which are as before when it has ended.
+
+    The images are compared on the network's own grid and as it prepares them.
+    """
+
+    name: Literal["weight_optimisation"] = "weight_optimisation"
+    similarity: Similarity = LnccGaussianConfig()
+    steps: PositiveInt
+    learning_rate: PositiveFloat
+    batch_norm: Literal["frozen", "adapting"] = "frozen"
+    """Frozen: running statistics as they were trained. Adapting: those of the pair, which also move
+    the running ones that the final prediction uses; published LUMIR figures were made so."""
+
+    def build(self, model: RegistrationModel) -> "WeightOptimisation":
+        """For a network that has weights.
+
+        Raises:
+            ValueError: it has none.
+        """
+        if next(model.parameters(), None) is None:
+            raise ValueError("the network has no weights that could be optimised")
+        if self.label_weight is not None and isinstance(model, MapModel):
+            raise ValueError(
+                "the network compares images on a grid of its own, where there are no label maps; "
+                "leave label_weight out"
+            )
+        return WeightOptimisation(self, model)
+
+
+class WeightOptimisation:
+    """Predict anew for one pair, see `WeightOptimisationConfig`."""
+
+    def __init__(self, config: WeightOptimisationConfig, model: RegistrationModel) -> None:
+        self._config, self._model = config, model
+
+    def __call__(
+        self, case: Case, *, deadline: float | None = None, random: torch.Generator | None = None
+    ) -> Refined:
+        """Optimise until the last step or the deadline, and predict with the best weights.
+
+        Args:
+            case: images on the grid of the field.
+            deadline: in seconds of `time.monotonic`.
+            random: what stochastic terms and combinations draw from, on the CPU.
+        """
+        config, model, random = self._config, self._model, random or torch.Generator()
+        seen = as_seen(model, case)
+        objective = config.bind(seen, config.similarity, random)
+        parameters = list(model.parameters())
+
+        def losses() -> Losses:
+            return objective(NetworkTrial(model, seen.fixed, seen.moving))
+
+        with as_before(model):
+            adapt(model, adapting=config.batch_norm == "adapting")
+            descent = descend(
+                parameters,
+                config.goal(losses, random),
+                config.optimiser.build(parameters, config.learning_rate),
+                Limits(config.steps, deadline, config.convergence),
+                beside=list(model.buffers()),
+            )
+            adapt(model, adapting=False)
+            with torch.no_grad():
+                field = model(case.fixed, case.moving)
+        return Refined(field, (descent,))
+
+
+def as_seen(model: RegistrationModel, case: Case) -> Case:
+    """The pair on the grid that the network compares images on, prepared as it wants them."""
+    if isinstance(model, MapModel):
+        return Case(model.prepared(case.fixed), model.prepared(case.moving))
+    return case
+
+
+def adapt(model: nn.Module, *, adapting: bool) -> None:
+    """Whether batch normalisation uses the statistics of what it is given."""
+    for part in model.modules():
+        if isinstance(part, nn.BatchNorm3d):
+            part.train(adapting)
+
+
+@contextmanager
+def as_before(model: nn.Module) -> Iterator[None]:
+    """Whatever happens inside, weights and statistics have the same bits afterwards."""
+    state = [*model.parameters(), *model.buffers()]
+    kept = [tensor.detach().clone() for tensor in state]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, before in zip(state, kept, strict=True):
+                tensor.copy_(before)
+        model.zero_grad()

@@ -1,0 +1,1 @@
+"""Registration networks, one per file, under one interface."""

@@ -1,0 +1,82 @@
+"""TransMorph of the LUMIR challenge: three levels, seven time steps, at half the resolution."""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from l2r.grid import GridRule
+from models.networks.base import NetworkConfig, RegistrationModel
+from models.networks.blocks import FieldHead, double
+from models.networks.transmorph.decoder import DecoderBlock, conv_block, halved
+from models.networks.transmorph.sizes import LumirSizes
+from models.networks.transmorph.swin import SwinEncoder
+from models.networks.transmorph.velocities import VelocityStep, follow_velocities
+from models.spatial.warp import correct_lumir_bias, upsample_field
+from models.types import Fields, Volumes
+
+
+class TransMorphLumirConfig(NetworkConfig):
+    """TransMorph of the LUMIR challenge, with the published or one's own weights."""
+
+    name: Literal["transmorph_lumir"] = "transmorph_lumir"
+    sizes: LumirSizes = LumirSizes()
+    correct_bias: bool = False
+    """Translate the field from the warp of the training to the scorer's, up to half a voxel.
+
+    Leave it off to report the published network faithfully, its fields were scored as they came;
+    on, the scorer sees what the network meant. See `models.spatial.warp.correct_lumir_bias`.
+    """
+
+    def network(self) -> "TransMorphLumir":
+        return TransMorphLumir(self)
+
+
+class TransMorphLumir(RegistrationModel):
+    """An encoder of both images, a decoder, and a loop of time steps, at half the resolution.
+
+    Source:
+        Chen et al., the baseline of LUMIR (Learn2Reg 2024), github.com/JHU-MedImage-Reg/LUMIR_L2R.
+    """
+
+    grid = GridRule(32)
+    """Half resolution, tokens of four voxels, two mergings of tokens: 2 * 4 * 2 * 2."""
+    unused: ClassVar[tuple[str, ...]] = ("reg_head.",)
+
+    def __init__(self, config: TransMorphLumirConfig) -> None:
+        super().__init__()
+        sizes, channels = config.sizes, config.sizes.embed_dim
+        half, last, steps = channels // 2, sizes.head_channels, range(sizes.time_steps)
+        self.transformer = SwinEncoder(sizes, checkpoint=config.checkpoint)
+        self.up0 = DecoderBlock(4 * channels, 2 * channels, 2 * channels)
+        self.up1 = DecoderBlock(2 * channels, channels, channels)
+        self.up2 = DecoderBlock(channels, half, half)
+        self.c1 = conv_block(2, half, nn.BatchNorm3d(half))
+        self.cs = nn.ModuleList(conv_block(2, half, nn.BatchNorm3d(half)) for _ in steps)
+        self.up3s = nn.ModuleList(DecoderBlock(half, half, last) for _ in steps)
+        self.reg_heads = nn.ModuleList(nn.Sequential(FieldHead(last)) for _ in steps)
+        self.reg_head = nn.Sequential(FieldHead(last))
+        self._checkpoint, self._correct_bias = config.checkpoint, config.correct_bias
+
+    def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
+        """Displacement in voxels of the full grid, intensities in [0, 1]."""
+        self.check_grid(fixed)
+        coarse = self.half_field(functional.avg_pool3d(fixed, 2), functional.avg_pool3d(moving, 2))
+        field = upsample_field(coarse)
+        return correct_lumir_bias(field) if self._correct_bias else field
+
+    def half_field(self, fixed: Volumes, moving: Volumes) -> Fields:
+        """Displacement in voxels of the half grid, from images on that grid."""
+        pair = torch.cat([moving, fixed], dim=1)
+        fine, middle, coarse = self.transformer(pair)
+        skipped = self.c1(halved(pair))
+        features = self.up0(double(coarse), middle)
+        features = self.up1(double(features), fine)
+        features = self.up2(double(features), skipped)
+        parts = zip(self.cs, self.up3s, self.reg_heads, strict=True)
+        steps = [VelocityStep(*part) for part in parts]
+        field, _ = follow_velocities(
+            steps, double(features), fixed, moving, checkpoint=self._checkpoint
+        )
+        return field

@@ -1,0 +1,100 @@
+"""TransMorph with a time-varying velocity field, the network of the paper.
+
+Four levels; every time step looks at the images at half resolution and predicts a velocity there.
+The sum of the carried velocities counts as voxels of the full grid and is only interpolated. Its
+warps, inside the loop and in training, are the biased ones.
+
+Source:
+    Chen et al., TM-TVF and TM-TVF-LDDMM, github.com/junyuchen245/TransMorph_TVF; the two differ in
+    the number of time steps and in how they are trained, not in the graph.
+"""
+
+from typing import Literal, get_args
+
+import torch
+from pydantic import PositiveInt
+from torch import nn
+
+from models.networks.base import VelocityModel
+from models.networks.blocks import FieldHead, double
+from models.networks.transmorph.decoder import DecoderBlock, conv_block, halved
+from models.networks.transmorph.four_levels import FourLevelConfig, FourLevelTransMorph
+from models.networks.transmorph.sizes import ClassicSizes, SizeName
+from models.networks.transmorph.velocities import VelocityStep, follow_velocities, way_back
+from models.spatial.warp import correct_lumir_bias
+from models.types import Fields, OtherFields, State, Volumes
+
+
+class TmTvfConfig(FourLevelConfig):
+    """TM-TVF; the published weights are large and have twelve steps."""
+
+    name: Literal["tm_tvf"] = "tm_tvf"
+    sizes: ClassicSizes | SizeName = "large"
+    time_steps: PositiveInt = 12
+    """Velocities that are predicted one after the other and added up."""
+    correct_bias: bool = False
+    """Translate the fields from the warp of the training to the scorer's, up to half a voxel."""
+
+    @classmethod
+    def candidates(cls, state: State) -> tuple["TmTvfConfig", ...]:
+        """Every published size, with as many time steps as the state has heads."""
+        heads = {name.split(".")[1] for name in state if name.startswith("reg_heads.")}
+        steps = {"time_steps": len(heads)} if heads else {}
+        return tuple(cls(sizes=size, **steps) for size in get_args(SizeName))
+
+    def network(self) -> "TmTvf":
+        return TmTvf(self)
+
+
+class TmTvfLddmmConfig(TmTvfConfig):
+    """TM-TVF-LDDMM, trained as a geodesic flow; the published weights are large, of eight steps."""
+
+    name: Literal["tm_tvf_lddmm"] = "tm_tvf_lddmm"  # type: ignore[assignment]
+    time_steps: PositiveInt = 8
+
+
+class TmTvf(FourLevelTransMorph, VelocityModel):
+    """Velocities at half the resolution, one after the other."""
+
+    def __init__(self, config: TmTvfConfig) -> None:
+        super().__init__(config)
+        channels, last = self._sizes.embed_dim, self._sizes.head_channels
+        half, steps = channels // 2, range(config.time_steps)
+        self.reg_heads = nn.ModuleList(nn.Sequential(FieldHead(last)) for _ in steps)
+        self.up3s = nn.ModuleList(DecoderBlock(channels, half, last) for _ in steps)
+        self.cs = nn.ModuleList(conv_block(2, half, nn.InstanceNorm3d(half)) for _ in steps)
+        self._correct_bias = config.correct_bias
+
+    def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
+        """Displacement in voxels, intensities in [0, 1]."""
+        return self.with_velocities(fixed, moving)[0]
+
+    def with_velocities(
+        self, fixed: Volumes, moving: Volumes
+    ) -> tuple[OtherFields, list[OtherFields]]:
+        field, velocities = self.velocities(fixed, moving)
+        return self._on_full_grid(field), velocities
+
+    def both(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
+        """The way back subtracts every velocity where it leads; it inverts only roughly."""
+        field, velocities = self.with_velocities(fixed, moving)
+        return field, self._on_full_grid(way_back(velocities))
+
+    def velocities(self, fixed: Volumes, moving: Volumes) -> tuple[OtherFields, list[OtherFields]]:
+        """On the half grid: the sum of the carried velocities, and the velocities as predicted."""
+        self.check_grid(fixed)
+        pair = torch.cat([moving, fixed], dim=1)
+        features = double(self.quarter_features(pair))
+        coarse = halved(pair)
+        parts = zip(self.cs, self.up3s, self.reg_heads, strict=True)
+        return follow_velocities(
+            [VelocityStep(*part) for part in parts],
+            features,
+            fixed=coarse[:, 1:],
+            moving=coarse[:, :1],
+            checkpoint=self._checkpoint,
+        )
+
+    def _on_full_grid(self, coarse: Fields) -> OtherFields:
+        field = double(coarse)
+        return correct_lumir_bias(field) if self._correct_bias else field

@@ -1,0 +1,1 @@
+"""VoxelMorph as LUMIR's organisers published it, and as its own package has it."""

@@ -1,0 +1,1 @@
+"""Warping, parametrisations of deformations, and coordinate maps."""

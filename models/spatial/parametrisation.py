@@ -1,0 +1,143 @@
+"""Deformations as functions: composition, inversion, and what an optimiser may hold of one."""
+
+from abc import ABC, abstractmethod
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+from jaxtyping import Float
+from pydantic import Field, NonNegativeInt, PositiveInt
+from torch import Tensor
+
+from l2r.schema import Frozen
+from models.spatial.deterministic import sample_repeatably
+from models.spatial.warp import warp
+from models.types import Fields
+
+Held = Float[Tensor, "parts 3 x y z"]
+"""What is optimised: one field on some grid, or one per interval of time."""
+
+_INVERSIONS = 8
+"""Fixed-point steps; each leaves the share of the error that the field stretches by."""
+
+
+def compose(outer: Fields, inner: Fields) -> Fields:
+    """`u(p) = inner(p) + outer(p + inner(p))`, so `warp(warp(image, outer), inner)` in one go.
+
+    Beyond the border the outer field continues with its border values.
+    """
+    if outer.requires_grad and outer.is_cuda:
+        return inner + sample_repeatably(outer, inner)
+    return inner + warp(outer, inner, padding="border")
+
+
+def inverse(field: Fields) -> Fields:
+    """`v` with `v(p) = -u(p + v(p))`, by fixed-point iteration; close where `u` does not fold.
+
+    Source:
+        Chen et al. (2008), A simple fixed-point approach to invert a deformation field,
+        doi:10.1118/1.2816107.
+    """
+    found = -field
+    for _ in range(_INVERSIONS):
+        found = found - compose(field, found)
+    return found
+
+
+class ParametrisationBase(Frozen, ABC):
+    """From what is optimised to the displacement that it stands for, both on one grid."""
+
+    adds_to_prediction: ClassVar[bool] = False
+    """Whether what is held is a change of the predicted field, and not composed with it."""
+
+    @property
+    def parts(self) -> int:
+        """How many fields are held."""
+        return 1
+
+    @abstractmethod
+    def there(self, held: Held) -> Fields:
+        """Displacement in voxels of the grid, from places of the fixed image."""
+
+    @abstractmethod
+    def back(self, held: Held) -> Fields:
+        """That of the inverse map, from places of the moving image."""
+
+
+class VelocityConfig(ParametrisationBase):
+    """A stationary velocity field `v`, integrated over unit time by scaling and squaring.
+
+    `u = exp(v)`: halve `v` `squarings` times, then compose the result with itself as often. The
+    map `p + u(p)` is smooth and invertible as long as `v` is smooth; its inverse is `exp(-v)`.
+
+    Source:
+        Arsigny et al. (2006), doi:10.1007/11866565_113; Dalca et al. (2018), arXiv:1805.04605.
+    """
+
+    name: Literal["velocity"] = "velocity"
+    squarings: NonNegativeInt = 5
+
+    def there(self, held: Held) -> Fields:
+        field = held / 2**self.squarings
+        for _ in range(self.squarings):
+            field = compose(field, field)
+        return field
+
+    def back(self, held: Held) -> Fields:
+        return self.there(-held)
+
+
+class TimeVaryingVelocityConfig(ParametrisationBase):
+    """One velocity field `v_t` per interval of time, each followed for `1 / intervals`.
+
+    `u_t(p) = u_(t-1)(p) + v_t(p + u_(t-1)(p)) / intervals`, Euler's method: more maps can be
+    reached than with one stationary velocity. The way back follows them in reverse.
+
+    Source:
+        Beg et al. (2005), LDDMM, doi:10.1023/B:VISI.0000043755.93987.aa, for flows of velocities
+        that change with time.
+    """
+
+    name: Literal["time_varying_velocity"] = "time_varying_velocity"
+    intervals: PositiveInt = 6
+
+    @property
+    def parts(self) -> int:
+        return self.intervals
+
+    def there(self, held: Held) -> Fields:
+        return _followed(held / self.intervals)
+
+    def back(self, held: Held) -> Fields:
+        return _followed(held.flip(0) / -self.intervals)
+
+
+def _followed(steps: Held) -> Fields:
+    field = steps[:1]
+    for interval in range(1, len(steps)):
+        field = compose(steps[interval : interval + 1], field)
+    return field
+
+
+class DisplacementConfig(ParametrisationBase):
+    """The displacement field itself; nothing but the regulariser keeps it from folding.
+
+    What is optimised is added to the prediction, and regularised together with it, as on-the-fly
+    guidance does.
+
+    Source:
+        Optron and on-the-fly guidance, arXiv:2308.15216.
+    """
+
+    adds_to_prediction: ClassVar[bool] = True
+
+    name: Literal["displacement"] = "displacement"
+
+    def there(self, held: Held) -> Fields:
+        return held
+
+    def back(self, held: Held) -> Fields:
+        return inverse(held)
+
+
+Parametrisation: TypeAlias = Annotated[
+    VelocityConfig | TimeVaryingVelocityConfig | DisplacementConfig, Field(discriminator="name")
+]

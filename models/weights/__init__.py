@@ -1,0 +1,1 @@
+"""Files of trained weights: found, read, matched with a network, converted."""

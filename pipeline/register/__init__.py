@@ -1,0 +1,1 @@
+"""The main job: a pair list in, displacement fields out."""

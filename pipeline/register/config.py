@@ -1,0 +1,78 @@
+"""A run file says everything that decides an output; the command line adds where and how fast."""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from l2r.errors import ConfigError
+from l2r.schema import Frozen, parse, read_toml
+from models.descent.field import InstanceOptimisationConfig
+from models.descent.weights import WeightOptimisationConfig
+from models.networks.catalog import ModelConfig
+from models.networks.identity import IdentityConfig
+
+Refinement: TypeAlias = Annotated[
+    InstanceOptimisationConfig | WeightOptimisationConfig, Field(discriminator="name")
+]
+"""Every refinement by name: this list is the registry."""
+
+
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+
+
+class RunConfig(Frozen):
+    """What is done to each pair."""
+
+    task: str = "lumir24"
+    """A file of `l2r/tasks/`, by name or by path."""
+    seed: int = Field(default=0, ge=0)
+    """Of torch's generators, set anew for every pair."""
+    voxel_mm: PositiveFloat | None = None
+    """Resample the images to voxels of this side, by their headers, for networks that were trained
+    on it; fields come back on the fixed image's own grid. Without it voxels are taken as stored."""
+    shrink: PositiveInt = 1
+    """Of the network, which sees means over cubes of so many voxels a side and whose field is then
+    enlarged, as its training file had it. Refinements see every voxel."""
+    precision: Precision = "float32"
+    """Of the network; bfloat16 halves its memory and is fast on GPUs since Ampere, and the last
+    convolution of a field keeps single precision. Refinements always have single precision."""
+    model: ModelConfig = IdentityConfig()
+    refine: tuple[Refinement, ...] = ()
+    """One after the other, on the network's prediction."""
+
+    @property
+    def labels(self) -> bool:
+        """Whether a refinement asks for label maps."""
+        return any(part.label_weight is not None for part in self.refine)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "RunConfig":
+        anew = [isinstance(part, WeightOptimisationConfig) for part in self.refine]
+        if any(anew) and self.shrink > 1:
+            raise ValueError(
+                "weight_optimisation compares images on the network's own grid; leave out shrink, "
+                f"or use voxel_mm = {self.shrink} for images of 1 mm"
+            )
+        if any(anew[1:]):
+            raise ValueError(
+                "weight_optimisation predicts anew and would lose what was refined before; "
+                "make it the first refinement"
+            )
+        if self.labels and self.voxel_mm is not None:
+            raise ValueError("label maps are not resampled; leave out label_weight or voxel_mm")
+        return self
+
+
+def load_run(path: Path) -> RunConfig:
+    """Read a run file; weights that lie beside it are taken from there.
+
+    Raises:
+        ConfigError: missing, not TOML, an unknown key or a wrong value.
+    """
+    config = parse(RunConfig, read_toml(path, ConfigError), str(path), ConfigError)
+    weights = config.model.weights
+    if weights is None or not (path.parent / weights).is_file():
+        return config
+    model = config.model.model_copy(update={"weights": path.parent / weights})
+    return config.model_copy(update={"model": model})

@@ -1,0 +1,168 @@
+"""What a user or an organiser asks for, resolved to a task, pairs and places; no torch up to here.
+
+a pair list, given or mounted       every pair of it            LUMIR, classic Learn2Reg
+the values of sockets, mounted      the pair of the job         grand-challenge.org
+five paths                          the pair of the visits      PSMAReg
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+from l2r.dataset import Pair, Scan, read_pairs
+from l2r.disk import can_see
+from l2r.errors import ConfigError, DatasetError, ImageError, OutputError
+from l2r.formats.metaimage import SUFFIX
+from l2r.mounts import Mounts, find_mounts
+from l2r.schema import read_toml
+from l2r.sockets import read_sockets
+from l2r.submission import field_names
+from l2r.task import Sockets, Task, load_task
+from pipeline.register.shard import Shard
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+MODEL_CONFIG = "config.toml"
+"""The run file in the folder of a mounted model."""
+FIVE = "fixed CT, fixed PET, moving CT, moving PET, and the field to write"
+NIFTI = ".nii.gz"
+OUTPUT = f"output{SUFFIX}"
+"""The image in the folder of an image socket; the platform gives it a name of its own."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """The words of the command line; None where nothing was said."""
+
+    config: Path | None = None
+    task: str | None = None
+    dataset: Path | None = None
+    input: Path | None = None
+    output: Path | None = None
+    split: str = "validation"
+    limit: int | None = None
+    shard: str | None = None
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What they come to."""
+
+    config: Path
+    task: Task
+    pairs: dict[str, Pair]
+    """By the name of the field's file, in the order of the list."""
+    output: Path
+    asked_for: str | None = None
+    """The one field's file, where the caller has named it: nothing else is left beside it."""
+    shard: Shard | None = None
+    others: tuple[str, ...] = ()
+    """The fields that the other shards make."""
+
+
+def resolve(request: Request) -> Resolved:
+    """Find the task, read the pair list, and see that its images are there.
+
+    Raises:
+        TaskError, DatasetError, ConfigError: in one line.
+    """
+    shard = None if request.shard is None else Shard.parse(request.shard)
+    if request.dataset is None:
+        mounts = find_mounts()
+        if mounts.task.container and mounts.task.container.sockets:
+            return _by_sockets(request, mounts)
+        task = load_task(request.task) if request.task else mounts.task
+        dataset, folder, output = mounts.dataset, mounts.input, mounts.output
+    else:
+        task = load_task(request.task or _task_named_in(request.config))
+        dataset, folder, output = request.dataset, request.dataset.parent, Path("output")
+    folder = request.input or folder
+    pairs = field_names(task.field, read_pairs(dataset, folder, request.split))
+    if not any(can_see(path) for pair in pairs.values() for path in pair.files(labels=False)):
+        example = next(iter(pairs.values())).fixed.relative
+        raise DatasetError(
+            f"{dataset}: none of the images of its {len(pairs)} pairs can be seen in {folder}, for "
+            f"instance {example}; give their folder as --input, and let this user enter it"
+        )
+    chosen = dict(islice(pairs.items(), request.limit))
+    own = chosen if shard is None else shard.of(chosen)
+    others = tuple(name for name in chosen if name not in own)
+    output = request.output or output
+    config = request.config or default_config(task)
+    return Resolved(config, task, own, output, shard=shard, others=others)
+
+
+def default_config(task: Task) -> Path:
+    """The run file where none is named: the trained network knows the T1-weighted brain only."""
+    known = task.data.shows == "t1_brain"
+    return CONFIGS / ("lumir.toml" if known else "lumir_io.toml")
+
+
+def _task_named_in(config: Path | None) -> str:
+    said = read_toml(config, ConfigError) if config else {}
+    return str(said.get("task", "lumir24"))
+
+
+def resolve_paths(paths: Sequence[Path], task: str, config: Path | None = None) -> Resolved:
+    """The pair of two visits, by the paths of its files, as PSMAReg's organisers call a container.
+
+    Args:
+        paths: CT and PET of the fixed visit, of the moving one, and the field to write.
+        task: whose images and fields they are.
+        config: the run file.
+
+    Raises:
+        ConfigError: another number of paths, or the field is no NIfTI file by its name.
+        ImageError: an image is missing or cannot be opened.
+        OutputError: the field's folder does not exist.
+        TaskError: no such task.
+    """
+    if len(paths) != 5:
+        raise ConfigError(f"{len(paths)} paths are given; five are expected: {FIVE}")
+    *images, field = paths
+    for path in images:
+        _open(path)
+    if not field.name.endswith(NIFTI):
+        raise ConfigError(f"{field}: the name of the field to write must end in {NIFTI}")
+    if not field.parent.is_dir():
+        raise OutputError(f"{field}: its folder does not exist; mount it")
+    fixed, moving = (Scan(PurePosixPath(path.name), path) for path in images[::2])
+    pairs = {field.name: Pair(fixed, moving)}
+    found = load_task(task)
+    config = config or default_config(found)
+    return Resolved(config, found, pairs, field.parent, asked_for=field.name)
+
+
+def _open(path: Path) -> None:
+    try:
+        path.open("rb").close()
+    except OSError as cause:
+        raise ImageError(f"{path}: cannot be read: {cause.strerror}") from None
+
+
+def _by_sockets(request: Request, mounts: Mounts) -> Resolved:
+    """The pair of a job on grand-challenge.org."""
+    config = request.config or _run_file_in(mounts.model)
+    named = request.task or (config and read_toml(config, ConfigError).get("task"))
+    task = load_task(str(named)) if named else mounts.task
+    sockets = (task.container and task.container.sockets) or Sockets()
+    pair = read_sockets(mounts.dataset, request.input or mounts.input, sockets)
+    path = (request.output or mounts.output) / sockets.field
+    if not path.name.endswith(NIFTI):
+        path = path / OUTPUT
+    pairs = {path.name: pair}
+    config = config or default_config(task)
+    return Resolved(config, task, pairs, path.parent, asked_for=path.name)
+
+
+def _run_file_in(model: Path | None) -> Path | None:
+    """Of a mounted model, if there is one."""
+    files = sorted(path.name for path in model.iterdir()) if model and model.is_dir() else []
+    if not model or not files:
+        return None
+    if MODEL_CONFIG not in files:
+        raise ConfigError(
+            f"{model}: holds {', '.join(files)}; a model needs a run file {MODEL_CONFIG} there, "
+            "with the paths of weights relative to it"
+        )
+    return model / MODEL_CONFIG

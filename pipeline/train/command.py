@@ -1,0 +1,159 @@
+"""The training job, from a request to weights on the disk."""
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from l2r.disk import writing
+from l2r.errors import ConfigError
+from l2r.grid import GridRule
+from l2r.task import Task, load_task
+from models.networks.base import RegistrationModel
+from models.training.cache import Cache
+from models.training.config import TrainConfig, load_training
+from models.training.distributed import World, joined
+from models.training.logging import Journal, LogFile
+from models.training.loop import Finished, Given, Judge, fit
+from models.training.sampling import ListedPairs, Reading
+from models.training.state import CHECKPOINT
+from models.training.tensorboard import TensorBoard
+from models.weights.load import build_network
+from pipeline.register.build import find_device
+from pipeline.train.data import TrainingData
+from pipeline.train.dataset import check_data, source_of
+from pipeline.train.screen import Screen
+from pipeline.train.validation import Validation
+from pipeline.workdir import open_folder
+
+SETTINGS = "training.json"
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What a user asks for."""
+
+    config: Path
+    data: TrainingData
+    output: Path
+    device: str = "auto"
+    resume: bool = False
+    time_budget_s: float | None = None
+
+
+def train(request: TrainRequest) -> Finished:
+    """Train as a training file says; everything that comes out lies in the output folder.
+
+    Raises:
+        L2RError: something cannot be used; the last checkpoint, if there was one, is good.
+    """
+    config = load_training(request.config)
+    task = load_task(config.task)
+    check_data(config, request.data)
+    device = find_device(request.device)
+    folder = open_folder(request.output)
+    if (folder / CHECKPOINT).exists() and not request.resume:
+        raise ConfigError(
+            f"{folder}: holds a training that was begun before; add --resume to go on with it, or "
+            "give another --output"
+        )
+    torch.manual_seed(config.seed)  # of the weights that a new network begins with
+    model = build_network(config.model)
+    with joined(device) as world, _ending(request.time_budget_s) as stop, Screen() as screen:
+        given = _given(request, config, task, model, world, stop)
+        if world.leads:
+            with writing(folder / SETTINGS) as file:
+                file.write(given.settings.encode())
+        journals: list[Journal] = [screen]
+        if world.leads:
+            journals += [LogFile(folder), TensorBoard(folder / "tensorboard")]
+        return fit(model, given, journals)
+
+
+def _given(
+    request: TrainRequest,
+    config: TrainConfig,
+    task: Task,
+    model: RegistrationModel,
+    world: World,
+    stop: Callable[[], bool],
+) -> Given:
+    data, folder = request.data, request.output
+    labels = config.objective.label_weight is not None
+    reading = Reading(
+        task,
+        _rule(model, config),
+        Cache(folder / "cache"),
+        labels=labels,
+        structures=config.data.structures,
+        shrink=config.shrink,
+    )
+    judge = None
+    if data.pairs:
+        score = Validation(reading, data.pairs, data.pairs_folder, world.device)
+        judge = Judge(ListedPairs(data.pairs, reading), score)
+    return Given(
+        config=config,
+        source=source_of(config, data, reading),
+        folder=folder,
+        settings=_settings(config, data, world),
+        judge=judge,
+        world=world,
+        stop=stop,
+    )
+
+
+def _rule(model: RegistrationModel, config: TrainConfig) -> GridRule:
+    """What the network and its teachers can work on."""
+    rule = model.grid
+    for lesson in config.guidance:
+        try:
+            rule = rule.joined(lesson.teacher.grid)
+        except ValueError as cause:
+            raise ConfigError(
+                f"no grid suits both network {config.model.name!r} and teacher "
+                f"{lesson.teacher.name!r}: {cause}; change the teacher or the network"
+            ) from None
+    return rule
+
+
+def _settings(config: TrainConfig, data: TrainingData, world: World) -> str:
+    """Everything that decides the weights, but for versions and devices."""
+    return json.dumps(
+        {
+            "training": config.model_dump(mode="json"),
+            "images": [str(scan.relative) for scan in data.scans],
+            "maps": [str(scan.relative) for scan in data.maps],
+            "validation": [pair.name for pair in data.pairs],
+            "processes": world.size,
+        },
+        indent=1,
+    )
+
+
+@contextmanager
+def _ending(time_budget_s: float | None) -> Iterator[Callable[[], bool]]:
+    """Whether to end: the time is up, or Ctrl-C or a batch system has asked for it.
+
+    The step that is being done is finished and all is saved; who asks twice is not kept waiting.
+    """
+    asked: list[int] = []
+    deadline = float("inf") if time_budget_s is None else time.monotonic() + time_budget_s
+
+    def note(number: int, _: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked) or time.monotonic() > deadline
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

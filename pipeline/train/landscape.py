@@ -1,0 +1,106 @@
+"""A training objective around given weights, as a table that a picture can be drawn from."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from l2r.console import progress
+from l2r.dataset import Pair
+from l2r.disk import writing
+from l2r.errors import ConfigError
+from l2r.task import load_task
+from models.descent.objective import Case
+from models.networks.base import RegistrationModel
+from models.training.cache import Cache
+from models.training.config import TrainConfig, load_training
+from models.training.dataset import drawn
+from models.training.landscape import heights, plane_around
+from models.training.sampling import ListedPairs, Reading
+from models.training.step import Objective
+from models.weights.load import build_network
+from pipeline.register.build import find_device
+
+
+@dataclass(frozen=True)
+class LandscapeRequest:
+    """What a user asks for."""
+
+    config: Path
+    """The training file: objective, network, grid."""
+    weights: Path
+    pairs: Sequence[Pair]
+    """That the losses are a mean over."""
+    reach: float
+    points: int
+    device: str = "auto"
+
+
+def landscape(request: LandscapeRequest, output: Path) -> None:
+    """Write the mean losses at each place of the plane, one row per place.
+
+    Without guidance: what is looked at is how well images are brought together.
+
+    Raises:
+        L2RError: something cannot be used.
+    """
+    config, device = load_training(request.config), find_device(request.device)
+    if not config.model.trainable:
+        raise ConfigError(f"{request.config}: network 'identity' has no weights to look around")
+    network = config.model.model_copy(update={"weights": request.weights})
+    model = build_network(network).to(device).eval()
+    plane = plane_around(model, drawn(config.seed), reach=request.reach, points=request.points)
+    loss = _loss(config, model, _cases(request, config, model, device))
+    rows = []
+    with progress(request.points**2, "landscape") as advance:
+        for place, losses in zip(plane.places, heights(model, loss, plane), strict=True):
+            rows.append((*place, *losses))
+            advance(f"{place[0]:+.2f} {place[1]:+.2f}: {sum(losses):.4f}")
+    _write(output, ("first", "second", *config.objective.objectives), rows)
+
+
+def _cases(
+    request: LandscapeRequest, config: TrainConfig, model: RegistrationModel, device: torch.device
+) -> list[Case]:
+    labels = config.objective.label_weight is not None
+    with TemporaryDirectory() as folder:
+        cache = Cache(Path(folder))
+        task = load_task(config.task)
+        reading = Reading(
+            task,
+            model.grid,
+            cache,
+            labels=labels,
+            structures=config.data.structures,
+            shrink=config.shrink,
+        )
+        pairs = ListedPairs(request.pairs, reading)
+        return [pairs.make(pairs.read(0, number), device) for number in range(len(pairs))]
+
+
+def _loss(
+    config: TrainConfig, model: RegistrationModel, cases: list[Case]
+) -> Callable[[], list[float]]:
+    objective = Objective(model, config)
+
+    def mean() -> list[float]:
+        found = [
+            torch.stack([*objective(case, drawn(config.seed, number))]).double()
+            for number, case in enumerate(cases)
+        ]
+        return torch.stack(found).mean(dim=0).tolist()
+
+    return mean
+
+
+def _write(path: Path, names: tuple[str, ...], rows: list[tuple[float, ...]]) -> None:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(names)
+    table.writerows(rows)
+    with writing(path) as file:
+        file.write(text.getvalue().encode())

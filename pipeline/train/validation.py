@@ -1,0 +1,89 @@
+"""How good a network is, in the metrics of its task."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from eval.evaluate import WARPS
+from eval.metrics.base import Case, MetricBase
+from eval.protocol import protocol_of
+from eval.truth import GroundTruth
+from l2r.arrays import triple
+from l2r.dataset import Pair
+from models.networks.base import InvertibleModel, RegistrationModel
+from models.spatial.parametrisation import compose
+from models.training.loop import Scores
+from models.training.sampling import Reading
+from models.types import Fields, Volumes
+from pipeline.register.predict import to_numpy
+from pipeline.train.picture import Picture, picture
+
+INVERSE = "inverse consistency error"
+"""Mean distance in voxels between a place and where the way there and back again leads."""
+QUICK = ("dice", "ndv")
+"""Metrics that cost less than the prediction; the others wait for `python -m eval score`."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Mean overlap and folded volume of the fields that a network predicts for some pairs."""
+
+    reading: Reading
+    """How the network sees images."""
+    pairs: list[Pair]
+    folder: Path
+    """Of images and label maps."""
+    device: torch.device
+
+    def __call__(self, model: RegistrationModel) -> Scores:
+        """Mean of each quick metric over the pairs that have ground truth for it, and a picture.
+
+        Args:
+            model: in evaluation mode, on the device.
+
+        Raises:
+            ImageError: an image or a label map cannot be used.
+        """
+        reading, truth = replace(self.reading, labels=False), GroundTruth(self.folder)
+        found: dict[str, list[float]] = {}
+        shown: Picture | None = None
+        for pair in self.pairs:
+            stored = reading.read(pair)
+            images = reading.make(stored, self.device)
+            with torch.inference_mode():
+                field, error = _predicted(model, images.fixed, images.moving)
+            vectors = reading.grid(triple(stored[0].shape)).place(to_numpy(field))
+            case = self._case(pair, vectors, truth)
+            for metric in self._metrics(pair, truth):
+                found.setdefault(metric.name, []).append(metric(case).mean)
+            if error is not None:
+                found.setdefault(INVERSE, []).append(error)
+            if shown is None:
+                shown = picture(
+                    images.fixed[0, 0].cpu().numpy(),
+                    images.moving[0, 0].cpu().numpy(),
+                    to_numpy(field),
+                )
+        return Scores({name: float(np.mean(values)) for name, values in found.items()}, shown)
+
+    def _case(self, pair: Pair, vectors: np.ndarray, truth: GroundTruth) -> Case:
+        protocol = protocol_of(self.reading.task)
+        return Case(pair, vectors, truth, protocol.labels, WARPS[protocol.warp])
+
+    def _metrics(self, pair: Pair, truth: GroundTruth) -> list[MetricBase]:
+        metrics = protocol_of(self.reading.task).metrics
+        quick = [metric for metric in metrics if metric.metric in QUICK]
+        return [metric for metric in quick if metric.has_truth(pair, truth)]
+
+
+def _predicted(
+    model: RegistrationModel, fixed: Volumes, moving: Volumes
+) -> tuple[Fields, float | None]:
+    """The field, and how well a network that gives the way back too undoes it in the brain."""
+    if not isinstance(model, InvertibleModel):
+        return model(fixed, moving), None
+    there, back = model.both(fixed, moving)
+    missed = compose(back, there).norm(dim=1, keepdim=True)
+    return there, float(missed[fixed > 0].mean())

@@ -1,0 +1,62 @@
+"""From a prepared pair to a network's field."""
+
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import interpolate
+
+from l2r.dataset import Pair, Scan
+from l2r.grid import GridRule, working_grid
+from models.networks.base import RegistrationModel
+from models.networks.blocks import FieldHead
+from models.networks.pyramid import PyramidConfig
+from pipeline.register.predict import PredictField
+from pipeline.register.stage import Prepared
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def pair() -> Prepared:
+    """Noise."""
+    scan = Scan(PurePosixPath("noise.nii.gz"), Path("noise.nii.gz"))
+    fixed, moving = np.random.default_rng(0).random((2, 32, 32, 48), np.float32)
+    grid = working_grid(fixed.shape, moving.shape, GridRule())
+    return Prepared(Pair(scan, scan), fixed, moving, grid, np.eye(4))
+
+
+@pytest.fixture
+def network() -> RegistrationModel:
+    """Moves things by a voxel or so."""
+    torch.manual_seed(0)
+    model = PyramidConfig(first=4, encoder=(6, 8), decoder=(8, 8)).network()
+    for part in model.modules():
+        if isinstance(part, FieldHead):
+            nn.init.normal_(part.weight, std=0.1)
+    return model
+
+
+def test_a_network_taught_on_means_sees_means_and_its_field_is_enlarged(
+    pair: Prepared, network: RegistrationModel
+) -> None:
+    means = [
+        torch.from_numpy(volume).view(16, 2, 16, 2, 24, 2).mean((1, 3, 5))[None, None]
+        for volume in (pair.fixed, pair.moving)
+    ]
+    found = PredictField(network, CPU, shrink=2)(pair)
+    with torch.inference_mode():
+        coarse = network(*means)
+    expected = 2 * interpolate(coarse, scale_factor=2.0, mode="trilinear")[0].permute(1, 2, 3, 0)
+    assert expected.std() > 0.1
+    np.testing.assert_allclose(found.vectors, expected, atol=1e-4)
+
+
+def test_half_precision_ends_with_the_network(pair: Prepared, network: RegistrationModel) -> None:
+    full = PredictField(network, CPU, shrink=2)(pair).vectors
+    half = PredictField(network, CPU, half=True, shrink=2)(pair).vectors
+    assert 0 < np.square(half - full).mean() < 1e-3 * np.square(full).mean()
+    rounded = torch.from_numpy(half).bfloat16().float().numpy()
+    assert (rounded != half).mean() > 0.9  # as if it had been enlarged in half precision

@@ -1,0 +1,200 @@
+"""What every refinement of the run file keeps to."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from l2r.dataset import read_pairs
+from l2r.errors import ConfigError
+from l2r.formats.nifti import read_image
+from l2r.grid import GridRule, working_grid
+from l2r.task import load_task
+from models.descent.field import InstanceOptimisation, InstanceOptimisationConfig, Level
+from models.descent.objective import Refined, Weighted
+from models.descent.weights import WeightOptimisation, WeightOptimisationConfig
+from models.losses.diffusion import DiffusionConfig
+from models.networks.base import RegistrationModel
+from models.networks.gradicon.network import UniGradIconConfig
+from models.networks.gradicon.unet import UNetSizes
+from pipeline.register.build import build
+from pipeline.register.config import Refinement, RunConfig
+from pipeline.register.refine import RefineField, RefineWeights
+from pipeline.register.stage import Predicted, Prepared, Refine
+
+CPU = torch.device("cpu")
+SMOOTH = (Weighted(weight=0.1, term=DiffusionConfig()),)
+QUICK = {
+    InstanceOptimisationConfig: InstanceOptimisationConfig(
+        regularisers=SMOOTH,
+        levels=(Level(shrink=2, control=4, steps=8, learning_rate=0.1),),
+    ),
+    WeightOptimisationConfig: WeightOptimisationConfig(
+        regularisers=SMOOTH, steps=2, learning_rate=0.01
+    ),
+}
+"""Settings with which a refinement takes a fraction of a second."""
+KINDS = get_args(get_args(Refinement)[0])
+
+
+def network() -> RegistrationModel:
+    torch.manual_seed(0)
+    sizes = UNetSizes(down=(4, 8), up=(4, 8))
+    return UniGradIconConfig(shape=(17, 18, 19), sizes=sizes).network().eval()
+
+
+def stage(kind: type, device: torch.device = CPU) -> Refine:
+    config = QUICK[kind]
+    if kind is WeightOptimisationConfig:
+        return RefineWeights(config, network(), device)
+    return RefineField(config, device)
+
+
+@pytest.fixture
+def predicted(phantom) -> Predicted:
+    pair = read_pairs(phantom / "PHANTOM_dataset.json", phantom)[0]
+    fixed, moving = (read_image(s.path).array / np.float32(255) for s in (pair.fixed, pair.moving))
+    even = tuple(slice(size // 8 * 8) for size in fixed.shape)  # so that it can be halved thrice
+    fixed, moving = np.ascontiguousarray(fixed[even]), np.ascontiguousarray(moving[even])
+    grid = working_grid(fixed.shape, moving.shape, GridRule())
+    prepared = Prepared(pair, fixed, moving, grid, np.eye(4))
+    return Predicted(prepared, np.zeros((*fixed.shape, 3), np.float32))
+
+
+def test_there_is_a_quick_one_of_every_kind() -> None:
+    assert set(QUICK) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_keeps_pair_and_grid_and_leaves_a_note(kind: type, predicted: Predicted) -> None:
+    before = predicted.vectors.copy()
+    refined = stage(kind)(predicted)
+    assert refined.prepared is predicted.prepared
+    assert refined.vectors.shape == predicted.vectors.shape
+    assert np.isfinite(refined.vectors).all()
+    assert refined.vectors.any()
+    assert refined.warnings == ()
+    (note,) = refined.log
+    assert set(note["levels"][0]["losses_at_start"]) == {"similarity", "diffusion"}
+    assert note["levels"][0]["steps"] == (8 if kind is InstanceOptimisationConfig else 2)
+    assert np.array_equal(predicted.vectors, before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_refining_twice_is_repeatable_and_notes_both(kind: type, predicted: Predicted) -> None:
+    torch.manual_seed(4)
+    refine = stage(kind)
+    first, second = refine(refine(predicted)), refine(refine(predicted))
+    assert len(first.log) == 2
+    assert np.array_equal(first.vectors, second.vectors)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_grid_that_it_wants_is_a_positive_multiple(kind: type) -> None:
+    assert QUICK[kind].grid.multiple >= 1
+
+
+def failing(times: int, call: Callable[..., object], shapes: list) -> Callable[..., object]:
+    """Out of GPU memory at the first calls, as torch says it."""
+
+    def attempt(self: object, *given: object, **named: object) -> object:
+        shapes.append(self)
+        if len(shapes) <= times:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return call(self, *given, **named)
+
+    return attempt
+
+
+class FieldOnStandIn(RefineField):
+    """Takes another device for a GPU."""
+
+    def __init__(self, config: InstanceOptimisationConfig) -> None:
+        super().__init__(config, torch.device("meta"))
+
+    def _refine(
+        self, item: Predicted, config: InstanceOptimisationConfig, device: torch.device
+    ) -> Refined:
+        self.tried = [*getattr(self, "tried", []), (config, str(device))]
+        return super()._refine(item, config, CPU)
+
+
+@pytest.mark.parametrize("failures", [0, 1, 2])
+def test_without_gpu_memory_it_goes_coarser_and_then_to_the_cpu(
+    failures: int, predicted: Predicted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = QUICK[InstanceOptimisationConfig]
+    attempts: list = []
+    call = failing(failures, InstanceOptimisation.__call__, attempts)
+    monkeypatch.setattr(InstanceOptimisation, "__call__", call)
+    refine = FieldOnStandIn(config)
+    refined = refine(predicted)
+    expected = [(config, "meta"), (config.halved, "meta"), (config, "cpu")]
+    assert refine.tried == expected[: failures + 1]
+    assert len(refined.warnings) == failures
+    assert all("ran out of GPU memory" in warning for warning in refined.warnings)
+    assert refined.vectors.any()
+
+
+def test_when_nothing_helps_the_pair_fails(
+    predicted: Predicted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = failing(9, InstanceOptimisation.__call__, [])
+    monkeypatch.setattr(InstanceOptimisation, "__call__", call)
+    with pytest.raises(torch.OutOfMemoryError, match="on the CPU"):
+        FieldOnStandIn(QUICK[InstanceOptimisationConfig])(predicted)
+
+
+def test_on_the_cpu_there_is_no_other_way(
+    predicted: Predicted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts: list = []
+    call = failing(1, WeightOptimisation.__call__, attempts)
+    monkeypatch.setattr(WeightOptimisation, "__call__", call)
+    with pytest.raises(torch.OutOfMemoryError):
+        stage(WeightOptimisationConfig)(predicted)
+    assert len(attempts) == 1
+
+
+def test_label_maps_count(predicted: Predicted) -> None:
+    """Where images are alike but labels say what moved, labels decide."""
+    fixed = np.zeros(predicted.prepared.fixed.shape, np.float32)
+    fixed[8:16, 8:16, 8:16] = 17
+    labels = fixed, np.roll(fixed, 2, axis=0)
+    blank = np.zeros_like(fixed)
+    prepared = replace(predicted.prepared, fixed=blank, moving=blank, labels=labels)
+    config = QUICK[InstanceOptimisationConfig].model_copy(update={"label_weight": 1.0})
+    refined = RefineField(config, CPU)(replace(predicted, prepared=prepared))
+    losses = refined.log[0]["levels"][0]
+    assert losses["losses_at_best"]["labels"] < losses["losses_at_start"]["labels"]
+    assert refined.vectors[10:14, 10:14, 10:14, 0].mean() > 0.2
+
+
+LEVEL = {"shrink": 2, "control": 2, "steps": 1, "learning_rate": 0.1}
+FIELD = {"name": "instance_optimisation", "levels": [LEVEL]}
+WEIGHTS = {"name": "weight_optimisation", "steps": 1, "learning_rate": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("run", "told"),
+    [
+        ({"refine": [FIELD, WEIGHTS]}, "make it the first refinement"),
+        ({"refine": [{**FIELD, "label_weight": 1}], "voxel_mm": 1.0}, "not resampled"),
+        ({"refine": [WEIGHTS, FIELD], "shrink": 2}, "leave out shrink, or use voxel_mm = 2"),
+        ({"refine": [{**FIELD, "name": "polishing"}]}, "weight_optimisation"),
+        ({"refine": [{**FIELD, "optimiser": {"name": "fadam"}}]}, "weight_decay"),
+    ],
+)
+def test_a_run_that_makes_no_sense_is_refused(run: dict[str, object], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        RunConfig.model_validate(run)
+
+
+def test_weights_of_a_network_without_any_are_not_optimised(tmp_path) -> None:
+    config = RunConfig.model_validate({"refine": [WEIGHTS]})
+    with pytest.raises(ConfigError, match="'weight_optimisation': the network has no weights"):
+        build(config, load_task("any"), CPU, tmp_path)

@@ -1,0 +1,99 @@
+"""What a training is given on the command line, and what comes out of it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from l2r.errors import ConfigError, DatasetError
+from l2r.grid import GridRule
+from l2r.phantom import write_phantom
+from l2r.task import load_task
+from models.networks.voxelmorph.lumir import VoxelMorph1Config
+from models.training.cache import Cache
+from models.training.config import TrainConfig
+from models.training.dataset import Source
+from models.training.mixture import Mixed
+from models.training.sampling import RandomPartners, Reading
+from models.training.synthesis.pairs import SyntheticPairs
+from pipeline.train.command import TrainRequest, train
+from pipeline.train.data import find_data
+from pipeline.train.dataset import check_data, source_of
+
+NETWORK = VoxelMorph1Config(encoder=(4, 4, 4, 4), decoder=(4, 4, 4, 4), extras=(4, 4))
+
+
+@pytest.fixture(scope="module")
+def brains(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of three made-up brains with label maps; do not write into it."""
+    folder = tmp_path_factory.mktemp("brains")
+    write_phantom(folder, shape=(32, 32, 32), subjects=3)
+    return folder
+
+
+def config(**data: object) -> TrainConfig:
+    return TrainConfig.model_validate({"model": NETWORK, "epochs": 1, "data": data})
+
+
+@pytest.mark.parametrize(
+    ("asked", "given", "kind"),
+    [
+        ({"kind": "images"}, "data", RandomPartners),
+        ({"kind": "synthesis"}, "maps", SyntheticPairs),
+        ({"kind": "synthesis", "real": 0.5}, "data maps", Mixed),
+    ],
+    ids=str,
+)
+def test_each_kind_of_data_wants_its_own_files(
+    brains: Path, tmp_path: Path, asked: dict[str, object], given: str, kind: type[Source]
+) -> None:
+    images = brains / "imagesVal" if "data" in given else None
+    maps = brains / "labelsVal" if "maps" in given else None
+    found = find_data(images, maps=maps)
+    check_data(config(**asked), found)
+    assert (len(found.scans), len(found.maps)) == (3 * bool(images), 3 * bool(maps))
+    assert found.pairs == []
+    every = find_data(brains / "imagesVal", maps=brains / "labelsVal")
+    task = load_task(str(brains / "phantom.toml"))
+    reading = Reading(task, GridRule(), Cache(tmp_path / "cache"))
+    assert type(source_of(config(**asked), found, reading)._inner) is kind
+    for option, path in (("--data", images), ("--maps", maps)):
+        other = {"scans" if option == "--data" else "maps": [] if path else every.scans}
+        match = f"asks for pairs .*; give {option}" if path else f"; leave out {option}"
+        with pytest.raises(ConfigError, match=match):
+            check_data(config(**asked), replace(found, **other))
+
+
+def test_a_folder_without_label_maps_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="give --maps a folder of label maps"):
+        find_data(None, maps=tmp_path)
+
+
+def test_a_training_at_half_resolution_is_judged_at_full_resolution(
+    brains: Path, tmp_path: Path
+) -> None:
+    text = f"""
+        task = "{brains / "phantom.toml"}"
+        shrink = 2
+        epochs = 2
+        augment = [{{ name = "flip", axes = [0] }}]
+        model = {{ name = "voxelmorph_1", encoder = [4, 4, 4, 4], decoder = [4, 4, 4, 4] }}
+        data = {{ kind = "synthesis", pairs = 4, real = 0.5, structures = [2, 43] }}
+        objective = {{ label_weight = 1.0, similarity = {{ name = "lncc", window = 5 }} }}
+    """
+    (tmp_path / "half.toml").write_text(text)
+    request = TrainRequest(
+        tmp_path / "half.toml",
+        find_data(brains / "imagesVal", brains / "PHANTOM_dataset.json", brains / "labelsVal"),
+        output=tmp_path / "out",
+        device="cpu",
+    )
+    assert train(request) == "finished"
+    lines = (tmp_path / "out" / "log.jsonl").read_text().splitlines()
+    last = json.loads(lines[-1])
+    assert last["epoch"] == 2
+    assert set(last["training"]) == set(last["validation"]) == {"similarity", "labels"}
+    assert 0.2 < last["scores"]["DSC"] <= 1
+    settings = json.loads((tmp_path / "out" / "training.json").read_text())
+    assert len(settings["maps"]) == len(settings["images"]) == 3
