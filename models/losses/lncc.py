@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Literal
 
 import torch
+from pydantic import NonNegativeFloat
 from torch import Tensor
 
 from l2r.schema import Frozen, Window
@@ -22,6 +23,9 @@ class LnccConfig(Frozen):
     Sums, not means, over the window; the window reaches beyond the border into zeros and is still
     counted full there. Between -1 (locally the same up to brightness and contrast) and 0.
 
+    With `noise`, `e = noise^2` times the number of voxels in a window is added to both variances
+    instead of the 1e-5 to their product: texture of a lower standard deviation counts for little.
+
     Not squared, `-mean(cov(f, w) / sqrt(max(var(f), 0) max(var(w), 0) + 1e-5))`: between -1 and 1,
     and an inverted contrast is the worst instead of the best.
 
@@ -34,6 +38,10 @@ class LnccConfig(Frozen):
     window: Window = 9
     squared: bool = True
     """Whether the correlation is squared."""
+    noise: NonNegativeFloat = 0.0
+    """Standard deviation of intensities that is taken for noise."""
+    masked: bool = False
+    """Whether windows around background, where the fixed image is zero, count as not correlated."""
 
     def bind(self, fixed: Volumes) -> Callable[[Volumes], Scalar]:
         """The term for one fixed image, whose own sums are made only once."""
@@ -41,10 +49,12 @@ class LnccConfig(Frozen):
             total=partial(box_sum, radius=self.window // 2),
             count=self.window**3,
             squared=self.squared,
-            product=EPSILON,
-            clamped=not self.squared,  # the published square is not; the root must be
+            each=self.window**3 * self.noise**2,
+            product=0.0 if self.noise else EPSILON,
+            # the published square is not; the root must be, and a floor is one for what is positive
+            clamped=not self.squared or self.noise > 0,
         )
-        return LocalCorrelation(fixed, definition)
+        return LocalCorrelation(fixed, definition, (fixed != 0).to(fixed) if self.masked else None)
 
 
 @dataclass(frozen=True)
@@ -68,8 +78,11 @@ class Definition:
 class LocalCorrelation:
     """The negative mean of the local correlation with one fixed image."""
 
-    def __init__(self, fixed: Volumes, definition: Definition) -> None:
-        self._fixed, self._definition = fixed, definition
+    def __init__(
+        self, fixed: Volumes, definition: Definition, mask: Volumes | None = None
+    ) -> None:
+        """`mask`: ones where a window counts, zeros elsewhere; None for ones everywhere."""
+        self._fixed, self._definition, self._mask = fixed, definition, mask
         self._sum, squares = definition.total(torch.stack([fixed, fixed * fixed]))
         self._variance = squares.addcmul_(self._sum, self._sum, value=-1 / definition.count)
         if definition.clamped:
@@ -77,7 +90,7 @@ class LocalCorrelation:
         self._variance.add_(definition.each)
 
     def __call__(self, warped: Volumes) -> Scalar:
-        given = (self._fixed, self._sum, self._variance, self._definition)
+        given = (self._fixed, self._sum, self._variance, self._mask, self._definition)
         loss: Scalar = _Correlation.apply(warped, *given)  # type: ignore[no-untyped-call]
         return loss
 
@@ -102,6 +115,7 @@ class _Correlation(torch.autograd.Function):
         fixed: Volumes,
         fixed_sum: Volumes,
         fixed_variance: Volumes,
+        mask: Volumes | None,
         definition: Definition,
     ) -> Scalar:
         sums = definition.total(torch.stack([warped, warped * warped, fixed * warped]))
@@ -113,6 +127,8 @@ class _Correlation(torch.autograd.Function):
         denominator = variance.add_(definition.each) * fixed_variance
         denominator.add_(definition.product)
         ratio = covariance / denominator if definition.squared else denominator.rsqrt_()
+        if mask is not None:
+            ratio.mul_(mask)  # R, A and B are powers of it times something, so all are masked
         correlation = ratio * covariance
         loss = -correlation.mean()
         if ctx.needs_input_grad[0]:
@@ -129,9 +145,9 @@ class _Correlation(torch.autograd.Function):
         return loss
 
     @staticmethod
-    def backward(ctx: Any, gradient: Scalar) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: Any, gradient: Scalar) -> tuple[Tensor, None, None, None, None, None]:
         derivatives, warped, fixed = ctx.saved_tensors
         by_covariance, by_variance, by_sum = ctx.definition.total(derivatives)
         result = by_covariance.mul_(fixed).addcmul_(by_variance, warped, value=2)
         result.add_(by_sum, alpha=-1 / ctx.definition.count)
-        return result.mul_(gradient), None, None, None, None
+        return result.mul_(gradient), None, None, None, None, None

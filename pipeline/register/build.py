@@ -10,6 +10,7 @@ from l2r.grid import GridRule
 from l2r.task import Task
 from models.descent.weights import WeightOptimisationConfig
 from models.networks.base import RegistrationModel
+from models.networks.passes import PassSettings
 from models.weights.load import build_network
 from pipeline.register.config import Refinement, RunConfig
 from pipeline.register.export import ExportField
@@ -49,9 +50,7 @@ def build(
     model = build_network(config.model)
     return Stages(
         preprocess=PreprocessPair(task, _rule(model, config), config.voxel_mm, config.labels),
-        predict=PredictField(
-            model, device, half=config.precision == "bfloat16", shrink=config.shrink
-        ),
+        predict=PredictField(model, device, _passes(config)),
         refine=tuple(_refinement(part, model, device) for part in config.refine),
         export=ExportField(task, folder, name),
     )
@@ -66,9 +65,21 @@ def _refinement(part: Refinement, model: RegistrationModel, device: torch.device
         raise ConfigError(f"refinement {part.name!r}: {cause}") from None
 
 
+def _passes(config: RunConfig) -> PassSettings:
+    return PassSettings(config.passes, config.mirror, half=config.precision == "bfloat16")
+
+
 def _rule(model: RegistrationModel, config: RunConfig) -> GridRule:
     """What the network and every refinement can work on."""
-    rule = model.grid.finer(config.shrink)
+    rule = GridRule()
+    for shrink in config.passes:
+        try:
+            rule = rule.joined(model.grid.finer(shrink))
+        except ValueError as cause:
+            raise ConfigError(
+                f"no grid suits all passes of network {config.model.name!r}: {cause}; "
+                "change passes"
+            ) from None
     for part in config.refine:
         try:
             rule = rule.joined(part.grid)

@@ -1,7 +1,7 @@
 """A run file says everything that decides an output; the command line adds where and how fast."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
@@ -31,9 +31,12 @@ class RunConfig(Frozen):
     voxel_mm: PositiveFloat | None = None
     """Resample the images to voxels of this side, by their headers, for networks that were trained
     on it; fields come back on the fixed image's own grid. Without it voxels are taken as stored."""
-    shrink: PositiveInt = 1
-    """Of the network, which sees means over cubes of so many voxels a side and whose field is then
-    enlarged, as its training file had it. Refinements see every voxel."""
+    passes: tuple[PositiveInt, ...] = Field(default=(1,), min_length=1)
+    """Of the network: each sees means over cubes of so many voxels a side, as its training file had
+    it, and the moving image as the passes before it warp it. Refinements see every voxel."""
+    mirror: Annotated[int, Field(ge=0, le=2)] | None = None
+    """Array axis from left to right: the network also sees each pair mirrored, and the mean of both
+    fields counts; takes twice the time."""
     precision: Precision = "float32"
     """Of the network; bfloat16 halves its memory and is fast on GPUs since Ampere, and the last
     convolution of a field keeps single precision. Refinements always have single precision."""
@@ -46,13 +49,20 @@ class RunConfig(Frozen):
         """Whether a refinement asks for label maps."""
         return any(part.label_weight is not None for part in self.refine)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _says_passes(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and "shrink" in raw:
+            raise ValueError(f"shrink is called passes now: passes = [{raw['shrink']}]")
+        return raw
+
     @model_validator(mode="after")
     def _fits_together(self) -> "RunConfig":
         anew = [isinstance(part, WeightOptimisationConfig) for part in self.refine]
-        if any(anew) and self.shrink > 1:
+        if any(anew) and (self.passes != (1,) or self.mirror is not None):
             raise ValueError(
-                "weight_optimisation compares images on the network's own grid; leave out shrink, "
-                f"or use voxel_mm = {self.shrink} for images of 1 mm"
+                "weight_optimisation predicts once, on the network's own grid; leave out passes and "
+                f"mirror, or use voxel_mm = {self.passes[0]} for images of 1 mm"
             )
         if any(anew[1:]):
             raise ValueError(

@@ -2,44 +2,42 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
-from torch import Tensor, nn
-from torch.nn.functional import avg_pool3d
+from jaxtyping import Float32
+from torch import nn
 
 from l2r.arrays import Vectors, Volume
 from l2r.field import from_channels_first, to_channels_first
 from models.networks.base import RegistrationModel
-from models.spatial.warp import upsample_field
+from models.networks.passes import MultiPass, PassSettings
 from models.types import Fields, Volumes
 from pipeline.register.stage import Predicted, Prepared
 
 
 class PredictField:
-    """Run a network once, without gradients."""
+    """Run the passes of a network, without gradients."""
 
     def __init__(
         self,
         model: RegistrationModel,
         device: torch.device,
-        *,
-        half: bool = False,
-        shrink: int = 1,
+        passes: PassSettings = PassSettings(),  # noqa: B008 - frozen
     ) -> None:
-        """`half`: in bfloat16 wherever torch's autocast allows it; `shrink`: see `RunConfig`."""
-        self._model = model.to(device).eval()
-        arrange_for(device, self._model)
-        self._device, self._half, self._shrink = device, half, shrink
+        """`passes`: see `RunConfig`."""
+        model = model.to(device).eval()
+        arrange_for(device, model)
+        self._predict, self._device = MultiPass(model, passes), device
+        self._passes = len(passes.shrinks)
 
     def __call__(self, item: Prepared, /) -> Predicted:
-        half = torch.autocast(self._device.type, torch.bfloat16, enabled=self._half)
         with torch.inference_mode():
-            fixed, moving = self._seen(item.fixed), self._seen(item.moving)
-            with half:
-                field = self._model(fixed, moving)
-            return Predicted(item, to_numpy(upsample_field(field.float(), self._shrink)))
+            fixed, moving = (to_torch(image, self._device) for image in (item.fixed, item.moving))
+            field, done = self._predict(fixed, moving, item.deadline)
+        return Predicted(item, to_numpy(field), warnings=self._left_out(done))
 
-    def _seen(self, volume: Volume) -> Float[Tensor, "1 1 _ _ _"]:
-        return avg_pool3d(to_torch(volume, self._device), self._shrink)
+    def _left_out(self, done: int) -> tuple[str, ...]:
+        if done == self._passes:
+            return ()
+        return (f"no time for {self._passes - done} of the network's {self._passes} passes",)
 
 
 def arrange_for(device: torch.device, model: RegistrationModel) -> None:

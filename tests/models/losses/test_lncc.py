@@ -123,3 +123,44 @@ def test_it_equals_the_published_code(golden: Golden, case: str) -> None:
         exact = vectors[f"{case}.NCC_vxm_win{window}.f64"]
         double = LnccConfig(window=window).bind(fixed.double())(warped.detach().double())
         torch.testing.assert_close(double, exact, rtol=0, atol=1e-10)
+
+
+def with_noise(fixed: torch.Tensor, warped: torch.Tensor, noise: float) -> torch.Tensor:
+    """Local correlation, squared, of windows of three voxels a side, whose variances have a floor."""
+    kernel = torch.ones(1, 1, 3, 3, 3, dtype=fixed.dtype) / 27
+
+    def mean(v: torch.Tensor) -> torch.Tensor:
+        return functional.conv3d(v, kernel, padding=1)
+
+    covariance = mean(fixed * warped) - mean(fixed) * mean(warped)
+    one, other = (mean(v**2) - mean(v) ** 2 + noise**2 for v in (fixed, warped))
+    return covariance**2 / (one * other)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_a_floor_of_noise_and_a_mask_are_as_defined(masked: bool) -> None:
+    fixed, warped = volume(1), volume(2).requires_grad_()
+    fixed[:, :, :3] = 0  # background
+    local = with_noise(fixed, warped, 0.1)
+    expected = -(local * (fixed > 0) if masked else local).mean()
+    loss = LnccConfig(window=3, noise=0.1, masked=masked).bind(fixed)(warped)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(loss, warped), torch.autograd.grad(expected, warped)
+    )
+
+
+def test_a_mask_of_the_root_takes_part_in_the_gradient() -> None:
+    fixed = volume(1, (4, 3, 5))
+    fixed[:, :, :2] = 0
+    term = LnccConfig(window=3, squared=False, noise=0.1, masked=True).bind(fixed)
+    assert torch.autograd.gradcheck(term, volume(2, (4, 3, 5)).requires_grad_())
+
+
+def test_texture_below_the_noise_counts_for_little() -> None:
+    fixed = volume(3, (9, 9, 9))
+    weak = 1e-3 * fixed
+    strict, loose = (LnccConfig(window=3, noise=noise).bind(weak)(weak) for noise in (0.0, 0.1))
+    assert float(LnccConfig(window=3, noise=0.01).bind(fixed)(fixed)) < -0.9
+    assert float(loose) > -1e-3
+    assert float(strict) < 10 * float(loose)

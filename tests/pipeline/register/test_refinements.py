@@ -184,7 +184,12 @@ WEIGHTS = {"name": "weight_optimisation", "steps": 1, "learning_rate": 0.1}
     [
         ({"refine": [FIELD, WEIGHTS]}, "make it the first refinement"),
         ({"refine": [{**FIELD, "label_weight": 1}], "voxel_mm": 1.0}, "not resampled"),
-        ({"refine": [WEIGHTS, FIELD], "shrink": 2}, "leave out shrink, or use voxel_mm = 2"),
+        ({"refine": [WEIGHTS, FIELD], "passes": [2]}, "leave out passes and mirror, .* = 2"),
+        ({"refine": [WEIGHTS, FIELD], "mirror": 0}, "leave out passes and mirror"),
+        ({"shrink": 2}, r"shrink is called passes now: passes = \[2\]"),
+        ({"passes": []}, "at least 1 item"),
+        ({"passes": [0]}, "greater than 0"),
+        ({"mirror": 3}, "less than or equal to 2"),
         ({"refine": [{**FIELD, "name": "polishing"}]}, "weight_optimisation"),
         ({"refine": [{**FIELD, "optimiser": {"name": "fadam"}}]}, "weight_decay"),
     ],

@@ -1,0 +1,101 @@
+"""A network that is applied to a pair several times, each time to what is left to be registered."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import avg_pool3d
+
+from models.networks.base import RegistrationModel
+from models.spatial.parametrisation import compose
+from models.spatial.warp import upsample_field, warp
+from models.types import Fields, Volumes
+
+
+@dataclass(frozen=True)
+class PassSettings:
+    """How often a network is applied to a pair, and to what."""
+
+    shrinks: Sequence[int] = (1,)
+    """One number per pass: the network sees means over cubes of so many voxels a side."""
+    mirror: int | None = None
+    """Array axis from left to right: each pass is also done on the mirrored pair, and the two
+    fields are averaged."""
+    half: bool = False
+    """The network, but nothing around it, computes in bfloat16 where autocast allows it."""
+
+
+class MultiPass:
+    """The passes of a network over a pair, one after the other.
+
+    The first pass sees both images. Every other one sees the moving image as the field `u` of the
+    passes before it warps the image at full resolution, and predicts what is missing, `w`. The two
+    are one field, `w(p) + u(p + w(p))`, so the moving image itself is interpolated only once.
+
+    Source:
+        de Vos et al. (2019), A deep learning framework for unsupervised affine and deformable image
+        registration, doi:10.1016/j.media.2018.11.010, and Zhao et al. (2019), Recursive cascaded
+        networks, arXiv:1907.12353, have a network per pass; here it is the same one.
+    """
+
+    def __init__(self, model: RegistrationModel, settings: PassSettings) -> None:
+        """`model` is used as it is: device, mode and gradients are the caller's."""
+        self._model, self._settings = model, settings
+
+    def __call__(
+        self, fixed: Volumes, moving: Volumes, deadline: float | None = None
+    ) -> tuple[Fields, int]:
+        """The field of all passes for which there was time, and how many these were.
+
+        Args:
+            fixed: on a grid that each shrunk grid of which suits the network.
+            moving: on the same grid.
+            deadline: in seconds of `time.monotonic`; no pass but the first one is begun that would
+                likely end later, judged by the passes before it.
+        """
+        watch = _Watch(deadline)
+        first, *others = self._settings.shrinks
+        field = watch.timed(first, lambda: self.predict(fixed, moving, first))
+        for done, shrink in enumerate(others, start=1):
+            if not watch.has_time_for(shrink):
+                return field, done
+            before = field
+            field = watch.timed(shrink, lambda: self.after(before, fixed, moving, shrink))  # noqa: B023 - called at once
+        return field, len(self._settings.shrinks)
+
+    def after(self, field: Fields, fixed: Volumes, moving: Volumes, shrink: int) -> Fields:
+        """The field of one pass more."""
+        return compose(field, self.predict(fixed, warp(moving, field), shrink))
+
+    def predict(self, fixed: Volumes, moving: Volumes, shrink: int) -> Fields:
+        """The field of one pass, in voxels of the images."""
+        seen = avg_pool3d(fixed, shrink), avg_pool3d(moving, shrink)
+        field = self._field(*seen)
+        if (axis := self._settings.mirror) is not None:
+            mirrored = self._field(*(image.flip(2 + axis) for image in seen)).flip(2 + axis)
+            mirrored[:, axis].neg_()
+            field = (field + mirrored) / 2
+        return upsample_field(field, shrink)
+
+    def _field(self, fixed: Volumes, moving: Volumes) -> Fields:
+        with torch.autocast(fixed.device.type, torch.bfloat16, enabled=self._settings.half):
+            field = self._model(fixed, moving)
+        return field.float() if self._settings.half else field
+
+
+class _Watch:
+    """The time of a pass, from what earlier ones took for each voxel that the network saw."""
+
+    def __init__(self, deadline: float | None) -> None:
+        self._deadline, self._slowest = deadline, 0.0
+
+    def timed(self, shrink: int, predict: Callable[[], Fields]) -> Fields:
+        began = time.monotonic()
+        field = predict()
+        self._slowest = max(self._slowest, (time.monotonic() - began) * shrink**3)
+        return field
+
+    def has_time_for(self, shrink: int) -> bool:
+        expected = self._slowest / shrink**3
+        return self._deadline is None or time.monotonic() + expected < self._deadline
