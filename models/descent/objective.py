@@ -13,7 +13,7 @@ from l2r.schema import Frozen
 from models.descent.loop import Convergence, Descent, Goal, Kept
 from models.losses.base import Trial
 from models.losses.catalog import Regulariser, Similarity
-from models.losses.dice import DiceConfig
+from models.losses.dice import DiceConfig, Labels
 from models.losses.mse import MseConfig
 from models.optim.combine import Combine, Losses, SumConfig
 from models.optim.optimisers import AdamConfig, Optimiser
@@ -36,8 +36,9 @@ class Case:
 
     fixed: Images
     moving: Images
-    labels: tuple[Stacks, Stacks] | None = None
-    """Of the fixed and of the moving image, one channel per structure."""
+    labels: tuple[Stacks, Stacks] | tuple[Labels, Labels] | None = None
+    """Of the fixed and of the moving image, one channel per structure; label maps as they are where
+    a training draws pieces of the pair, which are judged by some of the structures."""
 
     def after(self, prediction: Fields) -> "Case":
         """The moving side as the prediction warps it."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from pydantic import NonNegativeFloat
@@ -78,21 +78,30 @@ class Definition:
 class LocalCorrelation:
     """The negative mean of the local correlation with one fixed image."""
 
-    def __init__(
-        self, fixed: Volumes, definition: Definition, mask: Volumes | None = None
-    ) -> None:
+    def __init__(self, fixed: Volumes, definition: Definition, mask: Volumes | None = None) -> None:
         """`mask`: ones where a window counts, zeros elsewhere; None for ones everywhere."""
-        self._fixed, self._definition, self._mask = fixed, definition, mask
-        self._sum, squares = definition.total(torch.stack([fixed, fixed * fixed]))
-        self._variance = squares.addcmul_(self._sum, self._sum, value=-1 / definition.count)
+        total, squares = definition.total(torch.stack([fixed, fixed * fixed]))
+        variance = squares.addcmul_(total, total, value=-1 / definition.count)
         if definition.clamped:
-            self._variance.relu_()
-        self._variance.add_(definition.each)
+            variance.relu_()
+        variance.add_(definition.each)
+        self._fixed, self._definition = _Fixed(fixed, total, variance, mask), definition
 
     def __call__(self, warped: Volumes) -> Scalar:
-        given = (self._fixed, self._sum, self._variance, self._mask, self._definition)
-        loss: Scalar = _Correlation.apply(warped, *given)  # type: ignore[no-untyped-call]
+        loss: Scalar = _Correlation.apply(  # type: ignore[no-untyped-call]
+            warped, self._fixed, self._definition
+        )
         return loss
+
+
+class _Fixed(NamedTuple):
+    """What a local correlation needs of the fixed image."""
+
+    image: Volumes
+    sum: Volumes
+    variance: Volumes
+    """Summed, with its floor."""
+    mask: Volumes | None
 
 
 class _Correlation(torch.autograd.Function):
@@ -109,15 +118,8 @@ class _Correlation(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        warped: Volumes,
-        fixed: Volumes,
-        fixed_sum: Volumes,
-        fixed_variance: Volumes,
-        mask: Volumes | None,
-        definition: Definition,
-    ) -> Scalar:
+    def forward(ctx: Any, warped: Volumes, of_fixed: _Fixed, definition: Definition) -> Scalar:
+        fixed, fixed_sum, fixed_variance, mask = of_fixed
         sums = definition.total(torch.stack([warped, warped * warped, fixed * warped]))
         warped_sum, variance, covariance = sums
         variance.addcmul_(warped_sum, warped_sum, value=-1 / definition.count)
@@ -145,9 +147,9 @@ class _Correlation(torch.autograd.Function):
         return loss
 
     @staticmethod
-    def backward(ctx: Any, gradient: Scalar) -> tuple[Tensor, None, None, None, None, None]:
+    def backward(ctx: Any, gradient: Scalar) -> tuple[Tensor, None, None]:
         derivatives, warped, fixed = ctx.saved_tensors
         by_covariance, by_variance, by_sum = ctx.definition.total(derivatives)
         result = by_covariance.mul_(fixed).addcmul_(by_variance, warped, value=2)
         result.add_(by_sum, alpha=-1 / ctx.definition.count)
-        return result.mul_(gradient), None, None, None, None, None
+        return result.mul_(gradient), None, None

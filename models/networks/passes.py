@@ -1,7 +1,8 @@
 """A network that is applied to a pair several times, each time to what is left to be registered."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -56,29 +57,33 @@ class MultiPass:
         """
         watch = _Watch(deadline)
         first, *others = self._settings.shrinks
-        field = watch.timed(first, lambda: self.predict(fixed, moving, first))
+        with watch.timing(first):
+            field = self.further(None, fixed, moving, first)
         for done, shrink in enumerate(others, start=1):
             if not watch.has_time_for(shrink):
                 return field, done
-            before = field
-            field = watch.timed(shrink, lambda: self.after(before, fixed, moving, shrink))  # noqa: B023 - called at once
+            with watch.timing(shrink):
+                field = self.further(field, fixed, moving, shrink)
         return field, len(self._settings.shrinks)
 
-    def after(self, field: Fields, fixed: Volumes, moving: Volumes, shrink: int) -> Fields:
-        """The field of one pass more."""
+    def further(self, field: Fields | None, fixed: Volumes, moving: Volumes, shrink: int) -> Fields:
+        """The field of one pass more than those that led to `field`."""
+        if field is None:
+            return self.predict(fixed, moving, shrink)
         return compose(field, self.predict(fixed, warp(moving, field), shrink))
 
     def predict(self, fixed: Volumes, moving: Volumes, shrink: int) -> Fields:
         """The field of one pass, in voxels of the images."""
         seen = avg_pool3d(fixed, shrink), avg_pool3d(moving, shrink)
-        field = self._field(*seen)
+        field = self.network(*seen)
         if (axis := self._settings.mirror) is not None:
-            mirrored = self._field(*(image.flip(2 + axis) for image in seen)).flip(2 + axis)
+            mirrored = self.network(*(image.flip(2 + axis) for image in seen)).flip(2 + axis)
             mirrored[:, axis].neg_()
             field = (field + mirrored) / 2
         return upsample_field(field, shrink)
 
-    def _field(self, fixed: Volumes, moving: Volumes) -> Fields:
+    def network(self, fixed: Volumes, moving: Volumes) -> Fields:
+        """What the network says of two images, in their voxels."""
         with torch.autocast(fixed.device.type, torch.bfloat16, enabled=self._settings.half):
             field = self._model(fixed, moving)
         return field.float() if self._settings.half else field
@@ -90,11 +95,11 @@ class _Watch:
     def __init__(self, deadline: float | None) -> None:
         self._deadline, self._slowest = deadline, 0.0
 
-    def timed(self, shrink: int, predict: Callable[[], Fields]) -> Fields:
+    @contextmanager
+    def timing(self, shrink: int) -> Iterator[None]:
         began = time.monotonic()
-        field = predict()
+        yield
         self._slowest = max(self._slowest, (time.monotonic() - began) * shrink**3)
-        return field
 
     def has_time_for(self, shrink: int) -> bool:
         expected = self._slowest / shrink**3

@@ -3,13 +3,14 @@
 Structures go along with their image, interpolated as it is: they are weights, not numbers.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 
 from l2r.arrays import triple
 from l2r.schema import Frozen
@@ -43,6 +44,9 @@ class Chance:
 class AugmentationBase(Frozen, ABC):
     """One kind of change."""
 
+    resamples: ClassVar[bool] = False
+    """Whether voxels get values that lie between those of others."""
+
     together: bool = False
     """Both images of a pair are changed alike; else each on its own."""
     from_epoch: NonNegativeInt = 0
@@ -59,6 +63,8 @@ class AffineConfig(AugmentationBase):
     Source:
         Zhang et al. (2024), arXiv:2410.15767: probability and ranges, which are the defaults.
     """
+
+    resamples: ClassVar[bool] = True
 
     name: Literal["affine"] = "affine"
     probability: Probability = 0.5
@@ -118,6 +124,24 @@ class GammaConfig(AugmentationBase):
         return (side[0].clamp(min=0) ** power, side[1]) if acts else side
 
 
+class GainConfig(AugmentationBase):
+    """Intensities are multiplied by a number, even on a logarithmic scale; 1 is the largest left.
+
+    As if white matter were darker or brighter: other tasks scale their images otherwise.
+    """
+
+    name: Literal["gain"] = "gain"
+    probability: Probability = 0.5
+    between: tuple[PositiveFloat, PositiveFloat] = (0.8, 2.2)
+
+    def apply(self, side: Side, chance: Chance) -> Side:
+        random = chance.own
+        acts = torch.rand((), generator=random) < self.probability
+        low, high = (math.log(end) for end in self.between)
+        gain = math.exp(low + (high - low) * float(torch.rand((), generator=random)))
+        return ((side[0] * gain).clamp(0, 1), side[1]) if acts else side
+
+
 class IconConfig(AugmentationBase):
     """Axes exchanged and turned round at random, both images alike, then an affine map of each.
 
@@ -126,6 +150,8 @@ class IconConfig(AugmentationBase):
     Source:
         The training of GradICON and uniGradICON, arXiv:2206.05897 and arXiv:2403.05780.
     """
+
+    resamples: ClassVar[bool] = True
 
     name: Literal["icon"] = "icon"
     deviation: NonNegativeFloat = 0.05
@@ -141,7 +167,7 @@ class IconConfig(AugmentationBase):
 
 
 Augmentation: TypeAlias = Annotated[
-    AffineConfig | FlipConfig | GammaConfig | IconConfig, Field(discriminator="name")
+    AffineConfig | FlipConfig | GammaConfig | GainConfig | IconConfig, Field(discriminator="name")
 ]
 
 

@@ -40,7 +40,7 @@ class Cache:
             ImageError: it cannot be used, or half precision cannot hold its values.
             OutputError: the cache cannot be written to.
         """
-        return self._mapped(path, "image", lambda: _compact(read_image(path).array, path))
+        return self.made(name_of("image", path), lambda: _compact(read_image(path).array, path))
 
     def labels(self, path: Path) -> Stored:
         """A label map, mapped into memory.
@@ -49,12 +49,18 @@ class Cache:
             ImageError: it cannot be used.
             OutputError: the cache cannot be written to.
         """
-        return self._mapped(path, "labels", lambda: _fewest_bytes(read_labels(path)))
+        return self.made(name_of("labels", path), lambda: _fewest_bytes(read_labels(path)))
 
-    def _mapped(self, path: Path, kind: str, decode: Callable[[], Stored]) -> Stored:
-        kept = self._folder / f"{kind}-{_identity(path)}.npy"
+    def made(self, name: str, make: Callable[[], Stored]) -> Stored:
+        """The volume of that name, mapped into memory; made if it is not there yet.
+
+        Raises:
+            ImageError: what is there is damaged.
+            OutputError: the cache cannot be written to.
+        """
+        kept = self._folder / f"{name}.npy"
         if not kept.is_file():
-            array = decode()
+            array = make()
             with writing(kept) as file:
                 np.save(file, array)
         try:
@@ -63,14 +69,14 @@ class Cache:
             raise ImageError(f"{kept}: damaged: {cause}; delete it") from None
 
 
-def _identity(path: Path) -> str:
+def name_of(kind: str, path: Path) -> str:
     """Of the file as it is now: a changed one is another one."""
     try:
         state = path.stat()
     except OSError as cause:
         raise ImageError(f"{path}: cannot be read: {cause.strerror or cause}") from None
     text = f"{path.resolve()}\0{state.st_size}\0{state.st_mtime_ns}"
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
+    return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
 def _compact(array: Stored, path: Path) -> Stored:

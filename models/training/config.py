@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag, mode
 from l2r.errors import ConfigError
 from l2r.schema import Frozen, parse, read_toml
 from models.descent.objective import Case, Objective, ObjectiveConfig
+from models.losses.base import DisplacementTerm, SmoothnessTerm
 from models.losses.catalog import Similarity
 from models.losses.lncc import LnccConfig
 from models.networks.catalog import ModelConfig
@@ -58,6 +59,9 @@ Data: TypeAlias = Annotated[
 """Where pairs come from; `kind` says which, images if it is left out."""
 
 
+FieldTerms = (SmoothnessTerm, DisplacementTerm)
+
+
 class TrainConfig(Frozen):
     """One training."""
 
@@ -66,8 +70,12 @@ class TrainConfig(Frozen):
     seed: int = Field(default=0, ge=0)
     model: ModelConfig
     """With `weights`, these are fine-tuned."""
-    shrink: PositiveInt = 1
-    """The network sees means over cubes of so many voxels a side, as by `shrink` of a run file."""
+    passes: tuple[PositiveInt, ...] = Field(default=(1,), min_length=1)
+    """In each the network sees means over cubes of so many voxels a side, as in a run file. If
+    there are several, each step teaches one of them, after those before it."""
+    crop: PositiveInt | None = None
+    """Voxels along each axis, as the network sees them, of the pieces that a pass is taught on if
+    it sees more of the whole pair; without it pairs are always whole."""
     data: Data = Images()
     augment: tuple[Augmentation, ...] = ()
     """What is done to the images of a pair, one after the other."""
@@ -105,6 +113,43 @@ class TrainConfig(Frozen):
             raise ValueError("uniGradICON compares images on a grid without label maps")
         if labels and self.batch > 1 and self.data.structures is None:
             raise ValueError("label maps of several pairs at a time: name data.structures")
+        return self
+
+    @property
+    def in_pieces(self) -> bool:
+        """Whether steps are given pairs at full resolution and draw what they teach."""
+        return len(self.passes) > 1 or self.crop is not None
+
+    @property
+    def shrink(self) -> int:
+        """Voxels of an image along each axis that one of what a step is given is long."""
+        return 1 if self.in_pieces else self.passes[0]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_passes(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and "shrink" in raw:
+            raise ValueError(f"shrink is called passes now: passes = [{raw['shrink']}]")
+        return raw
+
+    @model_validator(mode="after")
+    def _pieces_can_be_judged(self) -> "TrainConfig":
+        if not self.in_pieces:
+            return self
+        terms = [part.term for part in self.objective.regularisers]
+        labels = self.objective.label_weight is not None
+        problems = {
+            "batch = 1 (accumulate does the same)": self.batch > 1,
+            'objective.direction = "one_way"': self.objective.direction != "one_way",
+            'objective.smooth = "displacement"': self.objective.smooth != "displacement",
+            "regularisers of the field alone": not all(isinstance(t, FieldTerms) for t in terms),
+            "no guidance": bool(self.guidance),
+            "a network that sees images as they are": isinstance(self.model, UniGradIconConfig),
+            "no augmentation that resamples label maps": labels
+            and any(part.resamples for part in self.augment),
+        }
+        if missing := [what for what, wrong in problems.items() if wrong]:
+            raise ValueError(f"several passes, or a crop, ask for {'; '.join(missing)}")
         return self
 
     @model_validator(mode="after")

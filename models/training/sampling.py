@@ -33,6 +33,8 @@ class Reading:
     """The labels that count; those that both maps of a pair have for None."""
     shrink: int = 1
     """Voxels of an image along each axis that one of the network's grid is long."""
+    maps: bool = False
+    """Whether label maps stay maps, and do not become a channel per structure."""
 
     def grid(self, shape: Shape) -> WorkingGrid:
         """Where the network works on images of a shape that `shrink` divides."""
@@ -73,12 +75,16 @@ class Reading:
         maps = [_batch(found.astype(np.int64), device) for found in fine]
         return Case(fixed, moving, self.stacks(maps[0], maps[1], self.shrink))
 
-    def stacks(self, fixed: Labels, moving: Labels, shrink: int = 1) -> tuple[Stacks, Stacks]:
+    def stacks(
+        self, fixed: Labels, moving: Labels, shrink: int = 1
+    ) -> tuple[Stacks, Stacks] | tuple[Labels, Labels]:
         """One channel per structure that counts: ones and zeros, or means over cubes of them."""
+        if self.maps:
+            return fixed, moving
         wanted = shared(fixed, moving) if self.structures is None else self.structures
         if shrink == 1:
             return channels(fixed, wanted), channels(moving, wanted)
-        return _means(fixed, wanted, shrink), _means(moving, wanted, shrink)
+        return means(fixed, wanted, shrink), means(moving, wanted, shrink)
 
     def _fine(self, shape: Shape) -> Box:
         """The network's grid as a piece of the image's index space."""
@@ -111,7 +117,7 @@ def _batch(volume: Shaped[np.ndarray, "_ _ _"], device: torch.device) -> torch.T
     return torch.from_numpy(volume)[None, None].to(device)
 
 
-def _means(labels: Labels, wanted: Sequence[int], side: int) -> Stacks:
+def means(labels: Labels, wanted: Sequence[int], side: int) -> Stacks:
     """Of each structure over cubes, one after the other: all at full size would fill a memory."""
     return torch.cat([avg_pool3d((labels == label).float(), side) for label in wanted], dim=1)
 

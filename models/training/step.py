@@ -18,6 +18,7 @@ from models.training.config import TrainConfig
 from models.training.dataset import drawn, seeded
 from models.training.distributed import World
 from models.training.guidance.guide import Guide
+from models.training.passes import TaughtPasses
 
 
 class Objective(nn.Module):
@@ -30,10 +31,14 @@ class Objective(nn.Module):
         super().__init__()
         self.model, self.guide = model, guide
         self._terms, self._half = config.objective, config.precision == "bfloat16"
+        self._taught = TaughtPasses(model, config) if config.in_pieces else None
 
     def forward(self, case: Case, random: torch.Generator) -> Losses:
         """One number per objective, weights included."""
         case = as_seen(self.model, case)
+        if self._taught is not None:
+            piece, case = self._taught(case, random)
+            return self._terms.bind(case, self._terms.similarity, random)(piece)
         trial = self._trial(case)
         if self.guide is not None:
             return self.guide(trial, case, random)

@@ -77,8 +77,7 @@ def _rule(model: RegistrationModel, config: RunConfig) -> GridRule:
             rule = rule.joined(model.grid.finer(shrink))
         except ValueError as cause:
             raise ConfigError(
-                f"no grid suits all passes of network {config.model.name!r}: {cause}; "
-                "change passes"
+                f"no grid suits all passes of network {config.model.name!r}: {cause}; change passes"
             ) from None
     for part in config.refine:
         try:

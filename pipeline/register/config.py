@@ -61,8 +61,8 @@ class RunConfig(Frozen):
         anew = [isinstance(part, WeightOptimisationConfig) for part in self.refine]
         if any(anew) and (self.passes != (1,) or self.mirror is not None):
             raise ValueError(
-                "weight_optimisation predicts once, on the network's own grid; leave out passes and "
-                f"mirror, or use voxel_mm = {self.passes[0]} for images of 1 mm"
+                "weight_optimisation predicts once, on the network's own grid; leave out passes "
+                f"and mirror, or use voxel_mm = {self.passes[0]} for images of 1 mm"
             )
         if any(anew[1:]):
             raise ValueError(

@@ -29,7 +29,7 @@ from pipeline.register.build import find_device
 from pipeline.train.data import TrainingData
 from pipeline.train.dataset import check_data, source_of
 from pipeline.train.screen import Screen
-from pipeline.train.validation import Validation
+from pipeline.train.validation import Validation, predicted_by
 from pipeline.workdir import open_folder
 
 SETTINGS = "training.json"
@@ -93,10 +93,13 @@ def _given(
         labels=labels,
         structures=config.data.structures,
         shrink=config.shrink,
+        maps=config.in_pieces,
     )
     judge = None
     if data.pairs:
-        score = Validation(reading, data.pairs, data.pairs_folder, world.device)
+        score = Validation(
+            reading, data.pairs, data.pairs_folder, world.device, predicted_by(config)
+        )
         judge = Judge(ListedPairs(data.pairs, reading), score)
     return Given(
         config=config,
@@ -111,7 +114,11 @@ def _given(
 
 def _rule(model: RegistrationModel, config: TrainConfig) -> GridRule:
     """What the network and its teachers can work on."""
-    rule = model.grid
+    rule = GridRule()
+    for shrink in config.passes if config.in_pieces else (1,):
+        rule = rule.joined(model.grid.finer(shrink))
+    if config.crop is not None and (problem := model.grid.problem((config.crop,) * 3)):
+        raise ConfigError(f"crop = {config.crop}: {problem}")
     for lesson in config.guidance:
         try:
             rule = rule.joined(lesson.teacher.grid)

@@ -77,6 +77,7 @@ def _cases(
             labels=labels,
             structures=config.data.structures,
             shrink=config.shrink,
+            maps=config.in_pieces,
         )
         pairs = ListedPairs(request.pairs, reading)
         return [pairs.make(pairs.read(0, number), device) for number in range(len(pairs))]

@@ -13,7 +13,9 @@ from eval.truth import GroundTruth
 from l2r.arrays import triple
 from l2r.dataset import Pair
 from models.networks.base import InvertibleModel, RegistrationModel
+from models.networks.passes import MultiPass, PassSettings
 from models.spatial.parametrisation import compose
+from models.training.config import TrainConfig
 from models.training.loop import Scores
 from models.training.sampling import Reading
 from models.types import Fields, Volumes
@@ -36,6 +38,8 @@ class Validation:
     folder: Path
     """Of images and label maps."""
     device: torch.device
+    passes: PassSettings | None = None
+    """Of a network that sees the pair more than once; None: `reading` is all that it sees."""
 
     def __call__(self, model: RegistrationModel) -> Scores:
         """Mean of each quick metric over the pairs that have ground truth for it, and a picture.
@@ -53,7 +57,7 @@ class Validation:
             stored = reading.read(pair)
             images = reading.make(stored, self.device)
             with torch.inference_mode():
-                field, error = _predicted(model, images.fixed, images.moving)
+                field, error = self._predicted(model, images.fixed, images.moving)
             vectors = reading.grid(triple(stored[0].shape)).place(to_numpy(field))
             case = self._case(pair, vectors, truth)
             for metric in self._metrics(pair, truth):
@@ -68,6 +72,13 @@ class Validation:
                 )
         return Scores({name: float(np.mean(values)) for name, values in found.items()}, shown)
 
+    def _predicted(
+        self, model: RegistrationModel, fixed: Volumes, moving: Volumes
+    ) -> tuple[Fields, float | None]:
+        if self.passes is None:
+            return _predicted(model, fixed, moving)
+        return MultiPass(model, self.passes)(fixed, moving)[0], None
+
     def _case(self, pair: Pair, vectors: np.ndarray, truth: GroundTruth) -> Case:
         protocol = protocol_of(self.reading.task)
         return Case(pair, vectors, truth, protocol.labels, WARPS[protocol.warp])
@@ -76,6 +87,11 @@ class Validation:
         metrics = protocol_of(self.reading.task).metrics
         quick = [metric for metric in metrics if metric.metric in QUICK]
         return [metric for metric in quick if metric.has_truth(pair, truth)]
+
+
+def predicted_by(config: TrainConfig) -> PassSettings | None:
+    """What a network that was taught so is to do with a pair at full resolution."""
+    return PassSettings(config.passes) if config.in_pieces else None
 
 
 def _predicted(

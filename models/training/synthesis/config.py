@@ -84,6 +84,9 @@ class Synthesis(Frozen):
     labels, so their label loss is zero."""
     one_map: Share = 0.5
     """Share of the synthetic pairs whose images come from one and the same label map."""
+    kept: Annotated[int, Field(ge=2)] | None = None
+    """Images that are painted from each label map, once; pairs are drawn from them. Without it the
+    images of every pair are painted anew."""
     structures: tuple[int, ...] | None = None
     """Labels that count where the objective has a label term; else those that a pair shares."""
     deformation: Deformation = Deformation()

@@ -10,15 +10,17 @@ from l2r.arrays import triple
 from l2r.dataset import Scan
 from l2r.errors import ImageError
 from models.descent.objective import Case
-from models.training.cache import Stored
+from models.training.cache import Stored, name_of
 from models.training.dataset import Source, drawn
 from models.training.sampling import Reading
 from models.training.synthesis.config import Synthesis
 from models.training.synthesis.deformation import random_deformation
 from models.training.synthesis.image import LabelMap, Painter
+from models.training.synthesis.kept import KeptImages
 
-_CHOICE, *_IMAGES = 2**32 - 2, 2**32 - 3, 2**32 - 4
-"""What a stream of random numbers is for: the label maps, the fixed image, the moving one."""
+_CHOICE, *_IMAGES, _KEPT = 2**32 - 2, 2**32 - 3, 2**32 - 4, 2**32 - 5
+"""What a stream of random numbers is for: the label maps, the fixed image, the moving one, an image
+that is kept."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,10 @@ class Chosen:
 
     maps: tuple[Stored, Stored]
     """Of the fixed and of the moving image, on the network's grid but not shrunk."""
-    numbers: tuple[int, int]
-    """Epoch and number."""
+    names: tuple[str, str]
+    """Of the label maps' files as they are now."""
+    identities: tuple[tuple[int, ...], tuple[int, ...]]
+    """Numbers that all that is random in each image follows from."""
 
 
 class SyntheticPairs(Source):
@@ -39,6 +43,7 @@ class SyntheticPairs(Source):
     ) -> None:
         """`reading`: gives the grid, the cache, and whether labels are wanted and which."""
         self._maps, self._reading, self._config, self._seed = maps, reading, config, seed
+        self._kept = KeptImages(reading.cache, config, reading.shrink)
 
     def __len__(self) -> int:
         return self._config.pairs
@@ -51,7 +56,16 @@ class SyntheticPairs(Source):
             step = int(torch.randint(1, len(self._maps), (), generator=random))
             second = (first + step) % len(self._maps)
         maps = self._read(self._maps[first]), self._read(self._maps[second])
-        return Chosen(maps, (epoch, number))
+        names = (
+            name_of("labels", self._maps[first].path),
+            name_of("labels", self._maps[second].path),
+        )
+        if self._config.kept is None:
+            return Chosen(maps, names, ((epoch, number, _IMAGES[0]), (epoch, number, _IMAGES[1])))
+        place = int(torch.randint(self._config.kept, (), generator=random))
+        step = int(torch.randint(1, self._config.kept, (), generator=random))
+        another = (place + step) % self._config.kept  # of one map it must be another image
+        return Chosen(maps, names, ((first, place, _KEPT), (second, another, _KEPT)))
 
     def make(self, read: Chosen, device: torch.device) -> Case:
         """A batch of one on the network's grid."""
@@ -64,11 +78,20 @@ class SyntheticPairs(Source):
     def _image(
         self, read: Chosen, side: int, device: torch.device
     ) -> tuple[torch.Tensor, LabelMap]:
-        shrink, numbers = self._reading.shrink, (self._seed, *read.numbers)
-        stored = read.maps[side]
+        stored, identity = read.maps[side], (self._seed, *read.identities[side])
+        if self._config.kept is None:
+            return self._painted(stored, identity, device)
+        return self._kept(
+            [*identity, read.names[side]], lambda: self._painted(stored, identity, device), device
+        )
+
+    def _painted(
+        self, stored: Stored, identity: tuple[int, ...], device: torch.device
+    ) -> tuple[torch.Tensor, LabelMap]:
+        shrink = self._reading.shrink
         labels = torch.from_numpy(stored.astype(np.int32))[None, None].to(device)
         shape = triple([size // shrink for size in stored.shape])
-        random = drawn(*numbers, _IMAGES[side])
+        random = drawn(*identity)
         field = random_deformation(shape, shrink, self._config.deformation, random, device)
         seed = int(torch.randint(2**62, (), generator=random))
         return Painter(self._config.look, shrink, seed)(labels, field)

@@ -126,7 +126,7 @@ def test_it_equals_the_published_code(golden: Golden, case: str) -> None:
 
 
 def with_noise(fixed: torch.Tensor, warped: torch.Tensor, noise: float) -> torch.Tensor:
-    """Local correlation, squared, of windows of three voxels a side, whose variances have a floor."""
+    """Squared correlation in windows of three voxels a side, whose variances have a floor."""
     kernel = torch.ones(1, 1, 3, 3, 3, dtype=fixed.dtype) / 27
 
     def mean(v: torch.Tensor) -> torch.Tensor:

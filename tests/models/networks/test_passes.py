@@ -105,7 +105,7 @@ def test_a_network_that_knows_no_sides_gains_nothing_from_the_mirror(
 def test_passes_that_would_end_too_late_are_left_out(
     images: tuple[Volumes, Volumes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = iter(range(0, 100))
+    clock = iter(range(100))
     monkeypatch.setattr("models.networks.passes.time.monotonic", lambda: float(next(clock)))
     model = Shift()
     # A pass at half the resolution takes one second of this clock, so one at full resolution 8.
