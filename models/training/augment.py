@@ -15,13 +15,14 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 from l2r.arrays import triple
 from l2r.schema import Frozen
 from models.descent.objective import Case
+from models.losses.dice import Labels
 from models.spatial.affine import Matrix, Vector, affine, either_way, rotation, sampled
 from models.spatial.coordinate_maps import Images
 from models.training.dataset import Source, drawn
 from models.types import Stacks
 
-Side: TypeAlias = tuple[Images, Stacks | None]
-"""An image of a pair, and its structures."""
+Side: TypeAlias = tuple[Images, Stacks | Labels | None]
+"""An image of a pair, and its structures or its label map."""
 Probability = Annotated[float, Field(ge=0, le=1)]
 Axis = Annotated[int, Field(ge=0, le=2)]
 

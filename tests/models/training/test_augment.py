@@ -18,6 +18,7 @@ from models.training.augment import (
     Augmentation,
     Augmented,
     FlipConfig,
+    GainConfig,
     GammaConfig,
     IconConfig,
 )
@@ -30,6 +31,7 @@ EVERY = [
     AffineConfig(**ALWAYS),
     FlipConfig(**ALWAYS),
     GammaConfig(**ALWAYS),
+    GainConfig(**ALWAYS),
     IconConfig(),
 ]
 Partners = Callable[..., RandomPartners]
@@ -129,6 +131,18 @@ def test_gamma_bends_intensities_within_its_range() -> None:
         power = (image[still > 0].log() / still[still > 0].log()).nan_to_num()
         assert 0.8 <= power.median() <= 1.2
         assert image[still == 0].eq(0).all()
+
+
+def test_a_gain_multiplies_both_images_alike_within_its_range() -> None:
+    still = Twins().make(None, CPU).fixed
+    part, gains = GainConfig(between=(0.5, 3), together=True, **ALWAYS), []
+    for number in range(20):
+        case = changed(part, number=number)
+        assert torch.equal(case.fixed, case.moving)
+        assert 0 <= case.fixed.min() <= case.fixed.max() <= 1
+        gains.append(float((case.fixed / still)[(still > 0) & (case.fixed < 1)].median()))
+    assert 0.5 <= min(gains) < 0.9
+    assert 1.5 < max(gains) <= 3
 
 
 def centre(stack: Tensor) -> Tensor:

@@ -75,7 +75,7 @@ def test_a_training_at_half_resolution_is_judged_at_full_resolution(
 ) -> None:
     text = f"""
         task = "{brains / "phantom.toml"}"
-        shrink = 2
+        passes = [2]
         epochs = 2
         augment = [{{ name = "flip", axes = [0] }}]
         model = {{ name = "voxelmorph_1", encoder = [4, 4, 4, 4], decoder = [4, 4, 4, 4] }}
@@ -97,3 +97,44 @@ def test_a_training_at_half_resolution_is_judged_at_full_resolution(
     assert 0.2 < last["scores"]["DSC"] <= 1
     settings = json.loads((tmp_path / "out" / "training.json").read_text())
     assert len(settings["maps"]) == len(settings["images"]) == 3
+
+
+def test_a_training_for_two_passes_is_judged_by_both(brains: Path, tmp_path: Path) -> None:
+    text = f"""
+        task = "{brains / "phantom.toml"}"
+        passes = [2, 1]
+        crop = 16
+        epochs = 2
+        augment = [{{ name = "gain", together = true }}, {{ name = "flip", axes = [0] }}]
+        model = {{ name = "pyramid", first = 4, encoder = [6, 8], decoder = [8, 8] }}
+        data = {{ kind = "synthesis", pairs = 4, real = 0.5, structures = [2, 43], kept = 2 }}
+        objective = {{ label_weight = 1.0, similarity = {{ name = "lncc", window = 5 }} }}
+    """
+    (tmp_path / "two.toml").write_text(text)
+    request = TrainRequest(
+        tmp_path / "two.toml",
+        find_data(brains / "imagesVal", brains / "PHANTOM_dataset.json", brains / "labelsVal"),
+        output=tmp_path / "out",
+        device="cpu",
+    )
+    assert train(request) == "finished"
+    lines = (tmp_path / "out" / "log.jsonl").read_text().splitlines()
+    last = json.loads(lines[-1])
+    assert set(last["training"]) == set(last["validation"]) == {"similarity", "labels"}
+    assert last["training"]["labels"] > 0
+    assert 0.2 < last["scores"]["DSC"] <= 1
+
+
+def test_a_crop_that_the_network_cannot_work_on_is_one_line(brains: Path, tmp_path: Path) -> None:
+    text = f"""
+        task = "{brains / "phantom.toml"}"
+        passes = [2, 1]
+        crop = 18
+        epochs = 1
+        model = {{ name = "pyramid", first = 4, encoder = [6, 8], decoder = [8, 8] }}
+    """
+    (tmp_path / "odd.toml").write_text(text)
+    data = find_data(brains / "imagesVal")
+    request = TrainRequest(tmp_path / "odd.toml", data, output=tmp_path / "out", device="cpu")
+    with pytest.raises(ConfigError, match="crop = 18: axes must be multiples of 4"):
+        train(request)
