@@ -30,7 +30,6 @@ check: $(VENV)/.dev
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/codespell
-	$(PY) .ci/docstrings.py
 
 bench: $(VENV)/.dev
 	$(PY) -m benchmarks.end_to_end
