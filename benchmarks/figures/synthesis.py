@@ -1,6 +1,6 @@
 """The picture of synthetic pairs, from a folder of label maps (NOTICE.md says which).
 
-.venv/bin/python -m docs.synthesis_picture LABEL_MAPS
+.venv/bin/python -m benchmarks.figures.synthesis LABEL_MAPS
 """
 
 import sys
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from matplotlib.colors import hsv_to_rgb
 
-from docs.pictures import IMAGES, panel
+from benchmarks.figures.sample import IMAGES, panel
 from l2r.dataset import scans_of_folder
 from l2r.grid import GridRule
 from l2r.task import load_task

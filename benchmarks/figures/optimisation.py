@@ -1,6 +1,6 @@
 """The picture of docs/instance-optimisation.md, from a pair of the sample brains.
 
-python -m docs.optimisation_picture
+python -m benchmarks.figures.optimisation
 """
 
 from itertools import accumulate
@@ -11,7 +11,7 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from docs.pictures import FIXED, IMAGES, MOVING, ROOT, panel, slice_of
+from benchmarks.figures.sample import FIXED, IMAGES, MOVING, ROOT, panel, slice_of
 from l2r.formats.nifti import read_image
 from l2r.task import load_task
 from models.descent.objective import Case, Refined

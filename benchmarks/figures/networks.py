@@ -1,6 +1,6 @@
 """The picture of docs/networks.md: every network's field on a pair of the sample.
 
-.venv/bin/python -m docs.networks_picture
+.venv/bin/python -m benchmarks.figures.networks
 
 Published weights do not come with Regatta, so each network is fitted to this one pair, from scratch
 and at a third of the resolution: thirty steps of Adam on local correlation and diffusion. The
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from docs.pictures import FIXED, IMAGES, MOVING, ROOT
+from benchmarks.figures.sample import FIXED, IMAGES, MOVING, ROOT
 from eval.metrics.ndv import folded_volume
 from l2r.console import progress
 from l2r.field import from_channels_first

@@ -1,6 +1,6 @@
 """The pictures of the documentation, made from the sample brains.
 
-make demo && .venv/bin/python -m docs.pictures
+make demo && .venv/bin/python -m benchmarks.figures.sample
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from scipy.ndimage import map_coordinates
 from l2r.formats.nifti import read_field, read_image, read_labels
 
 mpl.use("Agg")
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
 FIXED, MOVING = "SAMPLE_0001_0000.nii.gz", "SAMPLE_0003_0000.nii.gz"
 FIELD = ROOT / "output" / "fields" / "disp_0001_0003.nii.gz"
