@@ -1,4 +1,4 @@
-"""What NVIDIA's driver says of itself, asked directly: torch tells little of one it cannot use."""
+"""NVIDIA's driver, asked through NVML: torch says little about one that it cannot use."""
 
 import ctypes
 import re
