@@ -69,7 +69,7 @@ def judge(outcome: Outcome) -> Record:
 
 
 def _run(dataset: Path, output: Path, device: str) -> str | None:
-    """Register in a process of its own, which may be killed for want of memory; return the fault."""
+    """Register in a process of its own, which may run out of memory; return the fault, if any."""
     call = [sys.executable, "-m", "pipeline", "run", "--device", device, "--output", str(output)]
     task = dataset.with_name("phantom.toml")
     with subprocess.Popen(  # noqa: S603
