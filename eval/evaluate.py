@@ -91,7 +91,8 @@ class _Scorer:
         case = Case(pair, vectors, self.truth, self.protocol.labels, warp)
         results = {metric.name: metric(case) for metric in self._metrics(pair)}
         groups = (group.name for group in self.protocol.aggregates.groups if group.holds(pair))
-        return CaseScore(_case_name(self.task, pair), results, tuple(groups))
+        name = _case_name(self.task, pair)
+        return CaseScore(name, results, tuple(groups), tuple(case.orientation_notes()))
 
     def require_truth(self, pairs: Sequence[Pair]) -> None:
         """Make sure that there is something to compare with.
@@ -102,11 +103,21 @@ class _Scorer:
         scored = {metric.folder for pair in pairs for metric in self._metrics(pair)}
         wanted = {metric.folder for metric in self.protocol.metrics} - {IMAGES}
         if wanted and not scored - {IMAGES}:
-            raise ImageError(
-                f"{self.truth.path(pairs[0].fixed, min(wanted))}: no such file, nor any other "
-                f"{' or '.join(sorted(wanted))} of the {len(pairs)} pairs; give --ground-truth the "
-                f"folder that has them beside {IMAGES}"
+            raise ImageError(self._nothing_to_compare(pairs, sorted(wanted)))
+
+    def _nothing_to_compare(self, pairs: Sequence[Pair], wanted: list[str]) -> str:
+        first, kinds = pairs[0].fixed, " or ".join(wanted)
+        path = self.truth.path(first, wanted[0])
+        if path == self.truth.path(first, IMAGES):
+            return (
+                f"{path}: the folder of the images is not called {IMAGES}..., so it is not known "
+                f"where their {kinds} lie; name the folders {IMAGES}Tr and {wanted[0]}Tr, for "
+                "instance, also in the pair list"
             )
+        return (
+            f"{path}: no such file, nor any other {kinds} of the {len(pairs)} pairs; give "
+            f"--ground-truth the folder that has them beside {IMAGES}"
+        )
 
     def _metrics(self, pair: Pair) -> list[MetricBase]:
         """Those that the pair has ground truth for."""

@@ -33,6 +33,8 @@ class CaseScore:
     """By the metrics' names, in the protocol's order; only those with ground truth."""
     groups: tuple[str, ...] = ()
     """Names of the aggregates over some cases that it belongs to."""
+    warnings: tuple[str, ...] = ()
+    """What is odd about its ground truth."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class Report:
     def notes(self) -> Iterator[str]:
         """What the means hide, case by case."""
         for case in self.cases:
+            yield from (f"{case.name}: {warning}" for warning in case.warnings)
             for name, result in case.results.items():
                 if result.note:
                     yield f"{case.name}: {name}: {result.note}"

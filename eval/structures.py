@@ -5,6 +5,7 @@ of ids instead: 0 for "none of them", `k` for the `k`-th. That fits into a byte,
 `numpy.bincount`, and treats the background like any other structure where a protocol lists it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,33 +70,71 @@ def find_structures(maps: LabelMaps, ids: tuple[int, ...] | None) -> Structures:
     )
 
 
-def index_map(labels: LabelMap, ids: tuple[int, ...]) -> UInt[np.ndarray, "_ _ _"]:
+def index_map(
+    labels: LabelMap, ids: tuple[int, ...], *, widest_table: int = 2**20
+) -> UInt[np.ndarray, "_ _ _"]:
     """Positions in `ids`, counted from 1; 0 where the label is none of them.
+
+    Args:
+        labels: a label map of any integer type.
+        ids: labels of the structures, in any order.
+        widest_table: most entries of a look-up table; labels that span more are searched instead.
 
     Example:
         >>> index_map(np.array([[[0, 7, 3, 9]]]), (7, 0, 9)).ravel()
         array([2, 1, 0, 3], dtype=uint8)
     """
     kind = np.min_scalar_type(len(ids))
-    if not ids:
+    holds = np.iinfo(labels.dtype)
+    # A label that the map's type cannot hold is nowhere in it.
+    places = {label: place for place, label in enumerate(ids, 1) if holds.min <= label <= holds.max}
+    if not places:
         return np.zeros(labels.shape, kind)
-    # Everything beyond the ids is none of them, and finds the first or the last place of the table.
-    low, high = min(*ids, 0) - 1, max(*ids, 0) + 1
+    # As indices of a table, values from 2^63 on would be negative.
+    if labels.dtype != np.uint64 and max(*places, 0) - min(*places, 0) < widest_table:
+        return _looked_up(labels, places, kind)
+    return _searched(labels, places, kind)
+
+
+def _looked_up(
+    labels: LabelMap, places: dict[int, int], kind: np.dtype
+) -> UInt[np.ndarray, "_ _ _"]:
+    """By a table with an entry for every number from the lowest to the highest label."""
+    # Everything beyond the labels is none of them, and finds the first or the last entry.
+    low, high = min(*places, 0) - 1, max(*places, 0) + 1
     table = np.zeros(high - low + 1, kind)
-    table[np.array(ids) - low] = np.arange(1, len(ids) + 1)
+    table[np.array(list(places)) - low] = list(places.values())
     if labels.min() >= 0:  # saves a copy in 64 bits
         table, low = table[-low:], 0
-    places = labels if low == 0 else labels.astype(np.int64) - low
-    return _in_order(places, table)
+    shifted = labels if low == 0 else labels.astype(np.int64) - low
+    return _plane_by_plane(shifted, kind, lambda plane: table.take(plane, mode="clip"))
 
 
-def _in_order(places: LabelMap, table: UInt[np.ndarray, " _"]) -> UInt[np.ndarray, "_ _ _"]:
-    """The table's entries, in the layout of `places`; `numpy.take` would give C order."""
-    turned = places.T if places.flags.f_contiguous else places
-    found = np.empty(turned.shape, table.dtype)
-    for plane, indices in zip(found, turned, strict=True):  # so that its copies stay small
-        table.take(indices, out=plane, mode="clip")
-    return found.T if places.flags.f_contiguous else found
+def _searched(
+    labels: LabelMap, places: dict[int, int], kind: np.dtype
+) -> UInt[np.ndarray, "_ _ _"]:
+    """By bisection, whose memory and time do not depend on how large the labels are."""
+    known = np.array(sorted(places), labels.dtype)
+    found = np.array([places[label] for label in sorted(places)], kind)
+
+    def index(plane: Integer[np.ndarray, "_ _"]) -> UInt[np.ndarray, "_ _"]:
+        nearest = np.searchsorted(known, plane).clip(max=len(known) - 1)
+        return np.where(known[nearest] == plane, found[nearest], kind.type(0))
+
+    return _plane_by_plane(labels, kind, index)
+
+
+def _plane_by_plane(
+    labels: LabelMap,
+    kind: np.dtype,
+    index: Callable[[Integer[np.ndarray, "_ _"]], UInt[np.ndarray, "_ _"]],
+) -> UInt[np.ndarray, "_ _ _"]:
+    """Index a map in its own memory layout, with temporary arrays of a plane's size."""
+    turned = labels.T if labels.flags.f_contiguous else labels
+    found = np.empty(turned.shape, kind)
+    for target, plane in zip(found, turned, strict=True):
+        target[...] = index(plane)
+    return found.T if labels.flags.f_contiguous else found
 
 
 def sizes(indexed: UInt[np.ndarray, "*_"], count: int) -> Int[np.ndarray, " ids"]:

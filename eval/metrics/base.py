@@ -1,7 +1,8 @@
 """What a metric gets and what it gives: `Case -> Result`."""
 
+import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from eval.warp import Vectors, warp_linear, warp_nearest
 from l2r.arrays import Box, Shape, Volume
 from l2r.dataset import Pair
 from l2r.errors import ImageError
-from l2r.formats.nifti import grid_spacing, read_image, read_labels
+from l2r.formats.nifti import grid_orientation, grid_shape, grid_spacing, read_image, read_labels
 from l2r.schema import Frozen
 
 Ids = tuple[int, ...] | None
@@ -70,8 +71,34 @@ class Case:
         if folder not in self._maps:
             fixed = self.on_the_grid(read_labels(self.path("fixed", folder)), folder)
             moving = read_labels(self.path("moving", folder))
+            self._require_shape_of_image(moving, folder)
             self._maps[folder] = LabelMaps(fixed, moving, self.warp(moving, self.vectors))
         return self._maps[folder]
+
+    def _require_shape_of_image(self, moving: LabelMap, folder: str) -> None:
+        image = self.path("moving", IMAGES)
+        if not image.is_file():  # labels alone are enough for some metrics
+            return
+        shape = grid_shape(image)
+        if moving.shape != shape:
+            raise ImageError(
+                f"{self.path('moving', folder)}: shape {moving.shape}, but its image has {shape}; "
+                f"{folder} must lie on the grid of their image"
+            )
+
+    def orientation_notes(self) -> Iterator[str]:
+        """Warnings of label maps, among those read so far, whose axes run unlike their image's."""
+        roles: tuple[Of, Of] = ("fixed", "moving")
+        for folder, of in itertools.product(self._maps, roles):
+            path, beside = self.path(of, folder), self.path(of, IMAGES)
+            if not beside.is_file():
+                continue
+            found, image = grid_orientation(path), grid_orientation(beside)
+            if found != image and "?" not in found + image:
+                yield (
+                    f"{path}: stored as {found}, but its image as {image}; arrays are compared as "
+                    "they are stored, as by the organisers' scorers, so store both alike"
+                )
 
     def on_the_grid(
         self, fixed: Shaped[np.ndarray, "_ _ _"], folder: str

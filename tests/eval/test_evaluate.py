@@ -198,6 +198,77 @@ def test_folding_alone_needs_no_labels(phantom: Phantom) -> None:
     assert [list(case.results) for case in report.cases] == 3 * [["Non-diffeomorphic Volumes"]]
 
 
+@pytest.mark.parametrize(
+    ("kind", "label"),
+    [
+        (np.uint32, 614_454_277),
+        (np.uint32, 2**32 - 2),
+        (np.int16, -7),
+        (np.int64, 10**12),
+        (np.uint64, 2**63 + 5),
+        (np.float32, 614_454_272),
+        (np.float64, 3_000_000_000),
+        (np.float64, -(10**12)),
+    ],
+    ids=str,
+)
+def test_scores_do_not_depend_on_how_large_a_label_is(
+    kind: type, label: int, phantom: Phantom
+) -> None:
+    expected = scored(phantom)
+    for path in (phantom.folder / "labelsVal").iterdir():
+        small = np.asarray(nib.load(path).dataobj)
+        large = small.astype(kind)
+        large[small == 1] = label
+        nib.save(nib.Nifti1Image(large, np.eye(4), dtype=kind), path)
+    evaluation = phantom.task.evaluation | {"labels": [0, label, 2, 3, 4, 9]}
+    found = scored(phantom, phantom.task.model_copy(update={"evaluation": evaluation}))
+    for was, case in zip(expected.cases, found.cases, strict=True):
+        for name, result in case.results.items():
+            assert result.mean == was.results[name].mean
+    assert found.cases[0].results["DSC"].labels[1] == label
+
+
+def test_a_moving_label_map_of_another_shape_than_its_image_is_refused(phantom: Phantom) -> None:
+    path = phantom.folder / "labelsVal/PHANTOM_0001_0000.nii.gz"
+    save(path, np.asarray(nib.load(path).dataobj)[:15])
+    message = r"labelsVal/PHANTOM_0001.*: shape \(15, 18, 16\), but its image has \(20, 18, 16\)"
+    with pytest.raises(ImageError, match=message):
+        scored(phantom)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_label_map_that_is_flipped_against_its_image_by_its_header_is_noted(
+    number: int, phantom: Phantom
+) -> None:
+    path = phantom.folder / f"labelsVal/PHANTOM_{number:04}_0000.nii.gz"
+    flipped = np.asarray(nib.load(path).dataobj)[::-1]
+    nib.save(nib.Nifti1Image(flipped, np.diag([-1.0, 1, 1, 1])), path)
+    notes = [note for note in scored(phantom).notes() if "stored as" in note]
+    expected = f"0002_0000<--0001_0000: {path}: stored as LAS, but its image as RAS; arrays are"
+    assert notes[0].startswith(expected)
+    assert len(notes) == number  # the second subject is in two pairs
+
+
+def test_a_header_without_directions_is_not_noted(phantom: Phantom) -> None:
+    path = phantom.folder / "labelsVal/PHANTOM_0001_0000.nii.gz"
+    image = nib.load(path)
+    image.header.set_sform(np.full((4, 4), np.nan), code=1)
+    nib.Nifti1Image(np.asarray(image.dataobj), None, image.header).to_filename(path)
+    assert list(scored(phantom).notes()) == []
+
+
+def test_labels_without_a_place_of_their_own_are_asked_for(
+    phantom: Phantom, tmp_path: Path
+) -> None:
+    (phantom.folder / "imagesVal").rename(phantom.folder / "scans")
+    phantom.dataset.write_text(phantom.dataset.read_text().replace("imagesVal", "scans"))
+    message = r"scans/PHANTOM_0002.*the folder of the images is not called images.*labelsTr"
+    with pytest.raises(ImageError, match=message) as raised:
+        scored(phantom)
+    assert "no such file" not in str(raised.value)
+
+
 def test_names_without_numbers_do_not_fit_lumirs_rule(phantom: Phantom) -> None:
     text = phantom.dataset.read_text().replace("PHANTOM_0002_0000", "second")
     phantom.dataset.write_text(text)

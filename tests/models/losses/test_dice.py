@@ -89,6 +89,13 @@ def test_another_precision_can_be_had() -> None:
     assert first.dtype == second.dtype == torch.float64
 
 
+def test_labels_of_64_bits_become_channels_too() -> None:
+    large = 10**12
+    fixed, moving = one_hot(labels([large, large + 1]), labels([large + 2, large]))
+    assert fixed.flatten().tolist() == [1, 0]
+    assert moving.flatten().tolist() == [0, 1]
+
+
 def test_labels_that_no_two_images_share_are_refused() -> None:
     with pytest.raises(ValueError, match="no structure"):
         one_hot(labels([0, 1]), labels([2, 0]))
