@@ -35,7 +35,7 @@ WAYS = ("plain float32", "float32", "bfloat16")
 
 
 def cat_and_conv(conv: nn.Conv3d, first: Tensor, second: Tensor) -> Tensor:
-    """What `models.networks.blocks.conv_stacked` avoids."""
+    """Concatenate and convolve, which `models.networks.blocks.conv_stacked` avoids."""
     return conv(torch.cat([first, second], dim=1))
 
 

@@ -1,4 +1,4 @@
-"""What it costs to rank, with the confidence of every rank: 20 teams, 38 cases, 1000 resamples.
+"""The cost of ranking, with the confidence of every rank: 20 teams, 38 cases, 1000 resamples.
 
 OMP_NUM_THREADS=1 python -m benchmarks.ranking
 """

@@ -89,7 +89,7 @@ def slice_of(volume: Tensor) -> np.ndarray:
 
 
 def draw_field(axes: plt.Axes, field: Tensor) -> None:
-    """Where every second grid line of the fixed image lies in the moving one."""
+    """Draw every second grid line of the fixed image as it lies in the moving one."""
     index = np.indices(field.shape[2:])[:, :, CORONAL]
     places = index + field[0, :, :, CORONAL].numpy()
     top = field.shape[4] - 1

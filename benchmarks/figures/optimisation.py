@@ -65,7 +65,7 @@ def curves(left: Axes, right: Axes, runs: dict[str, Refined]) -> None:
 
 
 def folded(field: Tensor) -> np.ndarray:
-    """Where `p + u(p)` turns space inside out, by central differences."""
+    """Find folds, where `p + u(p)` turns space inside out, by central differences."""
     vectors = field[0].numpy()
     slopes = np.stack([np.stack(np.gradient(part)) for part in vectors])
     jacobian = np.moveaxis(slopes, (0, 1), (-2, -1)) + np.eye(3)

@@ -47,7 +47,7 @@ def brains() -> tuple[np.ndarray, np.ndarray]:
 
 
 def registered_pair() -> None:
-    """What the main job does to a pair of the sample."""
+    """Draw a pair of the sample before and after the main job."""
     fixed, moving = brains()
     maps = [read_labels(ROOT / "sample/labelsVal" / name) for name in (FIXED, MOVING)]
     field = read_field(FIELD)
@@ -67,7 +67,7 @@ def registered_pair() -> None:
 
 
 def convention() -> None:
-    """Which way a displacement leads."""
+    """Draw the direction of a displacement."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 5), layout="constrained")
     point, step = np.array([2.0, 3.0]), np.array([2.5, -1.0])
     for axes, title in ((left, "fixed grid: u lives here"), (right, "moving grid: sampled here")):

@@ -76,7 +76,7 @@ def make(name: str, what: Resolved) -> None:
 
 
 def judge(folder: Path, what: Resolved, ground_truth: Path) -> Report:
-    """What `python -m eval score` gives, in the same file."""
+    """Write the scores of `python -m eval score` into the same file."""
     pairs = list(what.pairs.values())
     with progress(len(pairs), f"scoring {folder.name}") as advance:
         report = score(
