@@ -30,6 +30,7 @@ check: $(VENV)/.dev
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/codespell
+	PYTHONPATH=. $(PY) .ci/circles.py
 
 bench: $(VENV)/.dev
 	$(PY) -m benchmarks.end_to_end
