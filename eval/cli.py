@@ -52,11 +52,11 @@ def score(  # noqa: PLR0913 - a command has as many options as it has
 ) -> None:
     """Score a submission: a table to read, and files of the scores."""
     # Not at the top: --help should not wait for numpy, scipy and nibabel.
-    from eval.commands import Reference, Request, run  # noqa: PLC0415
+    from eval.commands import Reference, ScoreRequest, run  # noqa: PLC0415
 
     with one_line_errors():
         reference = Reference(task, dataset, tuple(evaluation_config or ()), ground_truth, split)
-        run(Request(submission, reference, tuple(output or ()), jobs))
+        run(ScoreRequest(submission, reference, tuple(output or ()), jobs))
 
 
 @app.command()

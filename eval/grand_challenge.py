@@ -20,7 +20,7 @@ from jaxtyping import Float
 from pydantic import RootModel
 
 from eval.commands import Reference, score_with_progress
-from eval.report import write_report
+from eval.metrics_file import write_metrics
 from l2r.dataset import Pair
 from l2r.errors import DatasetError, OutputError, SubmissionError
 from l2r.formats.metaimage import read_mha
@@ -77,13 +77,13 @@ def evaluate(
     """
     if not output.parent.is_dir():
         raise OutputError(f"{output}: the folder does not exist; mount it")
-    task, pairs = _with_dataset(reference).load()
+    scorer, pairs = _with_dataset(reference).load()
     if (folder / PREDICTIONS).is_file():
-        submission: Submission = predictions(folder, task.field, pairs, socket)
+        submission: Submission = predictions(folder, scorer.task.field, pairs, socket)
     else:
         submission = _uploaded(folder)
-    report = score_with_progress(submission, task, pairs, reference.folder, jobs)
-    write_report(output, report, strict=True)
+    report = score_with_progress(scorer, submission, pairs, jobs)
+    write_metrics(output, report.metrics_file(), strict=True)
 
 
 def predictions(

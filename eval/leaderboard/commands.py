@@ -55,7 +55,7 @@ def add_submission(database: str, addition: Addition) -> str:
             f"--name {addition.name!r}: expected are 1 to {LONGEST_NAME} printable characters"
         )
     task = load_task(addition.task)
-    scores = read_scores(addition.metrics, task)
+    scores = read_scores(addition.metrics, task.name, protocol_of(task))
     submission = Submission(task.name, name, scores, addition.note, _manifest(addition.manifest))
     place = Database(database)
     added = add(place, submission)

@@ -18,7 +18,8 @@ from eval.leaderboard.models import (
     StoredSubmission,
     StoredTask,
 )
-from eval.leaderboard.scores import Scores
+from eval.leaderboard.scores import content_hash
+from eval.metrics_file import MetricsFile
 from l2r.errors import LeaderboardError
 
 ATTEMPTS = 3
@@ -32,7 +33,7 @@ class Submission:
 
     task: str
     name: str
-    scores: Scores
+    scores: MetricsFile
     note: str = ""
     manifest: str = ""
 
@@ -144,7 +145,7 @@ def _attempt(database: Database, submission: Submission) -> Added:
 
 
 def _add(connection: Connection, submission: Submission) -> Added:
-    digest = submission.scores.sha256(submission.task, submission.name)
+    digest = content_hash(submission.scores, submission.task, submission.name)
     with Session(connection) as session:
         task = _task(session, submission)
         found = session.scalar(select(StoredSubmission.id).where(StoredSubmission.sha256 == digest))
@@ -190,7 +191,9 @@ def _require_cases(found: list[str], expected: list[str], task: str) -> None:
             )
 
 
-def _add_scores(session: Session, submission: int, cases: dict[str, int], scores: Scores) -> None:
+def _add_scores(
+    session: Session, submission: int, cases: dict[str, int], scores: MetricsFile
+) -> None:
     for case, results in scores.cases.items():
         for metric, score in results.items():
             row = StoredScore(
@@ -198,12 +201,12 @@ def _add_scores(session: Session, submission: int, cases: dict[str, int], scores
             )
             session.add(row)
             session.flush()
-            if score.labels:
+            if score.values:
                 session.execute(
                     insert(StoredLabel),
                     [
                         {"score_id": row.id, "position": position, "value": value}
-                        for position, value in enumerate(score.labels)
+                        for position, value in enumerate(score.values)
                     ],
                 )
 

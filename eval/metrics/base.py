@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Shaped
 
-from eval.metrics.jacobian import central_determinants
+from eval.jacobian import central_determinants
 from eval.structures import LabelMap, LabelMaps, Structures, find_structures
 from eval.truth import IMAGES, GroundTruth
 from eval.warp import Vectors, warp_linear, warp_nearest

@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
+from eval.jacobian import Row, determinant
 from eval.metrics.base import Case, MetricBase, Of, Result
-from eval.metrics.jacobian import Row, determinant
 from eval.structures import Slices
 from eval.truth import IMAGES
 

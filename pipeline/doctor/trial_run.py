@@ -104,12 +104,12 @@ def _refused(dataset: Path, folder: Path) -> str | None:
 
 
 def _outcome(dataset: Path, output: Path) -> Outcome:
-    from eval.evaluate import score  # noqa: PLC0415 - the judge is only needed here
+    from eval.scoring import score_submission  # noqa: PLC0415 - the judge is only needed here
     from pipeline.register.manifest import Manifest  # noqa: PLC0415
 
     task = load_task(str(dataset.with_name("phantom.toml")))
     pairs = read_pairs(dataset, dataset.parent, "validation")
-    report = score(open_submission(output), task, pairs, dataset.parent)
+    report = score_submission(open_submission(output), task, pairs, dataset.parent)
     means = {name: over.mean for name, over in report.aggregates().items()}
     path = output / MANIFEST
     manifest = parse(Manifest, read_json(path, OutputError), str(path), OutputError)

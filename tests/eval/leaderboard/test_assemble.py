@@ -12,8 +12,8 @@ from eval.leaderboard.competition import Competition
 from eval.leaderboard.database import Database
 from eval.leaderboard.published import Line, Metric, PublishedTable
 from eval.leaderboard.rules import Rule, load_rule
-from eval.leaderboard.scores import Score, Scores
 from eval.leaderboard.store import Submission, add, load
+from eval.metrics_file import MetricScore, MetricsFile
 from eval.protocol import protocol_of
 from l2r.task import Task
 from tests.eval.leaderboard.conftest import CASES, made_up, submission
@@ -108,7 +108,7 @@ def test_values_are_there_case_by_case_and_label_by_label(board: Board) -> None:
     assert len(values) == 2 * 4
     dice = [case["DSC"] for case in made_up(1).values()]
     assert values["weak", "DSC"].cases == tuple(score.mean for score in dice)
-    expected = np.mean([score.labels for score in dice], axis=0)
+    expected = np.mean([score.values for score in dice], axis=0)
     np.testing.assert_allclose(np.array(values["weak", "DSC"].labels, float), expected)
     assert values["weak", "NDV"].labels == ()
 
@@ -137,9 +137,11 @@ def test_what_is_no_number_is_none_on_the_board_and_last_in_the_ranking(
         cases = made_up(seed)
         if name == "broken":
             for case in CASES:
-                cases[case]["TRE"] = Score(None)
-                cases[case]["HD95"] = Score(float("inf"), (1.0, float("inf"), None))
-        add(database, Submission("toy", name, Scores(cases)))
+                cases[case]["TRE"] = MetricScore(mean=None)
+                cases[case]["HD95"] = MetricScore(
+                    mean=float("inf"), detailed=[1.0, float("inf"), None]
+                )
+        add(database, Submission("toy", name, MetricsFile(cases=cases)))
     board = assemble(competition(database, task), bootstraps=10)
     broken = board.rows[1]
     assert broken.name == "broken"
@@ -184,7 +186,7 @@ def test_a_metric_that_a_submission_lacks_is_noted_and_costs_it_the_comparison(
     cases = made_up(2, shift=0.1)
     for results in cases.values():
         del results["TRE"]
-    add(database, Submission("toy", "partial", Scores(cases)))
+    add(database, Submission("toy", "partial", MetricsFile(cases=cases)))
     board = assemble(competition(database, task), bootstraps=10)
     assert "partial lacks TRE." in board.notes
     (tre,) = (duel for duel in board.duels if duel.metric == "TRE")
@@ -195,7 +197,7 @@ def test_metrics_that_nobody_has_are_noted(database: Database, task: Task) -> No
     cases = made_up(2)
     for results in cases.values():
         del results["TRE"]
-    add(database, Submission("toy", "a", Scores(cases)))
+    add(database, Submission("toy", "a", MetricsFile(cases=cases)))
     board = assemble(competition(database, task), bootstraps=10)
     assert any(
         note.startswith("The rule also weighs TRE, which no submission") for note in board.notes
@@ -218,7 +220,7 @@ def test_the_hardest_entries_are_a_column_once_the_unregistered_pairs_are_there(
     )
     assert dice.weight == hardest.weight > 0
     initial = next(row for row in board.rows if row.name == "initial")
-    labels = sorted(v for case in made_up(2).values() for v in case["DSC"].labels if v is not None)
+    labels = sorted(v for case in made_up(2).values() for v in case["DSC"].values if v is not None)
     values = {(v.submission, v.metric): v.cases for v in board.values}
     assert initial.rank is not None
     # 18 entries, 5 of them the hardest; a case's value is the mean of its own.

@@ -13,8 +13,8 @@ from alembic.migration import MigrationContext
 
 from eval.leaderboard.database import Database
 from eval.leaderboard.models import Base
-from eval.leaderboard.scores import Score, Scores
 from eval.leaderboard.store import Added, Submission, add, load
+from eval.metrics_file import MetricScore, MetricsFile
 from l2r.errors import LeaderboardError
 from tests.eval.leaderboard.conftest import CASES, made_up, submission
 from tests.eval.leaderboard.test_store import WORKER
@@ -39,9 +39,9 @@ def test_models_and_migrations_agree(postgresql: Database) -> None:
 
 def test_what_was_added_is_loaded_once(postgresql: Database) -> None:
     cases = made_up(1)
-    cases[CASES[0]]["TRE"] = Score(None)
-    cases[CASES[1]]["HD95"] = Score(float("inf"), (1.0, float("inf"), None))
-    mine = Submission("toy", "a", Scores(cases))
+    cases[CASES[0]]["TRE"] = MetricScore(mean=None)
+    cases[CASES[1]]["HD95"] = MetricScore(mean=float("inf"), detailed=[1.0, float("inf"), None])
+    mine = Submission("toy", "a", MetricsFile(cases=cases))
     assert add(postgresql, mine).new
     assert not add(postgresql, mine).new
     (entry,) = load(postgresql, "toy").entries

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from eval.leaderboard.database import Database
-from eval.leaderboard.scores import Score, Scores
 from eval.leaderboard.store import Added, Submission, add, load
+from eval.metrics_file import MetricScore, MetricsFile
 from l2r.errors import LeaderboardError
 from tests.eval.leaderboard.conftest import CASES, made_up, submission
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 def test_what_was_added_is_loaded(database: Database) -> None:
     cases = made_up(1)
-    add(database, Submission("toy", "a", Scores(cases), "a note", '{"regatta": "0"}'))
+    add(database, Submission("toy", "a", MetricsFile(cases=cases), "a note", '{"regatta": "0"}'))
     loaded = load(database, "toy")
     (entry,) = loaded.entries
     assert loaded.cases == CASES
@@ -27,17 +27,17 @@ def test_what_was_added_is_loaded(database: Database) -> None:
         expected = [cases[case][metric].mean for case in CASES]
         np.testing.assert_array_equal(entry.tables[metric].means, expected)
     np.testing.assert_array_equal(
-        entry.tables["DSC"].labels, [cases[case]["DSC"].labels for case in CASES]
+        entry.tables["DSC"].labels, [cases[case]["DSC"].values for case in CASES]
     )
     assert entry.tables["NDV"].labels.shape == (6, 0)
 
 
 def test_nan_infinity_and_what_was_not_scored_are_three_things(database: Database) -> None:
     cases = made_up(1)
-    cases[CASES[0]]["TRE"] = Score(None)
-    cases[CASES[1]]["HD95"] = Score(float("inf"), (1.0, float("inf"), None))
+    cases[CASES[0]]["TRE"] = MetricScore(mean=None)
+    cases[CASES[1]]["HD95"] = MetricScore(mean=float("inf"), detailed=[1.0, float("inf"), None])
     del cases[CASES[2]]["TRE"]
-    add(database, Submission("toy", "a", Scores(cases)))
+    add(database, Submission("toy", "a", MetricsFile(cases=cases)))
     tables = load(database, "toy").entries[0].tables
     assert np.isnan(tables["TRE"].means[[0, 2]]).all()
     assert tables["TRE"].has.tolist() == [True, True, False, True, True, True]
@@ -68,7 +68,7 @@ def test_the_newest_of_a_name_counts(database: Database) -> None:
 
 def test_the_order_of_cases_in_the_file_does_not_matter(database: Database) -> None:
     add(database, submission("a", 1))
-    turned = Scores(dict(reversed(list(made_up(2).items()))))
+    turned = MetricsFile(cases=dict(reversed(list(made_up(2).items()))))
     add(database, Submission("toy", "b", turned))
     means = load(database, "toy").entries[1].tables["DSC"].means
     np.testing.assert_array_equal(means, [made_up(2)[case]["DSC"].mean for case in CASES])
@@ -76,8 +76,8 @@ def test_the_order_of_cases_in_the_file_does_not_matter(database: Database) -> N
 
 def test_tasks_do_not_mix(database: Database) -> None:
     add(database, submission("a", 1))
-    cases = {"x": {"DSC": Score(0.5)}}
-    add(database, Submission("other", "a", Scores(cases)))
+    cases = {"x": {"DSC": MetricScore(mean=0.5)}}
+    add(database, Submission("other", "a", MetricsFile(cases=cases)))
     assert load(database, "other").cases == ("x",)
     assert load(database, "toy").cases == CASES
     assert load(database, "third").entries == ()
@@ -96,7 +96,7 @@ def test_other_cases_than_the_first_submission_has_are_refused(
         odd = "0099_0000<--0098_0000"
         cases[odd] = cases[CASES[0]]
     with pytest.raises(LeaderboardError, match=f"{odd}: the submission {change} this case"):
-        add(database, Submission("toy", "b", Scores(cases)))
+        add(database, Submission("toy", "b", MetricsFile(cases=cases)))
     assert len(load(database, "toy").entries) == 1
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.metrics import jacobian as module
-from eval.metrics.jacobian import central_determinants
+from eval import jacobian as module
+from eval.jacobian import central_determinants
 from tests.eval import oracles
 
 SHAPE = (9, 8, 7)
