@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int, Integer, UInt
 
+from eval.warp import LabelMap
 from l2r.arrays import Box, triple
 
-LabelMap = Integer[np.ndarray, "_ _ _"]
 IndexMap = UInt[np.ndarray, "x y z"]
 Slices = tuple[slice, slice, slice]
 

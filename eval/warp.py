@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Integer, Shaped
 from scipy.ndimage import map_coordinates
 
+LabelMap = Integer[np.ndarray, "_ _ _"]
 Vectors = Float[np.ndarray, "x y z 3"]
 
 _PLANES = 2

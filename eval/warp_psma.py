@@ -13,8 +13,7 @@ Source: `SpatialTransformer` of `scoring.py`, github.com/JHU-MedImage-Reg/Learn2
 import numpy as np
 from jaxtyping import Float, Float32, Integer
 
-from eval.structures import LabelMap
-from eval.warp import Vectors
+from eval.warp import LabelMap, Vectors
 from l2r.arrays import Shape, triple
 
 _ONE, _TWO, _HALF = np.float32(1), np.float32(2), np.float32(0.5)

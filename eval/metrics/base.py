@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Shaped
 
 from eval.jacobian import central_determinants
-from eval.structures import LabelMap, LabelMaps, Structures, find_structures
+from eval.structures import LabelMaps, Structures, find_structures
 from eval.truth import IMAGES, GroundTruth
-from eval.warp import Vectors, warp_linear, warp_nearest
+from eval.warp import LabelMap, Vectors, warp_linear, warp_nearest
 from l2r.arrays import Box, Shape, Volume
 from l2r.dataset import Pair
 from l2r.errors import ImageError
