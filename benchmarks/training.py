@@ -61,7 +61,7 @@ def measure_steps(
 ) -> dict[str, float]:
     """Seconds of steps after the first one, shares of them, and the peak memory."""
     config = load_training(path)
-    model = config.model.network().to(device)
+    model = config.model.build().to(device)
     with TemporaryDirectory() as folder:
         made, alone = source(config, model.grid, maps, Path(folder)), World(device=device)
         batches, stepper = Batches(made, config, alone), Stepper(config, model, alone)

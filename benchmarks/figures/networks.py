@@ -22,8 +22,8 @@ from l2r.console import progress
 from l2r.field import from_channels_first
 from l2r.formats.nifti import read_image
 from l2r.grid import GridRule, working_grid
-from models.losses.diffusion import DiffusionConfig
-from models.losses.lncc import LnccConfig
+from models.losses.diffusion import Diffusion
+from models.losses.lncc import Lncc
 from models.networks.base import NetworkConfig
 from models.networks.gradicon.network import UniGradIconConfig
 from models.networks.transmorph.classic import TransMorphIxiConfig, TransMorphOasisConfig
@@ -68,8 +68,8 @@ def pair() -> list[Tensor]:
 def fitted(config: NetworkConfig, rate: float, fixed: Tensor, moving: Tensor) -> Tensor:
     """The field of a network that has seen nothing but this pair."""
     torch.manual_seed(0)
-    model = config.network()
-    similarity, smoothness = LnccConfig(window=9).bind(fixed), DiffusionConfig()
+    model = config.build()
+    similarity, smoothness = Lncc(window=9).bind(fixed), Diffusion()
     optimiser = torch.optim.Adam(model.parameters(), lr=rate)
     with progress(STEPS, config.name) as advance:
         for step in range(STEPS):
@@ -117,7 +117,7 @@ def main() -> None:
         axes.imshow(slice_of(warped), cmap="gray", vmin=0, vmax=1)
         draw_field(axes, field)
         ndv = 100 * folded_volume(from_channels_first(field[0].numpy()), mask) / mask.sum()
-        before, after = (LnccConfig(window=9).bind(fixed)(image) for image in (moving, warped))
+        before, after = (Lncc(window=9).bind(fixed)(image) for image in (moving, warped))
         text = f"LNCC {-before:.2f} to {-after:.2f}, NDV {ndv:.2f} %"
         axes.set_title(f"{title}\n{text}", fontsize=10)
         print(f"{title}: {text}, {time.monotonic() - start:.0f} s", flush=True)

@@ -1,4 +1,4 @@
-"""Deformations that are tried in one step, as terms look at them (`models.losses.base.Trial`)."""
+"""Deformations that are tried in one step, as terms look at them (`models.losses.base.CandidateTransform`)."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,29 +8,33 @@ from jaxtyping import Float
 from torch import Tensor
 
 from l2r.arrays import triple
-from models.losses.base import Trial
+from models.losses.base import CandidateTransform
 from models.networks.base import MapModel, RegistrationModel, VelocityModel
-from models.spatial.coordinate_maps import Images, Map, displaced, identity
-from models.spatial.parametrisation import Held, Parametrisation
+from models.spatial.coordinate_maps import CoordinateMap, ImageBatch, displaced, identity
+from models.spatial.parametrisation import Parameters, Parametrisation
 from models.spatial.warp import resize_field, sample, warp
 from models.types import Fields, OtherFields, Stacks
 
 
 @dataclass(frozen=True)
-class Base:
+class BaseField:
     """A prediction that what is optimised is added to."""
 
-    control: Held
+    control: Parameters
     """On the grid that is optimised."""
     images: OtherFields
     """On the grid that the images are compared on."""
 
 
-class FieldTrial(Trial):
+class FieldTransform(CandidateTransform):
     """A parametrised field."""
 
     def __init__(
-        self, fixed: Images, parametrisation: Parametrisation, held: Held, base: Base | None
+        self,
+        fixed: ImageBatch,
+        parametrisation: Parametrisation,
+        held: Parameters,
+        base: BaseField | None,
     ) -> None:
         self.fixed = fixed
         self._parametrisation, self._held, self._base = parametrisation, held, base
@@ -54,28 +58,28 @@ class FieldTrial(Trial):
         return self._resized(self._parametrisation.back(self.optimised))
 
     @property
-    def there(self) -> Map:
+    def there(self) -> CoordinateMap:
         return as_map(self._way_there)
 
     @property
-    def back(self) -> Map:
+    def back(self) -> CoordinateMap:
         return as_map(self._way_back)
 
     def warp(self, moving: Stacks) -> Stacks:
         return warp(moving, self._way_there)
 
-    def warp_back(self, fixed: Stacks) -> Stacks:
+    def warp_inverse(self, fixed: Stacks) -> Stacks:
         return warp(fixed, self._way_back)
 
-    def _resized(self, field: Held) -> OtherFields:
+    def _resized(self, field: Parameters) -> OtherFields:
         return resize_field(field, triple(self.fixed.shape[2:]))
 
 
-class NetworkTrial(Trial):
+class NetworkTransform(CandidateTransform):
     """What a network with its present weights says about two images."""
 
     def __init__(
-        self, model: RegistrationModel, fixed: Images, moving: Images, *, half: bool = False
+        self, model: RegistrationModel, fixed: ImageBatch, moving: ImageBatch, *, half: bool = False
     ) -> None:
         """`half`: the network, but no term, computes in bfloat16 where autocast allows it."""
         self.fixed, self._moving, self._model = fixed, moving, model
@@ -91,11 +95,11 @@ class NetworkTrial(Trial):
         return moved * _cells(moved)
 
     @cached_property
-    def there(self) -> Map:
+    def there(self) -> CoordinateMap:
         return self._map(self._moving, self.fixed)
 
     @cached_property
-    def back(self) -> Map:
+    def back(self) -> CoordinateMap:
         return self._map(self.fixed, self._moving)
 
     @cached_property
@@ -105,10 +109,10 @@ class NetworkTrial(Trial):
     def warp(self, moving: Stacks) -> Stacks:
         return sample(moving, self._places_there, padding="zeros")
 
-    def warp_back(self, fixed: Stacks) -> Stacks:
+    def warp_inverse(self, fixed: Stacks) -> Stacks:
         return sample(fixed, self.back(identity(self._moving)).coordinates, padding="zeros")
 
-    def _map(self, moving: Images, fixed: Images) -> Map:
+    def _map(self, moving: ImageBatch, fixed: ImageBatch) -> CoordinateMap:
         if isinstance(self._model, MapModel):
             return self._model.phi(moving, fixed)
         with torch.autocast(fixed.device.type, torch.bfloat16, enabled=self._half):
@@ -116,14 +120,14 @@ class NetworkTrial(Trial):
         return as_map(field.float() if self._half else field)
 
 
-class VelocityTrial(NetworkTrial):
+class VelocityTransform(NetworkTransform):
     """The same of a network whose velocities are to be smooth, not its displacement."""
 
     def __init__(
         self,
         model: VelocityModel,
-        fixed: Images,
-        moving: Images,
+        fixed: ImageBatch,
+        moving: ImageBatch,
         *,
         last: bool = False,
         half: bool = False,
@@ -138,17 +142,17 @@ class VelocityTrial(NetworkTrial):
         return velocities[-1] if self._last else torch.cat(tuple(velocities))
 
     @cached_property
-    def there(self) -> Map:
+    def there(self) -> CoordinateMap:
         return as_map(self._predicted[0])
 
     @cached_property
     def _predicted(self) -> tuple[Fields, list[OtherFields]]:
         with torch.autocast(self.fixed.device.type, torch.bfloat16, enabled=self._half):
-            field, velocities = self._integrating.with_velocities(self.fixed, self._moving)
+            field, velocities = self._integrating.forward_with_velocities(self.fixed, self._moving)
         return field.float(), [velocity.float() for velocity in velocities]
 
 
-def as_map(displacement: Fields) -> Map:
+def as_map(displacement: Fields) -> CoordinateMap:
     """A displacement in voxels as a function of places."""
     return displaced(displacement / _cells(displacement))
 

@@ -7,14 +7,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from l2r.schema import Frozen
-from models.spatial.coordinate_maps import Images, Map
+from models.spatial.coordinate_maps import CoordinateMap, ImageBatch
 from models.types import Fields, Scalar, Stacks
 
 
-class Trial(ABC):
+class CandidateTransform(ABC):
     """A deformation that is tried in one step; what nobody asks for is not computed."""
 
-    fixed: Images
+    fixed: ImageBatch
     """The image, for its grid, device and precision."""
 
     @property
@@ -29,12 +29,12 @@ class Trial(ABC):
 
     @property
     @abstractmethod
-    def there(self) -> Map:
+    def there(self) -> CoordinateMap:
         """From places of the fixed image to places of the moving one."""
 
     @property
     @abstractmethod
-    def back(self) -> Map:
+    def back(self) -> CoordinateMap:
         """From places of the moving image to places of the fixed one."""
 
     @abstractmethod
@@ -42,7 +42,7 @@ class Trial(ABC):
         """What belongs to the moving image, on the fixed image."""
 
     @abstractmethod
-    def warp_back(self, fixed: Stacks) -> Stacks:
+    def warp_inverse(self, fixed: Stacks) -> Stacks:
         """What belongs to the fixed image, on the moving image."""
 
 
@@ -50,7 +50,7 @@ class RegulariserBase(Frozen, ABC):
     """A term that needs no intensities."""
 
     @abstractmethod
-    def judge(self, trial: Trial, random: torch.Generator) -> Scalar:
+    def judge(self, trial: CandidateTransform, random: torch.Generator) -> Scalar:
         """Lower is better. `random` is for terms that look at random places."""
 
 
@@ -60,7 +60,7 @@ class SmoothnessTerm(RegulariserBase):
     @abstractmethod
     def __call__(self, field: Fields) -> Scalar: ...
 
-    def judge(self, trial: Trial, random: torch.Generator) -> Scalar:  # noqa: ARG002 - others draw
+    def judge(self, trial: CandidateTransform, random: torch.Generator) -> Scalar:  # noqa: ARG002 - others draw
         return self(trial.optimised)
 
 
@@ -70,5 +70,5 @@ class DisplacementTerm(RegulariserBase):
     @abstractmethod
     def __call__(self, field: Fields) -> Scalar: ...
 
-    def judge(self, trial: Trial, random: torch.Generator) -> Scalar:  # noqa: ARG002 - others draw
+    def judge(self, trial: CandidateTransform, random: torch.Generator) -> Scalar:  # noqa: ARG002 - others draw
         return self(trial.displacement)

@@ -10,15 +10,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.losses.base import RegulariserBase, Trial
-from models.spatial.coordinate_maps import Coordinates, Images, Map, Points, identity
+from models.losses.base import CandidateTransform, RegulariserBase
+from models.spatial.coordinate_maps import (
+    CoordinateMap,
+    Coordinates,
+    GridPoints,
+    ImageBatch,
+    identity,
+)
 from models.types import Scalar
 
 _STEP = 1e-3
 """Of the finite differences, in coordinates: a thousandth of the image."""
 
 
-class InverseConsistencyConfig(RegulariserBase):
+class InverseConsistency(RegulariserBase):
     """`mean |e(p)|^2 / 3` at the voxels `p` of the moving image, `e(p) = p - there(back(p))`.
 
     In coordinates, 0 to 1 along every axis, as ICON has it.
@@ -26,14 +32,14 @@ class InverseConsistencyConfig(RegulariserBase):
 
     name: Literal["inverse_consistency"] = "inverse_consistency"
 
-    def __call__(self, there: Map, back: Map, places: Coordinates) -> Scalar:
+    def __call__(self, there: CoordinateMap, back: CoordinateMap, places: Coordinates) -> Scalar:
         return _error(there, back, places).square().mean()
 
-    def judge(self, trial: Trial, random: torch.Generator) -> Scalar:  # noqa: ARG002 - others draw
+    def judge(self, trial: CandidateTransform, random: torch.Generator) -> Scalar:  # noqa: ARG002 - others draw
         return self(trial.there, trial.back, identity(trial.fixed).coordinates)
 
 
-class GradIconConfig(RegulariserBase):
+class GradIcon(RegulariserBase):
     """How much `e(p) = p - there(back(p))` changes from place to place; it need not vanish.
 
     The sum over the three axes `d` of the mean of `((e(p) - e(p + h d)) / h)^2` with `h` = 1/1000
@@ -43,23 +49,25 @@ class GradIconConfig(RegulariserBase):
 
     name: Literal["gradicon"] = "gradicon"
 
-    def __call__(self, there: Map, back: Map, places: Coordinates) -> Scalar:
+    def __call__(self, there: CoordinateMap, back: CoordinateMap, places: Coordinates) -> Scalar:
         """The term at the given places."""
         start = _error(there, back, places)
         axes = torch.eye(3, dtype=places.dtype, device=places.device).view(3, 1, 3, 1, 1, 1)
         changes = [(start - _error(there, back, places + _STEP * axis)) / _STEP for axis in axes]
         return torch.stack([change.square().mean() for change in changes]).sum()
 
-    def judge(self, trial: Trial, random: torch.Generator) -> Scalar:
+    def judge(self, trial: CandidateTransform, random: torch.Generator) -> Scalar:
         return self(trial.there, trial.back, scattered(trial.fixed, random))
 
 
-def scattered(like: Images, random: torch.Generator) -> Coordinates:
+def scattered(like: ImageBatch, random: torch.Generator) -> Coordinates:
     """Every second voxel's place, displaced at random as GradICON asks for it."""
     places = identity(like).coordinates[..., ::2, ::2, ::2]
     noise = torch.randn(places.shape, generator=random, dtype=places.dtype).to(places.device)
     return places + 2 / like.shape[-1] * noise
 
 
-def _error(there: Map, back: Map, places: Coordinates) -> Float[Tensor, "batch 3 _ _ _"]:
-    return places - there(back(Points(places))).coordinates
+def _error(
+    there: CoordinateMap, back: CoordinateMap, places: Coordinates
+) -> Float[Tensor, "batch 3 _ _ _"]:
+    return places - there(back(GridPoints(places))).coordinates

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from l2r.schema import Frozen
-from models.optim.fadam import FAdam, Rule
+from models.optim.fadam import FAdam, FAdamRule
 
 Beta: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 """Share of a running mean that is kept in a step."""
@@ -81,12 +81,12 @@ class SgdConfig(_Config):
 class FAdamConfig(_Config):
     """FAdam, see `models.optim.fadam`.
 
-    Rule "2024" is the one that results of that year were made with; it makes NaN of a tensor that
+    FAdamRule "2024" is the one that results of that year were made with; it makes NaN of a tensor that
     the objectives do not depend on.
     """
 
     name: Literal["fadam"] = "fadam"
-    rule: Rule = "current"
+    rule: FAdamRule = "current"
     betas: Betas = (0.9, 0.999)
     weight_decay: Decay
     """No default: the published code has 0.1, which is much where weights are only fine-tuned."""

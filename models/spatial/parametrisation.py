@@ -12,7 +12,7 @@ from models.spatial.deterministic import sample_repeatably
 from models.spatial.warp import warp
 from models.types import Fields
 
-Held = Float[Tensor, "parts 3 x y z"]
+Parameters = Float[Tensor, "parts 3 x y z"]
 """What is optimised: one field on some grid, or one per interval of time."""
 
 _INVERSIONS = 8
@@ -54,15 +54,15 @@ class ParametrisationBase(Frozen, ABC):
         return 1
 
     @abstractmethod
-    def there(self, held: Held) -> Fields:
+    def there(self, held: Parameters) -> Fields:
         """Displacement in voxels of the grid, from places of the fixed image."""
 
     @abstractmethod
-    def back(self, held: Held) -> Fields:
+    def back(self, held: Parameters) -> Fields:
         """That of the inverse map, from places of the moving image."""
 
 
-class VelocityConfig(ParametrisationBase):
+class Velocity(ParametrisationBase):
     """A stationary velocity field `v`, integrated over unit time by scaling and squaring.
 
     `u = exp(v)`: halve `v` `squarings` times, then compose the result with itself as often. The
@@ -75,17 +75,17 @@ class VelocityConfig(ParametrisationBase):
     name: Literal["velocity"] = "velocity"
     squarings: NonNegativeInt = 5
 
-    def there(self, held: Held) -> Fields:
+    def there(self, held: Parameters) -> Fields:
         field = held / 2**self.squarings
         for _ in range(self.squarings):
             field = compose(field, field)
         return field
 
-    def back(self, held: Held) -> Fields:
+    def back(self, held: Parameters) -> Fields:
         return self.there(-held)
 
 
-class TimeVaryingVelocityConfig(ParametrisationBase):
+class TimeVaryingVelocity(ParametrisationBase):
     """One velocity field `v_t` per interval of time, each followed for `1 / intervals`.
 
     `u_t(p) = u_(t-1)(p) + v_t(p + u_(t-1)(p)) / intervals`, Euler's method: more maps can be
@@ -103,21 +103,21 @@ class TimeVaryingVelocityConfig(ParametrisationBase):
     def parts(self) -> int:
         return self.intervals
 
-    def there(self, held: Held) -> Fields:
+    def there(self, held: Parameters) -> Fields:
         return _followed(held / self.intervals)
 
-    def back(self, held: Held) -> Fields:
+    def back(self, held: Parameters) -> Fields:
         return _followed(held.flip(0) / -self.intervals)
 
 
-def _followed(steps: Held) -> Fields:
+def _followed(steps: Parameters) -> Fields:
     field = steps[:1]
     for interval in range(1, len(steps)):
         field = compose(steps[interval : interval + 1], field)
     return field
 
 
-class DisplacementConfig(ParametrisationBase):
+class Displacement(ParametrisationBase):
     """The displacement field itself; nothing but the regulariser keeps it from folding.
 
     What is optimised is added to the prediction, and regularised together with it, as on-the-fly
@@ -131,13 +131,13 @@ class DisplacementConfig(ParametrisationBase):
 
     name: Literal["displacement"] = "displacement"
 
-    def there(self, held: Held) -> Fields:
+    def there(self, held: Parameters) -> Fields:
         return held
 
-    def back(self, held: Held) -> Fields:
+    def back(self, held: Parameters) -> Fields:
         return inverse(held)
 
 
 Parametrisation: TypeAlias = Annotated[
-    VelocityConfig | TimeVaryingVelocityConfig | DisplacementConfig, Field(discriminator="name")
+    Velocity | TimeVaryingVelocity | Displacement, Field(discriminator="name")
 ]

@@ -72,6 +72,6 @@ def _predicted(
     """The field, and how well a network that gives the way back too undoes it in the brain."""
     if not isinstance(model, InvertibleModel):
         return model(fixed, moving), None
-    there, back = model.both(fixed, moving)
+    there, back = model.forward_and_inverse(fixed, moving)
     missed = compose(back, there).norm(dim=1, keepdim=True)
     return there, float(missed[fixed > 0].mean())

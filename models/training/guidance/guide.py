@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import torch
 
-from models.descent.objective import Case
-from models.descent.transform import NetworkTrial
+from models.descent.objective import ImagePair
+from models.descent.transform import NetworkTransform
 from models.optim.combine import Losses
 from models.training.config import TrainConfig, TrainingObjective
 from models.training.dataset import apart, drawn, seeded
@@ -34,7 +34,7 @@ class Guide:
         turns = (part[:2] for part in lessons if part[0].when.teaches(epoch, part[2]))
         self._turn, self._epoch = next(turns, None), epoch
 
-    def __call__(self, trial: NetworkTrial, case: Case, random: torch.Generator) -> Losses:
+    def __call__(self, trial: NetworkTransform, case: ImagePair, random: torch.Generator) -> Losses:
         """One number per loss of the training, weights included; those that do not count are 0."""
         if self._turn is None:
             found = _named(self._config.objective, trial, case, random)
@@ -49,7 +49,7 @@ class Guide:
         return tuple(found.get(name, nothing) for name in self._config.losses)
 
     def _truth(
-        self, teacher: Teacher, prediction: Fields, case: Case, random: torch.Generator
+        self, teacher: Teacher, prediction: Fields, case: ImagePair, random: torch.Generator
     ) -> Fields:
         """Pair by pair, so that no pair is taught otherwise in a batch than alone."""
         epochs = self._config.epochs
@@ -58,7 +58,7 @@ class Guide:
         return torch.cat([teacher(question).detach() for question in questions])
 
     def _from_images(
-        self, lesson: Lesson, trial: NetworkTrial, case: Case, random: torch.Generator
+        self, lesson: Lesson, trial: NetworkTransform, case: ImagePair, random: torch.Generator
     ) -> dict[str, Scalar]:
         if lesson.similarity == 0:
             return {}
@@ -68,7 +68,7 @@ class Guide:
 
 
 def _named(
-    objective: TrainingObjective, trial: NetworkTrial, case: Case, random: torch.Generator
+    objective: TrainingObjective, trial: NetworkTransform, case: ImagePair, random: torch.Generator
 ) -> dict[str, Scalar]:
     losses = objective.bind(case, objective.similarity, random)(trial)
     return dict(zip(objective.objectives, losses, strict=True))

@@ -4,7 +4,7 @@ import torch
 
 from l2r.arrays import Shape, triple
 from models.spatial.affine import Matrix, affine, either_way, rotation
-from models.spatial.parametrisation import VelocityConfig
+from models.spatial.parametrisation import Velocity
 from models.spatial.warp import resize_field
 from models.training.synthesis.config import Deformation
 from models.training.synthesis.smooth import smooth_noise
@@ -12,7 +12,7 @@ from models.types import Fields
 
 _COARSER = 4
 """How much coarser than the label map the grid is on which velocities are drawn and followed."""
-_FLOW = VelocityConfig(squarings=5)
+_FLOW = Velocity(squarings=5)
 
 
 def random_deformation(

@@ -9,26 +9,31 @@ import torch
 from torch import Tensor
 
 from models.descent.transform import as_map
-from models.losses.base import Trial
-from models.losses.catalog import Part, Regulariser, Single, SumOfSimilaritiesConfig
-from models.losses.dice import DiceConfig
-from models.losses.lncc import LnccConfig
-from models.losses.mse import MseConfig
-from models.spatial.coordinate_maps import Images, Map
+from models.losses.base import CandidateTransform
+from models.losses.catalog import (
+    Regulariser,
+    SingleSimilarity,
+    SumOfSimilarities,
+    WeightedSimilarity,
+)
+from models.losses.dice import SoftDice
+from models.losses.lncc import Lncc
+from models.losses.mse import Mse
+from models.spatial.coordinate_maps import CoordinateMap, ImageBatch
 from models.spatial.warp import warp
 from models.types import Stacks
 
 SUM = partial(
-    SumOfSimilaritiesConfig,
-    parts=(Part(term=LnccConfig(window=5)), Part(weight=0.5, term=MseConfig())),
+    SumOfSimilarities,
+    parts=(WeightedSimilarity(term=Lncc(window=5)), WeightedSimilarity(weight=0.5, term=Mse())),
 )
-SIMILARITIES = (*get_args(get_args(Single)[0]), SUM)
+SIMILARITIES = (*get_args(get_args(SingleSimilarity)[0]), SUM)
 REGULARISERS = get_args(get_args(Regulariser)[0])
 
 Term = Callable[[Tensor], Tensor]
 
 
-class Between(Trial):
+class Between(CandidateTransform):
     """The displacement under test, and a fixed one for the way back."""
 
     def __init__(self, field: Tensor) -> None:
@@ -44,17 +49,17 @@ class Between(Trial):
         return self._field
 
     @property
-    def there(self) -> Map:
+    def there(self) -> CoordinateMap:
         return as_map(self._field)
 
     @cached_property
-    def back(self) -> Map:
+    def back(self) -> CoordinateMap:
         return as_map(0.3 * torch.ones_like(self._field))
 
     def warp(self, moving: Stacks) -> Stacks:
         return warp(moving, self._field)
 
-    def warp_back(self, fixed: Images) -> Images:
+    def warp_inverse(self, fixed: ImageBatch) -> ImageBatch:
         return fixed
 
 
@@ -73,7 +78,7 @@ def terms(batch: slice = slice(None)) -> list[tuple[Term, Tensor]]:
     similarities = [
         (kind().bind(random(1, 0)[batch]), random(1, 1)[batch]) for kind in SIMILARITIES
     ]
-    labels = [(DiceConfig().bind(random(4, 5)[batch]), random(4, 6)[batch])]
+    labels = [(SoftDice().bind(random(4, 5)[batch]), random(4, 6)[batch])]
     return similarities + labels + [(regular(kind), random(3, 2)[batch]) for kind in REGULARISERS]
 
 

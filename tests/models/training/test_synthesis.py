@@ -16,7 +16,7 @@ from l2r.errors import ImageError
 from l2r.field import from_channels_first
 from l2r.formats.nifti import write_volume
 from l2r.grid import GridRule
-from models.descent.objective import Case
+from models.descent.objective import ImagePair
 from models.training.dataset import Source
 from models.training.sampling import Reading
 from models.training.synthesis.config import Deformation, Look, Synthesis, Wave
@@ -52,15 +52,15 @@ def made(brains: Path, reading: Reading) -> Made:
     return make
 
 
-def sample(source: Source, epoch: int = 0, number: int = 0) -> Case:
+def sample(source: Source, epoch: int = 0, number: int = 0) -> ImagePair:
     return source.make(source.read(epoch, number), CPU)
 
 
-def tensors(case: Case) -> list[Tensor]:
+def tensors(case: ImagePair) -> list[Tensor]:
     return [case.fixed, case.moving, *(case.labels or ())]
 
 
-def same(one: Case, other: Case) -> bool:
+def same(one: ImagePair, other: ImagePair) -> bool:
     return all(torch.equal(a, b) for a, b in zip(tensors(one), tensors(other), strict=True))
 
 
