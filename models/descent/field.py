@@ -23,7 +23,7 @@ from models.spatial.warp import resize_field
 from models.types import Fields
 
 Coarse: TypeAlias = Float[Tensor, "parts 3 _ _ _"]
-"""What is optimised: fields on the control grid of a level."""
+"""Optimised fields on the control-point grid of a level."""
 
 
 class ResolutionLevel(Frozen):
@@ -32,7 +32,7 @@ class ResolutionLevel(Frozen):
     shrink: PositiveInt
     """Images are averaged over cubes of this many voxels a side."""
     control: PositiveInt
-    """Voxels of the full grid per voxel of the grid that is optimised."""
+    """Control-point spacing: voxels of the full grid per voxel of the optimised one."""
     similarity: Similarity = Lncc()
     steps: PositiveInt
     learning_rate: PositiveFloat
@@ -102,15 +102,15 @@ class InstanceOptimisation:
             deadline,
             random or torch.Generator(),
         )
-        held = prediction.new_zeros(config.parametrisation.parts, 3, 1, 1, 1)
+        parameters = prediction.new_zeros(config.parametrisation.parts, 3, 1, 1, 1)
         course: list[OptimisationResult] = []
         for level in config.levels:
-            held = resize_field(held, divided(shape, level.control)).requires_grad_()
-            course.append(run.descend(level, held))
-            held = held.detach()
+            parameters = resize_field(parameters, divided(shape, level.control)).requires_grad_()
+            course.append(run.descend(level, parameters))
+            parameters = parameters.detach()
             if course[-1].stopped in {"deadline", "diverged"}:
                 break
-        found = resize_field(config.parametrisation.there(held), shape)
+        found = resize_field(config.parametrisation.forward(parameters), shape)
         if predicted:
             found = prediction + found if adds else compose(prediction, found)
         return Refined(found, tuple(course))
@@ -127,18 +127,18 @@ class _Run:
     deadline: float | None
     random: torch.Generator
 
-    def descend(self, level: ResolutionLevel, held: Coarse) -> OptimisationResult:
-        """Improve what is held."""
+    def descend(self, level: ResolutionLevel, parameters: Coarse) -> OptimisationResult:
+        """Improve the parameters on one level."""
         config, case = self.config, self.case.shrunk(level.shrink)
         objective = config.bind(case, level.similarity, self.random)
-        base = self._base(triple(held.shape[2:]), triple(case.fixed.shape[2:]))
+        base = self._base(triple(parameters.shape[2:]), triple(case.fixed.shape[2:]))
 
         def losses() -> Losses:
-            return objective(FieldTransform(case.fixed, config.parametrisation, held, base))
+            return objective(FieldTransform(case.fixed, config.parametrisation, parameters, base))
 
-        optimiser = config.optimiser.build([held], level.learning_rate)
+        optimiser = config.optimiser.build([parameters], level.learning_rate)
         limits = StopConditions(level.steps, self.deadline, config.convergence)
-        return descend([held], config.goal(losses, self.random), optimiser, limits)
+        return descend([parameters], config.goal(losses, self.random), optimiser, limits)
 
     def _base(self, control: Shape, images: Shape) -> BaseField | None:
         if self.base is None:

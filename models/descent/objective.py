@@ -107,7 +107,7 @@ class ObjectiveTerms(Frozen):
         parts += [_regular(part, random) for part in self.regularisers]
         if self.label_weight is not None:
             parts.append(_labelled(case, self.label_term, self.label_weight))
-        return lambda trial: tuple(part(trial) for part in parts)
+        return lambda transform: tuple(part(transform) for part in parts)
 
 
 class DescentConfig(ObjectiveTerms):
@@ -145,15 +145,17 @@ class DescentConfig(ObjectiveTerms):
 
 
 def _similar(case: ImagePair, similarity: Similarity, *, both_ways: bool) -> Term:
-    there = similarity.bind(case.fixed)
+    forward = similarity.bind(case.fixed)
     if not both_ways:
-        return lambda trial: there(trial.warp(case.moving))
-    back = similarity.bind(case.moving)
-    return lambda trial: there(trial.warp(case.moving)) + back(trial.warp_inverse(case.fixed))
+        return lambda transform: forward(transform.warp(case.moving))
+    inverse = similarity.bind(case.moving)
+    return lambda transform: (
+        forward(transform.warp(case.moving)) + inverse(transform.warp_inverse(case.fixed))
+    )
 
 
 def _regular(part: WeightedRegulariser, random: torch.Generator) -> Term:
-    return lambda trial: part.weight * part.term.judge(trial, random)
+    return lambda transform: part.weight * part.term.penalty(transform, random)
 
 
 def _labelled(case: ImagePair, term: LabelTerm, weight: float) -> Term:
@@ -161,4 +163,4 @@ def _labelled(case: ImagePair, term: LabelTerm, weight: float) -> Term:
         raise ValueError("label_weight asks for label maps of both images, there are none")
     fixed, moving = case.labels
     overlap = term.bind(fixed)
-    return lambda trial: weight * overlap(trial.warp(moving))
+    return lambda transform: weight * overlap(transform.warp(moving))

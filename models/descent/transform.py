@@ -1,4 +1,4 @@
-"""Deformations that are tried in one step, as terms look at them (`models.losses.base.CandidateTransform`)."""
+"""Candidate transforms: a parametrised field, or the prediction of a network."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,9 +18,9 @@ from models.types import Fields, OtherFields, Stacks
 
 @dataclass(frozen=True)
 class BaseField:
-    """A prediction that what is optimised is added to."""
+    """A predicted field to which the optimised one is added."""
 
-    control: Parameters
+    parameters: Parameters
     """On the grid that is optimised."""
     images: OtherFields
     """On the grid that the images are compared on."""
@@ -33,50 +33,52 @@ class FieldTransform(CandidateTransform):
         self,
         fixed: ImageBatch,
         parametrisation: Parametrisation,
-        held: Parameters,
+        parameters: Parameters,
         base: BaseField | None,
     ) -> None:
         self.fixed = fixed
-        self._parametrisation, self._held, self._base = parametrisation, held, base
+        self._parametrisation, self._parameters, self._base = parametrisation, parameters, base
 
     @property
     def optimised(self) -> Float[Tensor, "_ 3 _ _ _"]:
-        return self._held + self._base.control if self._base else self._held
+        return self._parameters + self._base.parameters if self._base else self._parameters
 
     @cached_property
     def displacement(self) -> Float[Tensor, "1 3 _ _ _"]:
-        return self._parametrisation.there(self.optimised)
+        return self._parametrisation.forward(self.optimised)
 
     @cached_property
-    def _way_there(self) -> Fields:
+    def _forward_field(self) -> Fields:
         if self._base:
-            return self._base.images + self._resized(self._parametrisation.there(self._held))
+            return self._base.images + self._resized(
+                self._parametrisation.forward(self._parameters)
+            )
         return self._resized(self.displacement)
 
     @cached_property
-    def _way_back(self) -> Fields:
-        return self._resized(self._parametrisation.back(self.optimised))
+    def _inverse_field(self) -> Fields:
+        return self._resized(self._parametrisation.inverse(self.optimised))
 
     @property
-    def there(self) -> CoordinateMap:
-        return as_map(self._way_there)
+    def forward(self) -> CoordinateMap:
+        return as_map(self._forward_field)
 
     @property
-    def back(self) -> CoordinateMap:
-        return as_map(self._way_back)
+    def inverse(self) -> CoordinateMap:
+        return as_map(self._inverse_field)
 
     def warp(self, moving: Stacks) -> Stacks:
-        return warp(moving, self._way_there)
+        return warp(moving, self._forward_field)
 
     def warp_inverse(self, fixed: Stacks) -> Stacks:
-        return warp(fixed, self._way_back)
+        return warp(fixed, self._inverse_field)
 
     def _resized(self, field: Parameters) -> OtherFields:
         return resize_field(field, triple(self.fixed.shape[2:]))
 
 
 class NetworkTransform(CandidateTransform):
-    """What a network with its present weights says about two images."""
+    """The prediction of a network with its present weights."""
 
     def __init__(
         self, model: RegistrationModel, fixed: ImageBatch, moving: ImageBatch, *, half: bool = False
@@ -91,26 +93,26 @@ class NetworkTransform(CandidateTransform):
 
     @cached_property
     def displacement(self) -> Fields:
-        moved = self._places_there - identity(self.fixed).coordinates
+        moved = self._warped_places - identity(self.fixed).coordinates
         return moved * _cells(moved)
 
     @cached_property
-    def there(self) -> CoordinateMap:
+    def forward(self) -> CoordinateMap:
         return self._map(self._moving, self.fixed)
 
     @cached_property
-    def back(self) -> CoordinateMap:
+    def inverse(self) -> CoordinateMap:
         return self._map(self.fixed, self._moving)
 
     @cached_property
-    def _places_there(self) -> Float[Tensor, "batch 3 _ _ _"]:
-        return self.there(identity(self.fixed)).coordinates
+    def _warped_places(self) -> Float[Tensor, "batch 3 _ _ _"]:
+        return self.forward(identity(self.fixed)).coordinates
 
     def warp(self, moving: Stacks) -> Stacks:
-        return sample(moving, self._places_there, padding="zeros")
+        return sample(moving, self._warped_places, padding="zeros")
 
     def warp_inverse(self, fixed: Stacks) -> Stacks:
-        return sample(fixed, self.back(identity(self._moving)).coordinates, padding="zeros")
+        return sample(fixed, self.inverse(identity(self._moving)).coordinates, padding="zeros")
 
     def _map(self, moving: ImageBatch, fixed: ImageBatch) -> CoordinateMap:
         if isinstance(self._model, MapModel):
@@ -121,7 +123,7 @@ class NetworkTransform(CandidateTransform):
 
 
 class VelocityTransform(NetworkTransform):
-    """The same of a network whose velocities are to be smooth, not its displacement."""
+    """The prediction of a network of which the velocities are penalised, not the displacement."""
 
     def __init__(
         self,
@@ -142,7 +144,7 @@ class VelocityTransform(NetworkTransform):
         return velocities[-1] if self._last else torch.cat(tuple(velocities))
 
     @cached_property
-    def there(self) -> CoordinateMap:
+    def forward(self) -> CoordinateMap:
         return as_map(self._predicted[0])
 
     @cached_property

@@ -57,4 +57,4 @@ Regulariser: TypeAlias = Annotated[
     Diffusion | Bending | Lddmm | Folding | InverseConsistency | GradIcon,
     Field(discriminator="name"),
 ]
-"""Judges a deformation: `regulariser.judge(trial, random)`."""
+"""Penalises a transform: `regulariser.penalty(transform, random)`."""

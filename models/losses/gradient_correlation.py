@@ -1,4 +1,4 @@
-"""Derivative correlation: edges that lie where the other image's edges lie, global and local."""
+"""Gradient correlation: edges that lie where the other image's edges lie, global and local."""
 
 from collections.abc import Callable
 from typing import Literal

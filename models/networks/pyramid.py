@@ -120,7 +120,7 @@ class Pyramid(RegistrationModel):
         return found
 
     def _motion(self, level: nn.Module, seen: Features) -> Fields:
-        return self._flow.there(level.get_submodule("flow")(seen))
+        return self._flow.forward(level.get_submodule("flow")(seen))
 
     def _run(self, part: nn.Module, *inputs: OtherFeatures) -> OtherFeatures:
         return recomputed(part, *inputs, when=self._recompute)

@@ -28,7 +28,7 @@ class FAdam(Optimizer):
 
     As in the published code, `clip` scales whatever it is given; it is a threshold only at 1.
 
-    FAdamRule "2024" makes NaN of a whole tensor in a step in which its gradient is all zero, if that of
+    Rule "2024" makes NaN of a whole tensor in a step in which its gradient is all zero, if that of
     some entry always was: `e` and `f` are zero there. "current" was published to mend that. With
     both, weight decay is divided like the gradient: where few entries have none, it acts on those
     alone.

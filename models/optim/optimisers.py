@@ -81,7 +81,7 @@ class SgdConfig(_Config):
 class FAdamConfig(_Config):
     """FAdam, see `models.optim.fadam`.
 
-    FAdamRule "2024" is the one that results of that year were made with; it makes NaN of a tensor that
+    Rule "2024" is the one that results of that year were made with; it makes NaN of a tensor that
     the objectives do not depend on.
     """
 

@@ -1,4 +1,4 @@
-"""Deformations as functions: composition, inversion, and what an optimiser may hold of one."""
+"""Deformations: composition, inversion, and the parameters that an optimiser can change."""
 
 from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, Literal, TypeAlias
@@ -13,10 +13,10 @@ from models.spatial.warp import warp
 from models.types import Fields
 
 Parameters = Float[Tensor, "parts 3 x y z"]
-"""What is optimised: one field on some grid, or one per interval of time."""
+"""Fields that are optimised: one on some grid, or one per interval of time."""
 
 _INVERSIONS = 8
-"""Fixed-point steps; each leaves the share of the error that the field stretches by."""
+"""Fixed-point steps; each multiplies the error by the largest stretch of the field."""
 
 
 def compose(outer: Fields, inner: Fields) -> Fields:
@@ -29,7 +29,7 @@ def compose(outer: Fields, inner: Fields) -> Fields:
     return inner + warp(outer, inner, padding="border")
 
 
-def inverse(field: Fields) -> Fields:
+def invert(field: Fields) -> Fields:
     """`v` with `v(p) = -u(p + v(p))`, by fixed-point iteration; close where `u` does not fold.
 
     Source:
@@ -43,23 +43,23 @@ def inverse(field: Fields) -> Fields:
 
 
 class ParametrisationBase(Frozen, ABC):
-    """From what is optimised to the displacement that it stands for, both on one grid."""
+    """Maps parameters to a displacement, both on one grid."""
 
     adds_to_prediction: ClassVar[bool] = False
-    """Whether what is held is a change of the predicted field, and not composed with it."""
+    """Whether the parameters are added to the predicted field, and not composed with it."""
 
     @property
     def parts(self) -> int:
-        """How many fields are held."""
+        """Number of fields among the parameters."""
         return 1
 
     @abstractmethod
-    def there(self, held: Parameters) -> Fields:
-        """Displacement in voxels of the grid, from places of the fixed image."""
+    def forward(self, parameters: Parameters) -> Fields:
+        """Displacement of the forward transform: on the fixed image, in voxels of the grid."""
 
     @abstractmethod
-    def back(self, held: Parameters) -> Fields:
-        """That of the inverse map, from places of the moving image."""
+    def inverse(self, parameters: Parameters) -> Fields:
+        """Displacement of the inverse transform: on the moving image, in voxels of the grid."""
 
 
 class Velocity(ParametrisationBase):
@@ -75,21 +75,21 @@ class Velocity(ParametrisationBase):
     name: Literal["velocity"] = "velocity"
     squarings: NonNegativeInt = 5
 
-    def there(self, held: Parameters) -> Fields:
-        field = held / 2**self.squarings
+    def forward(self, parameters: Parameters) -> Fields:
+        field = parameters / 2**self.squarings
         for _ in range(self.squarings):
             field = compose(field, field)
         return field
 
-    def back(self, held: Parameters) -> Fields:
-        return self.there(-held)
+    def inverse(self, parameters: Parameters) -> Fields:
+        return self.forward(-parameters)
 
 
 class TimeVaryingVelocity(ParametrisationBase):
     """One velocity field `v_t` per interval of time, each followed for `1 / intervals`.
 
     `u_t(p) = u_(t-1)(p) + v_t(p + u_(t-1)(p)) / intervals`, Euler's method: more maps can be
-    reached than with one stationary velocity. The way back follows them in reverse.
+    reached than with one stationary velocity. The inverse follows them in reverse.
 
     Source:
         Beg et al. (2005), LDDMM, doi:10.1023/B:VISI.0000043755.93987.aa, for flows of velocities
@@ -103,11 +103,11 @@ class TimeVaryingVelocity(ParametrisationBase):
     def parts(self) -> int:
         return self.intervals
 
-    def there(self, held: Parameters) -> Fields:
-        return _followed(held / self.intervals)
+    def forward(self, parameters: Parameters) -> Fields:
+        return _followed(parameters / self.intervals)
 
-    def back(self, held: Parameters) -> Fields:
-        return _followed(held.flip(0) / -self.intervals)
+    def inverse(self, parameters: Parameters) -> Fields:
+        return _followed(parameters.flip(0) / -self.intervals)
 
 
 def _followed(steps: Parameters) -> Fields:
@@ -131,11 +131,11 @@ class Displacement(ParametrisationBase):
 
     name: Literal["displacement"] = "displacement"
 
-    def there(self, held: Parameters) -> Fields:
-        return held
+    def forward(self, parameters: Parameters) -> Fields:
+        return parameters
 
-    def back(self, held: Parameters) -> Fields:
-        return inverse(held)
+    def inverse(self, parameters: Parameters) -> Fields:
+        return invert(parameters)
 
 
 Parametrisation: TypeAlias = Annotated[

@@ -36,7 +36,7 @@ class TrainingObjective(ObjectiveTerms):
             return super().bind(case, similarity, random)
         rest = self.model_copy(update={"label_weight": None})
         without, zero = rest.bind(case, similarity, random), case.fixed.new_zeros(())
-        return lambda trial: (*without(trial), zero)
+        return lambda transform: (*without(transform), zero)
 
 
 class Images(Frozen):

@@ -34,12 +34,12 @@ class Objective(nn.Module):
     def forward(self, case: ImagePair, random: torch.Generator) -> Losses:
         """One number per objective, weights included."""
         case = as_seen(self.model, case)
-        trial = self._trial(case)
+        transform = self._transform(case)
         if self.guide is not None:
-            return self.guide(trial, case, random)
-        return self._terms.bind(case, self._terms.similarity, random)(trial)
+            return self.guide(transform, case, random)
+        return self._terms.bind(case, self._terms.similarity, random)(transform)
 
-    def _trial(self, case: ImagePair) -> NetworkTransform:
+    def _transform(self, case: ImagePair) -> NetworkTransform:
         if self._terms.smooth == "displacement":
             return NetworkTransform(self.model, case.fixed, case.moving, half=self._half)
         if not isinstance(self.model, VelocityModel):

@@ -1,4 +1,4 @@
-"""RegisteredWeights by name: registries in files, without a network.
+"""Weights by name: registries in files, without a network.
 
 Regatta's own registry is `models/trained/registry.toml`; a second one lies in the folder that the
 environment variable `REGATTA_WEIGHTS` names, for a team's own weights or those that a container

@@ -33,7 +33,7 @@ def old(one: dict[str, object]) -> dict[str, object]:
     return {"interface": one["socket"], **{k: v for k, v in one.items() if k != "socket"}}
 
 
-def forward_and_inverse(one: dict[str, object]) -> dict[str, object]:
+def both(one: dict[str, object]) -> dict[str, object]:
     return {"interface": one["socket"], **one}
 
 

@@ -91,8 +91,8 @@ class UniGradIcon(InvertibleModel, MapModel):
     def forward_and_inverse(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
         """The way back is predicted by itself, from the images in exchanged parts."""
         a, b = self.prepared(moving), self.prepared(fixed)
-        there, back = (self.phi(*images) for images in ((a, b), (b, a)))
-        return self._displacement(there, fixed), self._displacement(back, moving)
+        forward, inverse = (self.phi(*images) for images in ((a, b), (b, a)))
+        return self._displacement(forward, fixed), self._displacement(inverse, moving)
 
     def prepared(self, image: Volumes) -> ImageBatch:
         """The image as `phi` wants it: in [0, 1], on the network's grid, axes (z, y, x)."""

@@ -1,6 +1,6 @@
 """The encoder: a pyramid of attention within windows of tokens, every other block shifted.
 
-TokenGrid keep their grid and are channels-last. Every level pads its grid to whole windows and attends
+Tokens keep their grid and are channels-last. Every level pads its grid to whole windows and attends
 within them; every second block rolls the grid by half a window first, so that neighbours across a
 border of windows meet.
 

@@ -34,7 +34,7 @@ def random_deformation(
         In voxels of the result.
     """
     full = triple([size * shrink for size in shape])
-    field = resize_field(_FLOW.there(_velocity(full, config, random).to(device)), shape)
+    field = resize_field(_FLOW.forward(_velocity(full, config, random).to(device)), shape)
     shift = either_way(config.voxels, random) / shrink
     return affine(field, _matrix(config, random), shift)
 

@@ -121,11 +121,11 @@ def test_both_ways_costs_both_ways() -> None:
 
 def test_both_ways_is_the_same_backwards() -> None:
     """With a velocity, exchanging the images exchanges the map and its inverse."""
-    there = refine(direction="both_ways").field
-    back = refine(ImagePair(PAIR.moving, PAIR.fixed), direction="both_ways").field
+    forward = refine(direction="both_ways").field
+    inverse = refine(ImagePair(PAIR.moving, PAIR.fixed), direction="both_ways").field
     inside = (..., slice(5, -5), slice(5, -5), slice(5, -5))
-    gone_and_back = back + warp(there, back, padding="border")
-    assert gone_and_back[inside].abs().mean() < 0.15 * there[inside].abs().mean()
+    gone_and_back = inverse + warp(forward, inverse, padding="border")
+    assert gone_and_back[inside].abs().mean() < 0.15 * forward[inside].abs().mean()
 
 
 def test_a_penalty_on_folds_leaves_fewer_of_them() -> None:

@@ -34,7 +34,7 @@ Term = Callable[[Tensor], Tensor]
 
 
 class Between(CandidateTransform):
-    """The displacement under test, and a fixed one for the way back."""
+    """The displacement under test, and a fixed one for the inverse."""
 
     def __init__(self, field: Tensor) -> None:
         self.fixed = field[:, :1]
@@ -49,11 +49,11 @@ class Between(CandidateTransform):
         return self._field
 
     @property
-    def there(self) -> CoordinateMap:
+    def forward(self) -> CoordinateMap:
         return as_map(self._field)
 
     @cached_property
-    def back(self) -> CoordinateMap:
+    def inverse(self) -> CoordinateMap:
         return as_map(0.3 * torch.ones_like(self._field))
 
     def warp(self, moving: Stacks) -> Stacks:
@@ -65,7 +65,7 @@ class Between(CandidateTransform):
 
 def regular(kind: type, scale: float = 6.0) -> Term:
     """Scaled so that fields in [0, 1] fold."""
-    return lambda field: kind().judge(Between(scale * field), torch.Generator().manual_seed(0))
+    return lambda field: kind().penalty(Between(scale * field), torch.Generator().manual_seed(0))
 
 
 def random(channels: int, seed: int, batch: int = 2) -> Tensor:
@@ -74,7 +74,7 @@ def random(channels: int, seed: int, batch: int = 2) -> Tensor:
 
 
 def terms(batch: slice = slice(None)) -> list[tuple[Term, Tensor]]:
-    """Each term with something to judge."""
+    """Each term with something to penalise."""
     similarities = [
         (kind().bind(random(1, 0)[batch]), random(1, 1)[batch]) for kind in SIMILARITIES
     ]
@@ -135,6 +135,6 @@ def test_no_image_is_more_similar_than_the_image_itself(kind: type) -> None:
 @pytest.mark.parametrize("kind", REGULARISERS)
 def test_nothing_is_more_regular_than_rest(kind: type) -> None:
     still = torch.zeros(1, 3, 9, 8, 10, dtype=torch.float64)
-    trial = Between(still)
-    trial.__dict__["back"] = as_map(still)
-    assert kind().judge(trial, torch.Generator()) == pytest.approx(0, abs=1e-20)
+    transform = Between(still)
+    transform.__dict__["inverse"] = as_map(still)
+    assert kind().penalty(transform, torch.Generator()) == pytest.approx(0, abs=1e-20)

@@ -37,10 +37,10 @@ def test_gradicon_does_not_mind_a_constant_error_but_its_change() -> None:
 
 
 def test_the_order_is_back_first_and_then_there() -> None:
-    there: CoordinateMap = lambda points: GridPoints(points.coordinates**2)  # noqa: E731
-    back: CoordinateMap = lambda points: GridPoints(points.coordinates / 2)  # noqa: E731
+    forward: CoordinateMap = lambda points: GridPoints(points.coordinates**2)  # noqa: E731
+    inverse: CoordinateMap = lambda points: GridPoints(points.coordinates / 2)  # noqa: E731
     expected = (REST - (REST / 2) ** 2).square().mean()
-    torch.testing.assert_close(InverseConsistency()(there, back, REST), expected)
+    torch.testing.assert_close(InverseConsistency()(forward, inverse, REST), expected)
 
 
 def test_places_are_scattered_around_every_second_voxel() -> None:
@@ -57,17 +57,17 @@ def test_places_are_scattered_around_every_second_voxel() -> None:
 @pytest.mark.golden
 def test_similarity_and_regulariser_are_the_published_ones(golden: Golden) -> None:
     vectors = golden("gradicon_loss_fixed_maps")
-    there, back = displaced(vectors["in.u"]), displaced(vectors["in.v"])
+    forward, inverse = displaced(vectors["in.u"]), displaced(vectors["in.v"])
     a, b = vectors["in.A"], vectors["in.B"]
     rest = identity(a).coordinates
     places = (rest + 2 * vectors["in.noise"] / a.shape[-1])[..., ::2, ::2, ::2]
-    regular = GradIcon()(there, back, places)
+    regular = GradIcon()(forward, inverse, places)
     for case, padding in (("sparse", "zeros"), ("sparse_icon_border", "border")):
         expected = vectors[f"out.{case}.inverse_consistency_loss"].item()
         assert float(regular) == pytest.approx(expected, abs=REGULARISER_ATOL)
         similarity = sum(
             float(LnccGaussian().bind(fixed)(sampled(moving, phi, padding)))
-            for moving, fixed, phi in ((a, b, there), (b, a, back))
+            for moving, fixed, phi in ((a, b, forward), (b, a, inverse))
         )
         expected = vectors[f"out.{case}.similarity_loss"].item()
         assert similarity == pytest.approx(expected, abs=1e-6)
@@ -76,7 +76,7 @@ def test_similarity_and_regulariser_are_the_published_ones(golden: Golden) -> No
         assert total == pytest.approx(expected, abs=2 * REGULARISER_ATOL)
     dense = rest + vectors["in.noise"] / a.shape[-1]
     expected = vectors["out.gradicon_dense"].item()
-    assert float(GradIcon()(there, back, dense)) == pytest.approx(expected, abs=5e-5)
+    assert float(GradIcon()(forward, inverse, dense)) == pytest.approx(expected, abs=5e-5)
 
 
 def sampled(image: Tensor, phi: CoordinateMap, padding: str) -> Tensor:

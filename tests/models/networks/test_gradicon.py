@@ -99,14 +99,14 @@ def test_all_parameters_get_gradients() -> None:
         assert parameter.grad.abs().max() > 0, name
 
 
-def test_the_way_back_is_the_way_there_of_exchanged_images() -> None:
+def test_the_inverse_is_the_forward_transform_of_exchanged_images() -> None:
     model = awake().eval()
     fixed, moving = some_images()
     with torch.inference_mode():
-        there, back = model.forward_and_inverse(fixed, moving)
-        assert torch.equal(there, model(fixed, moving))
-        assert torch.equal(back, model(moving, fixed))
-    assert (there - back).abs().max() > 0.1
+        forward, inverse = model.forward_and_inverse(fixed, moving)
+        assert torch.equal(forward, model(fixed, moving))
+        assert torch.equal(inverse, model(moving, fixed))
+    assert (forward - inverse).abs().max() > 0.1
 
 
 def test_the_network_sees_images_with_their_axes_reversed() -> None:

@@ -52,8 +52,8 @@ class Losses(NamedTuple):
 
     similarity: Tensor
     regulariser: Tensor
-    there: CoordinateMap
-    back: CoordinateMap
+    forward: CoordinateMap
+    inverse: CoordinateMap
 
     @property
     def total(self) -> Tensor:
@@ -66,11 +66,11 @@ def scattered(noise: Tensor) -> Tensor:
 
 
 def losses_of(model: UniGradIcon, a: Tensor, b: Tensor, noise: Tensor) -> Losses:
-    trial = NetworkTransform(model, fixed=b, moving=a)
-    there, back = (LnccGaussian().bind(image) for image in (b, a))
-    similarity = there(trial.warp(a)) + back(trial.warp_inverse(b))
-    regulariser = GradIcon()(trial.there, trial.back, scattered(noise))
-    return Losses(similarity, regulariser, trial.there, trial.back)
+    transform = NetworkTransform(model, fixed=b, moving=a)
+    forward, inverse = (LnccGaussian().bind(image) for image in (b, a))
+    similarity = forward(transform.warp(a)) + inverse(transform.warp_inverse(b))
+    regulariser = GradIcon()(transform.forward, transform.inverse, scattered(noise))
+    return Losses(similarity, regulariser, transform.forward, transform.inverse)
 
 
 def flips(phi: CoordinateMap, like: Tensor) -> int:
@@ -87,7 +87,7 @@ def flips(phi: CoordinateMap, like: Tensor) -> int:
 def assert_losses_agree(losses: Losses, like: Tensor, stored: dict[str, Tensor]) -> None:
     """`stored` as the published code reports them."""
     rest = identity(like).coordinates
-    magnitude = (rest - losses.there(identity(like)).coordinates).square().mean()
+    magnitude = (rest - losses.forward(identity(like)).coordinates).square().mean()
     expected = {name.split(".")[-1]: value.item() for name, value in stored.items()}
     assert losses.similarity.item() == pytest.approx(
         expected["similarity_loss"], abs=SIMILARITY_ATOL
@@ -97,7 +97,7 @@ def assert_losses_agree(losses: Losses, like: Tensor, stored: dict[str, Tensor])
     )
     assert losses.total.item() == pytest.approx(expected["all_loss"], abs=2 * REGULARISER_ATOL)
     assert magnitude.item() == pytest.approx(expected["transform_magnitude"], rel=1e-4)
-    assert flips(losses.back, like) == expected["flips"]
+    assert flips(losses.inverse, like) == expected["flips"]
 
 
 def starting_with(vectors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -145,19 +145,19 @@ def test_the_maps_are_the_published_ones(small: UniGradIcon, vectors: dict[str, 
     a, b, _ = inputs(vectors)
     rest = identity(a)
     with torch.inference_mode():
-        there, back = small.phi(a, b), small.phi(b, a)
+        forward, inverse = small.phi(a, b), small.phi(b, a)
         found = {
-            "phi_AB": there(rest).coordinates,
-            "phi_BA": back(rest).coordinates,
-            "phi_AB_at_24x28x20": there(identity(a, (24, 28, 20))).coordinates,
+            "phi_AB": forward(rest).coordinates,
+            "phi_BA": inverse(rest).coordinates,
+            "phi_AB_at_24x28x20": forward(identity(a, (24, 28, 20))).coordinates,
         }
-        trial = NetworkTransform(small, fixed=b, moving=a)
-        moved = {"warped_A": trial.warp(a), "warped_B": trial.warp_inverse(b)}
+        transform = NetworkTransform(small, fixed=b, moving=a)
+        moved = {"warped_A": transform.warp(a), "warped_B": transform.warp_inverse(b)}
     for name, value in found.items():
         torch.testing.assert_close(value, vectors[f"out.{name}"], atol=MAP_ATOL, rtol=0)
     for name, value in moved.items():
         torch.testing.assert_close(value, vectors[f"out.{name}"], atol=VOXEL_ATOL, rtol=0)
-    assert flips(there, torch.zeros(1, 1, 24, 28, 20)) == vectors["out.flips_pct_at_24x28x20"]
+    assert flips(forward, torch.zeros(1, 1, 24, 28, 20)) == vectors["out.flips_pct_at_24x28x20"]
 
 
 def test_the_organisers_displacement_is_what_their_script_writes(
@@ -225,7 +225,7 @@ def test_three_steps_of_adam_lead_where_the_published_ones_lead(
         optimiser.step()
     with torch.inference_mode():
         losses = losses_of(small, *inputs(vectors))
-        places = losses.there(identity(vectors["in.A"])).coordinates[..., ::2, ::2, ::2]
+        places = losses.forward(identity(vectors["in.A"])).coordinates[..., ::2, ::2, ::2]
     course.append(losses.total.item())
     assert course == pytest.approx(
         trained["io.losses_adam_2e-5_eval"].tolist(), abs=2 * REGULARISER_ATOL
@@ -239,8 +239,8 @@ class AtGivenPlaces(GradIcon):
 
     noise: list
 
-    def judge(self, trial: CandidateTransform, random: torch.Generator) -> Tensor:  # noqa: ARG002
-        return self(trial.there, trial.back, scattered(torch.tensor(self.noise)))
+    def penalty(self, transform: CandidateTransform, random: torch.Generator) -> Tensor:  # noqa: ARG002
+        return self(transform.forward, transform.inverse, scattered(torch.tensor(self.noise)))
 
 
 class ProjectAlways(ProjectOne):
@@ -329,11 +329,13 @@ def test_at_full_width_the_maps_are_the_published_ones(
     noise = np.random.RandomState(78).standard_normal((1, 3, 65, 72, 68))
     with torch.inference_mode():
         losses = losses_of(model, a, b, torch.from_numpy(noise).float())
-        there, back = (phi(identity(a)).coordinates for phi in (losses.there, losses.back))
+        forward, inverse = (
+            phi(identity(a)).coordinates for phi in (losses.forward, losses.inverse)
+        )
         assert_losses_agree(losses, a, starting_with(vectors, "out.loss."))
-    there, back = there[..., ::3, ::3, ::3], back[..., ::4, ::4, ::4]
-    torch.testing.assert_close(there, vectors["out.phi_AB_sub3"], atol=MAP_ATOL, rtol=0)
-    torch.testing.assert_close(back, vectors["out.phi_BA_sub4"], atol=MAP_ATOL, rtol=0)
+    forward, inverse = forward[..., ::3, ::3, ::3], inverse[..., ::4, ::4, ::4]
+    torch.testing.assert_close(forward, vectors["out.phi_AB_sub3"], atol=MAP_ATOL, rtol=0)
+    torch.testing.assert_close(inverse, vectors["out.phi_BA_sub4"], atol=MAP_ATOL, rtol=0)
 
 
 def test_images_are_prepared_the_published_ways(golden: Golden) -> None:

@@ -63,7 +63,7 @@ def test_it_learns_a_motion_by_heart() -> None:
     moving = torch.rand(1, 1, 4, 4, 4)
     moving = torch.nn.functional.interpolate(moving, (16, 16, 16), mode="trilinear")
     velocity = torch.nn.functional.interpolate(torch.randn(1, 3, 2, 2, 2), (16, 16, 16))
-    fixed = warp(moving, Velocity().there(velocity), padding="border")
+    fixed = warp(moving, Velocity().forward(velocity), padding="border")
     model = SMALL.build()
     optimiser = torch.optim.Adam(model.parameters(), 3e-3)
     losses = []

@@ -155,12 +155,12 @@ def test_the_correction_says_to_the_scorer_what_the_network_meant(config: TmTvfC
         torch.testing.assert_close(warp(moving, corrected(fixed, moving)), meant)
 
 
-def test_the_way_back_of_tm_tvf_undoes_a_small_displacement() -> None:
+def test_the_inverse_of_tm_tvf_undoes_a_small_displacement() -> None:
     model = awake(TmTvfConfig(sizes=SMALL, time_steps=3).build(), 0.01).eval()
     fixed, moving = pair((64, 64, 64))
     with torch.inference_mode():
-        field, back = model.forward_and_inverse(fixed, moving)
-        rest = back + warp(field, back, padding="border")
+        field, inverse = model.forward_and_inverse(fixed, moving)
+        rest = inverse + warp(field, inverse, padding="border")
     inside = (..., *[slice(8, -8)] * 3)
     assert field[inside].square().mean().sqrt() > 0.05
     assert rest[inside].square().mean() < 0.25 * field[inside].square().mean()

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
-from torchjd.aggregation import PCGrad
+from torchjd.aggregation import PCGrad as TorchjdPCGrad
 
 from models.optim.combine import (
     _CHUNK,
@@ -100,7 +100,7 @@ def test_it_draws_and_projects_as_torchjd_does(objectives: int, seed: int) -> No
     ours = PCGrad()(losses, [x], random(seed)).gradients[0]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        same(ours, PCGrad()(matrix))
+        same(ours, TorchjdPCGrad()(matrix))
 
 
 def step_by_step(vectors: Sequence[Tensor], order: Sequence[int]) -> Tensor:
