@@ -1,4 +1,4 @@
-"""What `python -m eval score` does, once its arguments are parsed."""
+"""The work of `python -m eval score`, once its arguments are parsed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from l2r.task import load_task
 
 @dataclass(frozen=True)
 class Reference:
-    """What a submission is compared with."""
+    """Everything that a submission is compared with."""
 
     task: str
     dataset: Path | None
@@ -32,10 +32,10 @@ class Reference:
 
     @property
     def folder(self) -> Path:
-        """Where images, labels and landmarks lie.
+        """Folder of images, labels and landmarks.
 
         Raises:
-            ConfigError: nothing says it.
+            ConfigError: neither a ground truth folder nor a pair list is given.
         """
         if self.ground_truth is not None:
             return self.ground_truth

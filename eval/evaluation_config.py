@@ -34,15 +34,15 @@ KINDS: dict[str, tuple[str, ...]] = {
     "sdlogj": ("sdlogj",),
     "tre": ("tre", "key_points"),
 }
-"""What a metric of theirs may be among ours."""
+"""Names of our metrics for each of theirs."""
 BESIDE: dict[str, dict[str, object]] = {
     "sdlogj": {"metric": "num_foldings", "name": "num_foldings"},
 }
-"""What their scorers compute along with a metric without being asked."""
+"""Metrics that their scorers compute along with another, without being asked."""
 
 
 class _Settings(RootModel[Metric]):
-    """Of one of our metrics."""
+    """Settings of one of our metrics."""
 
 
 class _Method(Tolerant):
@@ -144,7 +144,7 @@ def _metrics(config: _Config, known: Protocol, path: Path) -> Iterator[Metric]:
 
 
 def _metric(method: _Method, config: _Config, known: Protocol, where: str) -> dict[str, object]:
-    """A metric of ours; what the file leaves open is as in the task's metric of that kind."""
+    """Settings of our metric; the task's metric of that kind gives what the file leaves open."""
     if method.metric not in KINDS:
         raise TaskError(f"{where}: no metric {method.metric!r}; known are {', '.join(KINDS)}")
     alike = [metric for metric in known.metrics if metric.metric in KINDS[method.metric]]

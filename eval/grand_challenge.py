@@ -1,12 +1,12 @@
 """The evaluation container of a phase on grand-challenge.org.
 
-Of an algorithm's phase, the platform mounts the outputs of every job at
+In the phase of an algorithm, the platform mounts the outputs of every job at
 `/input/<pk>/output/<relative_path>`, with a list of the jobs in `/input/predictions.json`:
 
     [{"pk": ..., "inputs": [{"interface": {"slug": ...}, "image": {"name": ...}}, ...],
       "outputs": [{"interface": {"slug": ..., "relative_path": ...}}, ...]}, ...]
 
-In newer phases `interface` is called `socket`. Of a phase of uploaded predictions, `/input` holds
+In newer phases `interface` is called `socket`. In a phase of uploaded predictions, `/input` holds
 the unpacked zip. The platform reads `/output/metrics.json`, which must be strict JSON, and shows
 the last line of stderr to the participant.
 """
@@ -46,7 +46,7 @@ class _Jobs(RootModel[list[_Job]]):
 
 
 class Predictions(Submission):
-    """The outputs of jobs, under the names that the scorer asks for."""
+    """The outputs of jobs, under the names that the scorer expects."""
 
     def __init__(self, path: Path, files: dict[str, Path]) -> None:
         super().__init__(path)

@@ -14,16 +14,16 @@ from eval.protocol import Protocol
 
 @dataclass(frozen=True)
 class CaseScore:
-    """One pair."""
+    """The scores of one pair."""
 
     name: str
-    """As the organisers write it, `0001_0000<--0002_0000`."""
+    """Name that the organisers use, `0001_0000<--0002_0000`."""
     results: dict[str, Result]
     """By the metrics' names, in the protocol's order; only those with ground truth."""
     groups: tuple[str, ...] = ()
     """Names of the aggregates over some cases that it belongs to."""
     warnings: tuple[str, ...] = ()
-    """What is odd about its ground truth."""
+    """Warnings about its ground truth."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Aggregate:
 
     mean: float
     std: float
-    """Of the population: divided by the number of cases."""
+    """Standard deviation of the population: divided by the number of cases."""
     quantile30: float
     """30 % of the cases are below it, unless the protocol has another part."""
 
@@ -45,7 +45,7 @@ class ScoreReport:
     cases: tuple[CaseScore, ...]
 
     def results(self, metric: str) -> list[Result]:
-        """Of every case that has the metric."""
+        """Results of every case that has the metric."""
         return [case.results[metric] for case in self.cases if metric in case.results]
 
     def scored(self) -> list[Metric]:
@@ -83,7 +83,7 @@ class ScoreReport:
         return sum(values) / len(values) if values else None
 
     def notes(self) -> Iterator[str]:
-        """What the means hide, case by case."""
+        """Notes on the cases, on values that the means hide."""
         for case in self.cases:
             yield from (f"{case.name}: {warning}" for warning in case.warnings)
             for name, result in case.results.items():

@@ -31,8 +31,7 @@ class ScoreLine:
     unit: str
     """Empty for a plain number."""
     label: str | None
-    """The structure's id, or `#1` for the first point; None for the case's mean, which is what
-    counts."""
+    """Label of the structure, or `#1` for the first point; None for the mean of the case."""
     value: float
 
 
@@ -68,7 +67,7 @@ def write_scores(path: Path, report: ScoreReport, submission: str, task: str) ->
 
 
 def long_table(report: ScoreReport, submission: str, task: str) -> Iterator[ScoreLine]:
-    """Every value of every case: first the mean, then those of the structures or points."""
+    """List every value of every case: the mean, then those of the structures or points."""
     units = {metric.name: metric.unit for metric in report.protocol.metrics}
     for case in report.cases:
         for name, result in case.results.items():
@@ -127,15 +126,15 @@ def _write_codabench(path: Path, report: ScoreReport) -> None:
 
 
 def _summary(means: list[float]) -> dict[str, int | float]:
-    there = [mean for mean in means if math.isfinite(mean)]
-    over = aggregate(there)
+    finite = [mean for mean in means if math.isfinite(mean)]
+    over = aggregate(finite)
     return {
         "count": len(means),
-        "finite_count": len(there),
-        "non_finite_count": len(means) - len(there),
+        "finite_count": len(finite),
+        "non_finite_count": len(means) - len(finite),
         "mean": over.mean,
         "std": over.std,
-        "median": median(there) if there else math.nan,
-        "min": min(there, default=math.nan),
-        "max": max(there, default=math.nan),
+        "median": median(finite) if finite else math.nan,
+        "min": min(finite, default=math.nan),
+        "max": max(finite, default=math.nan),
     }

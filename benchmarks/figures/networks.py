@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.figures.sample import FIXED, IMAGES, MOVING, ROOT
-from eval.metrics.ndv import folded_volume
+from eval.metrics.ndv import non_diffeomorphic_volume
 from l2r.console import progress
 from l2r.field import from_channels_first
 from l2r.formats.nifti import read_image
@@ -116,7 +116,9 @@ def main() -> None:
         warped = warp(moving, field)
         axes.imshow(slice_of(warped), cmap="gray", vmin=0, vmax=1)
         draw_field(axes, field)
-        ndv = 100 * folded_volume(from_channels_first(field[0].numpy()), mask) / mask.sum()
+        ndv = (
+            100 * non_diffeomorphic_volume(from_channels_first(field[0].numpy()), mask) / mask.sum()
+        )
         before, after = (Lncc(window=9).bind(fixed)(image) for image in (moving, warped))
         text = f"LNCC {-before:.2f} to {-after:.2f}, NDV {ndv:.2f} %"
         axes.set_title(f"{title}\n{text}", fontsize=10)

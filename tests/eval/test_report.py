@@ -11,7 +11,7 @@ from eval.metrics.base import Result
 from eval.metrics.dice import Dice
 from eval.metrics.tre import Tre
 from eval.metrics_file import finite, write_json, write_metrics
-from eval.protocol import Aggregates, Group
+from eval.protocol import Aggregates, CaseGroup
 from eval.report import CaseScore, ScoreReport, aggregate
 from l2r.errors import OutputError
 from tests.eval.reports import make_report
@@ -150,7 +150,7 @@ def grouped(rules: Aggregates, *means: float) -> dict[str, tuple[float, float, f
     return {name: (a.mean, a.std, a.quantile30) for name, a in over.items()}
 
 
-ODD = Group(name="odd", metric="DSC", fixed=(0, 0))
+ODD = CaseGroup(name="odd", metric="DSC", fixed=(0, 0))
 
 
 @pytest.mark.parametrize(

@@ -141,13 +141,13 @@ def test_a_structure_that_vanishes_in_warping_is_still_defined() -> None:
 def test_without_a_list_all_labels_of_the_fixed_map_but_the_background_count() -> None:
     fixed = np.array([[[0, 7, 3, 3]]], np.uint8)
     found = moved(fixed, fixed + np.uint8(1), np.zeros((1, 1, 4, 3)), None)
-    assert found.ids == (3, 7)
+    assert found.labels == (3, 7)
 
 
 def test_an_empty_fixed_map_has_no_structures() -> None:
     empty = np.zeros(SHAPE, np.uint8)
     found = moved(empty, empty, np.zeros((*SHAPE, 3)), None)
-    assert found.ids == ()
+    assert found.labels == ()
     assert found.defined.size == 0
 
 

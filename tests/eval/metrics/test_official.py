@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import zoom
 
-from eval.metrics.ndv import folded_volume
+from eval.metrics.ndv import non_diffeomorphic_volume
 from eval.metrics_file import write_metrics
 from eval.scoring import score_submission
 from l2r.dataset import read_pairs
@@ -126,7 +126,7 @@ def test_a_real_pair_has_the_second_implementations_scores(shared: Path, tmp_pat
     assert case.results["Non-diffeomorphic Volumes"].mean > 0
     part = slice(80, 86)
     np.testing.assert_allclose(
-        folded_volume(vectors[part], image[part] > 0),
-        oracles.folded_volume(vectors[part], image[part] > 0),
+        non_diffeomorphic_volume(vectors[part], image[part] > 0),
+        oracles.non_diffeomorphic_volume(vectors[part], image[part] > 0),
         rtol=1e-10,
     )

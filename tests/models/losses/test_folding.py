@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from eval.metrics.ndv import folded_volume
+from eval.metrics.ndv import non_diffeomorphic_volume
 from models.losses.folding import TETRAHEDRA, Folding
 
 
@@ -43,7 +43,9 @@ def test_what_it_sees_as_folded_is_what_the_judge_counts() -> None:
         volumes = determinants(field[0].numpy(), tetrahedron.offsets) * np.sign(tetrahedron.at_rest)
         lacking += np.maximum(-volumes, 0).sum() / 12
     vectors = np.moveaxis(field[0].numpy(), 0, -1)
-    assert lacking == pytest.approx(folded_volume(vectors, np.ones(vectors.shape[:3], bool)))
+    assert lacking == pytest.approx(
+        non_diffeomorphic_volume(vectors, np.ones(vectors.shape[:3], bool))
+    )
 
 
 def determinants(field: np.ndarray, offsets: tuple[tuple[int, int, int], ...]) -> np.ndarray:
@@ -72,7 +74,7 @@ def test_descending_it_takes_the_folds_out() -> None:
     inside = np.ones(field.shape[2:], bool)
 
     def folded() -> float:
-        return folded_volume(np.moveaxis(field.detach()[0].numpy(), 0, -1), inside)
+        return non_diffeomorphic_volume(np.moveaxis(field.detach()[0].numpy(), 0, -1), inside)
 
     before = folded()
     for _ in range(120):

@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from eval.metrics.ndv import folded_volume
+from eval.metrics.ndv import non_diffeomorphic_volume
 from l2r.dataset import scans_of_folder
 from l2r.errors import ImageError
 from l2r.field import from_channels_first
@@ -76,7 +76,7 @@ def test_no_deformation_folds_even_the_strongest(seed: int) -> None:
     beyond = [Wave.model_construct(width=float(n), strength=float(n)) for n in (24, 16, 12, 8)]
     for config in (USUAL, strongest, strongest.model_copy(update={"waves": beyond})):
         vectors = from_channels_first(displacement(seed, config=config)[0].numpy())
-        assert folded_volume(vectors, np.ones(vectors.shape[:3], bool)) == 0
+        assert non_diffeomorphic_volume(vectors, np.ones(vectors.shape[:3], bool)) == 0
         assert np.abs(vectors).max() > 1
 
 
