@@ -9,7 +9,7 @@ import pytest
 
 from eval import metrics_file
 from eval.leaderboard.database import Database
-from eval.leaderboard.store import Submission
+from eval.leaderboard.store import NewSubmission
 from eval.metrics_file import MetricScore, MetricsFile
 from l2r.task import Task, load_task
 
@@ -54,7 +54,7 @@ def database(tmp_path: Path) -> Database:
     return made
 
 
-def made_up(seed: int, *, shift: float = 0.0) -> dict[str, dict[str, MetricScore]]:
+def synthetic_scores(seed: int, *, shift: float = 0.0) -> dict[str, dict[str, MetricScore]]:
     """Scores of the toy task; a larger shift is better in Dice, HD95 and TRE."""
     rng = np.random.default_rng(seed)
     cases = {}
@@ -70,8 +70,8 @@ def made_up(seed: int, *, shift: float = 0.0) -> dict[str, dict[str, MetricScore
     return cases
 
 
-def submission(name: str, seed: int, *, shift: float = 0.0) -> Submission:
-    return Submission("toy", name, MetricsFile(cases=made_up(seed, shift=shift)))
+def submission(name: str, seed: int, *, shift: float = 0.0) -> NewSubmission:
+    return NewSubmission("toy", name, MetricsFile(cases=synthetic_scores(seed, shift=shift)))
 
 
 @pytest.fixture

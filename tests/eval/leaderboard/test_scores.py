@@ -11,7 +11,7 @@ from eval.metrics_file import MetricScore, MetricsFile
 from eval.protocol import protocol_of
 from l2r.errors import LeaderboardError
 from l2r.task import Task, load_task
-from tests.eval.leaderboard.conftest import CASES, made_up
+from tests.eval.leaderboard.conftest import CASES, synthetic_scores
 
 Write = Callable[..., Path]
 
@@ -21,14 +21,14 @@ def read(path: Path, task: Task) -> MetricsFile:
 
 
 def test_what_the_judge_writes_comes_back(write_metrics: Write, task: Task) -> None:
-    cases = made_up(1)
+    cases = synthetic_scores(1)
     assert read(write_metrics("a", cases), task).cases == cases
 
 
 def test_what_is_not_a_number_is_none_whether_it_was_nan_or_null(
     write_metrics: Write, task: Task
 ) -> None:
-    cases = made_up(1)
+    cases = synthetic_scores(1)
     cases[CASES[0]]["TRE"] = MetricScore(mean=None)
     cases[CASES[0]]["DSC"] = MetricScore(mean=0.5, detailed=[0.5, None, 0.5])
     path = write_metrics("a", cases)
@@ -39,19 +39,19 @@ def test_what_is_not_a_number_is_none_whether_it_was_nan_or_null(
 
 
 def test_infinity_stays_what_it_is(write_metrics: Write, task: Task) -> None:
-    cases = made_up(1)
+    cases = synthetic_scores(1)
     cases[CASES[2]]["HD95"] = MetricScore(mean=float("inf"), detailed=[1.0, float("inf"), 2.0])
     assert read(write_metrics("a", cases), task).cases == cases
 
 
 def test_the_hash_knows_scores_name_and_task_but_not_the_layout() -> None:
-    scores = MetricsFile(cases=made_up(1))
-    again = MetricsFile(cases=dict(reversed(list(made_up(1).items()))))
+    scores = MetricsFile(cases=synthetic_scores(1))
+    again = MetricsFile(cases=dict(reversed(list(synthetic_scores(1).items()))))
     hashes = {
         content_hash(scores, "toy", "a"),
         content_hash(scores, "toy", "b"),
         content_hash(scores, "other", "a"),
-        content_hash(MetricsFile(cases=made_up(2)), "toy", "a"),
+        content_hash(MetricsFile(cases=synthetic_scores(2)), "toy", "a"),
     }
     assert content_hash(again, "toy", "a") == content_hash(scores, "toy", "a")
     assert len(hashes) == 4
@@ -59,11 +59,11 @@ def test_the_hash_knows_scores_name_and_task_but_not_the_layout() -> None:
 
 def test_metrics_of_another_task_are_refused(write_metrics: Write) -> None:
     with pytest.raises(LeaderboardError, match=r"metric 'NDV' is not of task lumir24, which has"):
-        read(write_metrics("a", made_up(1)), load_task("lumir24"))
+        read(write_metrics("a", synthetic_scores(1)), load_task("lumir24"))
 
 
 def test_structures_of_another_task_are_refused(write_metrics: Write, task: Task) -> None:
-    cases = made_up(1)
+    cases = synthetic_scores(1)
     cases[CASES[1]]["DSC"] = MetricScore(mean=0.5, detailed=[0.5, 0.5])
     with pytest.raises(LeaderboardError, match=r"DSC has 2 structures, but task toy has 3"):
         read(write_metrics("a", cases), task)
