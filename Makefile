@@ -1,13 +1,16 @@
-# make demo    register and score the sample brains      make check   lint, types, layers
-# make test    every test                                make bench   benchmarks, slow
-# make setup   both environments                         make lock    renew the pinned requirements
+# make demo      register and score the sample brains    make check   lint, types, layers, docstrings
+# make test      every quick test, in minutes            make bench   benchmarks, slow
+# make test-all  what is slow, or needs more             make lock    renew the pinned requirements
+# make setup     both environments
 PYTHON ?= python3
 VENV ?= .venv
 PIP_ARGS ?=
 PY := $(VENV)/bin/python
+# A process per core, each with one thread: the bits of a test do not depend on its neighbours.
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(shell nproc) --dist loadgroup
 SAMPLE := --task aseg --dataset sample/SAMPLE_dataset.json
 
-.PHONY: setup demo test check bench lock
+.PHONY: setup demo test test-all check bench lock
 
 demo: $(VENV)/.run
 	$(PY) -m pipeline run $(SAMPLE) --output output/fields
@@ -15,7 +18,11 @@ demo: $(VENV)/.run
 	$(PY) -m eval score output/fields $(SAMPLE) --ground-truth sample --output output/metrics.json
 
 test: $(VENV)/.dev
-	$(PY) -m pytest -m ""
+	$(PYTEST)
+
+# Container engines, browsers and real brains are found by the tests, which skip with a reason.
+test-all: test
+	$(PYTEST) -m "slow or docker or browser or real"
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff check
@@ -23,6 +30,7 @@ check: $(VENV)/.dev
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/codespell
+	PYTHONPATH=. $(PY) .ci/circles.py
 
 bench: $(VENV)/.dev
 	$(PY) -m benchmarks.end_to_end

@@ -1,4 +1,4 @@
-"""What it costs to compress a dense field, by library and level.
+"""The cost of compressing a dense field, by library and level.
 
 python -m benchmarks.gzip_levels
 """

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.machine import describe
-from models.losses.lncc import LnccConfig
-from models.losses.lncc_gaussian import LnccGaussianConfig
+from models.losses.lncc import Lncc
+from models.losses.lncc_gaussian import LnccGaussian
 
 WINDOW, SIGMA = 9, 5
 SHAPES = {"half": (80, 112, 96), "full": (160, 224, 192)}
@@ -55,9 +55,9 @@ def separable(fixed: Tensor, warped: Tensor) -> Tensor:
 # Ours makes everything anew, the fixed image's sums too.
 WAYS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "box, dense": dense,
-    "box, ours": lambda fixed, warped: LnccConfig(window=WINDOW).bind(fixed)(warped),
+    "box, ours": lambda fixed, warped: Lncc(window=WINDOW).bind(fixed)(warped),
     "Gaussian, separable": separable,
-    "Gaussian, ours": lambda fixed, warped: LnccGaussianConfig(sigma=SIGMA).bind(fixed)(warped),
+    "Gaussian, ours": lambda fixed, warped: LnccGaussian(sigma=SIGMA).bind(fixed)(warped),
 }
 
 

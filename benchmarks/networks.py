@@ -35,7 +35,7 @@ WAYS = ("plain float32", "float32", "bfloat16")
 
 
 def cat_and_conv(conv: nn.Conv3d, first: Tensor, second: Tensor) -> Tensor:
-    """What `models.networks.blocks.conv_stacked` avoids."""
+    """Concatenate and convolve, which `models.networks.blocks.conv_stacked` avoids."""
     return conv(torch.cat([first, second], dim=1))
 
 
@@ -86,7 +86,7 @@ def operations(config: NetworkConfig) -> float:
     # There is no autocast on meta, where nothing is computed.
     without = patch("torch.autocast", lambda *_, **__: ExitStack())
     with torch.device("meta"), as_published(), without, torch.no_grad():
-        model = config.network().eval()
+        model = config.build().eval()
         images = torch.empty(2, 1, 1, *shape_of(model))
         with FlopCounterMode(display=False) as counter:
             model(*images)
@@ -96,7 +96,7 @@ def operations(config: NetworkConfig) -> float:
 def measure(name: str, way: str, device: str) -> dict[str, float]:
     """Mean seconds after the first pass, and the peak memory of the process or of the device."""
     torch.manual_seed(0)
-    model = CONFIGS[name].network().eval().to(device)
+    model = CONFIGS[name].build().eval().to(device)
     if not way.startswith("plain"):
         arrange_for(torch.device(device), model)
     fixed, moving = torch.rand(2, 1, 1, *shape_of(model), device=device)
@@ -121,7 +121,7 @@ def main(names: list[str], device: str) -> None:
     print("| --- " * (3 + len(WAYS)) + "|")
     for name in names:
         with torch.device("meta"):
-            grid = "x".join(map(str, shape_of(CONFIGS[name].network())))
+            grid = "x".join(map(str, shape_of(CONFIGS[name].build())))
         cells = []
         for way in WAYS:
             words = [sys.executable, "-m", "benchmarks.networks", name]

@@ -1,4 +1,4 @@
-"""What LUMIR24's scorer does, written from its description in docs/scoring.md.
+"""LUMIR24's scorer, written from its description in docs/scoring.md.
 
 One metric after the other, label by label, each on whole volumes in double precision.
 """
@@ -52,7 +52,7 @@ def official(folder: Path) -> dict[str, object]:
 
 
 def warp(moving: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Of the whole volume at once, in double precision."""
+    """Warp the whole volume at once, in double precision."""
     index = np.meshgrid(*(np.arange(size) for size in moving.shape), indexing="ij")
     return map_coordinates(moving, index + np.moveaxis(vectors, -1, 0), order=0)
 

@@ -1,4 +1,4 @@
-"""What it costs to rank, with the confidence of every rank: 20 teams, 38 cases, 1000 resamples.
+"""The cost of ranking, with the confidence of every rank: 20 teams, 38 cases, 1000 resamples.
 
 OMP_NUM_THREADS=1 python -m benchmarks.ranking
 """
@@ -8,7 +8,8 @@ import time
 import numpy as np
 
 from benchmarks.machine import describe
-from eval.leaderboard.ranking import Measured, rank, resamples
+from eval.leaderboard.pairwise import OrientedValues
+from eval.leaderboard.ranking import rank, resamples
 from eval.leaderboard.rules import load_rule
 
 TEAMS, CASES, LABELS, RESAMPLES = 20, 38, 133, 1000
@@ -21,12 +22,12 @@ GROUPS = {
 }
 
 
-def measured(group: str, per_case: int) -> Measured:
+def measured(group: str, per_case: int) -> OrientedValues:
     """Teams that differ a little, some of them significantly."""
     rng = np.random.default_rng(0)
     units = np.repeat(np.arange(CASES), per_case)
     values = rng.normal(size=(TEAMS, len(units))) + rng.normal(size=(TEAMS, 1))
-    return Measured(group, group, values, units)
+    return OrientedValues(group, group, values, units)
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.machine import describe
-from eval.evaluate import score
-from eval.report import Report
+from eval.report import ScoreReport
+from eval.scoring import score_submission
 from l2r.submission import MANIFEST, open_submission
 from pipeline.register.request import Request, Resolved, resolve
 
@@ -37,7 +37,7 @@ def main() -> None:
         what = resolve(Request(config, given.task, given.dataset, None, output, limit=given.limit))
         make(what, given.dataset)
         pairs = list(what.pairs.values())
-        report = score(open_submission(output), what.task, pairs, given.dataset.parent)
+        report = score_submission(open_submission(output), what.task, pairs, given.dataset.parent)
         print(row(config.stem, report, json.loads((output / MANIFEST).read_text())), flush=True)
 
 
@@ -49,7 +49,7 @@ def make(what: Resolved, dataset: Path) -> None:
     subprocess.run([str(word) for word in words], check=True, stderr=subprocess.DEVNULL)
 
 
-def row(name: str, report: Report, manifest: Mapping[str, dict]) -> str:  # type: ignore[type-arg]
+def row(name: str, report: ScoreReport, manifest: Mapping[str, dict]) -> str:  # type: ignore[type-arg]
     """One line of Markdown."""
     means = {
         metric.metric: [result.mean for result in report.results(metric.name)]

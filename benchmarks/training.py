@@ -36,7 +36,7 @@ SAMPLE = Path(__file__).parents[1] / "sample" / "imagesVal"
 
 
 def source(config: TrainConfig, rule: GridRule, maps: Path | None, folder: Path) -> Source:
-    """What a training file draws from, with everything decoded."""
+    """Make the pairs of a training file, with everything decoded."""
     wants_maps = isinstance(config.data, Synthesis)
     wants_images = not isinstance(config.data, Synthesis) or config.data.real > 0
     data = find_data(SAMPLE if wants_images else None, maps=maps if wants_maps else None)
@@ -61,7 +61,7 @@ def measure_steps(
 ) -> dict[str, float]:
     """Seconds of steps after the first one, shares of them, and the peak memory."""
     config = load_training(path)
-    model = config.model.network().to(device)
+    model = config.model.build().to(device)
     with TemporaryDirectory() as folder:
         made, alone = source(config, model.grid, maps, Path(folder)), World(device=device)
         batches, stepper = Batches(made, config, alone), Stepper(config, model, alone)
@@ -108,7 +108,7 @@ def peak(device: torch.device) -> float:
 
 
 def in_a_process(words: list[str], job: str) -> dict[str, float]:
-    """Of its own, so that its peak memory is."""
+    """Measure in a process of its own, so that the peak memory is its own."""
     command = [sys.executable, "-m", "benchmarks.training", *words, "--job", job]
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
 

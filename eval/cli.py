@@ -20,7 +20,7 @@ Configs = Annotated[
         help="the organisers' own JSON file of metrics and pairs; may be given several times",
     ),
 ]
-Split = Annotated[str, typer.Option(help="which list of pairs")]
+SplitName = Annotated[str, typer.Option(help="which list of pairs")]
 Jobs = Annotated[int, typer.Option(min=1, help="how many cases are scored at the same time")]
 
 
@@ -40,7 +40,7 @@ def score(  # noqa: PLR0913 - a command has as many options as it has
         Path | None,
         typer.Option(help="folder of images, labels and landmarks, by default the pair list's"),
     ] = None,
-    split: Split = "validation",
+    split: SplitName = "validation",
     jobs: Jobs = 1,
     output: Annotated[
         list[Path] | None,
@@ -52,11 +52,11 @@ def score(  # noqa: PLR0913 - a command has as many options as it has
 ) -> None:
     """Score a submission: a table to read, and files of the scores."""
     # Not at the top: --help should not wait for numpy, scipy and nibabel.
-    from eval.commands import Reference, Request, run  # noqa: PLC0415
+    from eval.commands import Reference, ScoreRequest, run  # noqa: PLC0415
 
     with one_line_errors():
         reference = Reference(task, dataset, tuple(evaluation_config or ()), ground_truth, split)
-        run(Request(submission, reference, tuple(output or ()), jobs))
+        run(ScoreRequest(submission, reference, tuple(output or ()), jobs))
 
 
 @app.command()
@@ -68,7 +68,7 @@ def grand_challenge(  # noqa: PLR0913
         typer.Option(help="the pair list; by default the ground truth's one *_dataset.json"),
     ] = None,
     evaluation_config: Configs = None,
-    split: Split = "validation",
+    split: SplitName = "validation",
     jobs: Jobs = 1,
     socket: Annotated[
         str | None, typer.Option(help="output socket of the fields, if a job has several outputs")

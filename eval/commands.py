@@ -1,25 +1,25 @@
-"""What `python -m eval score` does, once its arguments are parsed."""
+"""The work of `python -m eval score`, once its arguments are parsed."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from eval.evaluate import score
 from eval.evaluation_config import with_configs
-from eval.report import Report
+from eval.report import ScoreReport
 from eval.scores_files import check_output, write_scores
+from eval.scoring import Scorer
 from eval.terminal import line, table
 from l2r.console import progress, table_console
 from l2r.dataset import Pair, read_pairs
 from l2r.errors import ConfigError
 from l2r.submission import Submission, open_submission
-from l2r.task import Task, load_task
+from l2r.task import load_task
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What a submission is compared with."""
+    """Everything that a submission is compared with."""
 
     task: str
     dataset: Path | None
@@ -32,10 +32,10 @@ class Reference:
 
     @property
     def folder(self) -> Path:
-        """Where images, labels and landmarks lie.
+        """Folder of images, labels and landmarks.
 
         Raises:
-            ConfigError: nothing says it.
+            ConfigError: neither a ground truth folder nor a pair list is given.
         """
         if self.ground_truth is not None:
             return self.ground_truth
@@ -44,24 +44,24 @@ class Reference:
                 return path.parent
         raise ConfigError("no pair list; give --dataset, or --evaluation-config of the organisers")
 
-    def load(self) -> tuple[Task, list[Pair]]:
-        """The task and the pairs.
+    def load(self) -> tuple[Scorer, list[Pair]]:
+        """The scorer and the pairs.
 
         Raises:
             L2RError: a file is missing or faulty, or there is no pair list.
         """
-        folder, task = self.folder, load_task(self.task)
+        scorer = Scorer.of(load_task(self.task), self.folder)
         if self.configs:
-            task, pairs = with_configs(task, list(self.configs), folder)
+            scorer, pairs = with_configs(scorer, list(self.configs))
             if self.dataset is None:
-                return task, pairs
+                return scorer, pairs
         if self.dataset is None:
             raise ConfigError("no pair list; give --dataset, or --evaluation-config")
-        return task, read_pairs(self.dataset, folder, self.split)
+        return scorer, read_pairs(self.dataset, self.folder, self.split)
 
 
 @dataclass(frozen=True)
-class Request:
+class ScoreRequest:
     """The command's arguments."""
 
     submission: Path
@@ -70,7 +70,7 @@ class Request:
     jobs: int
 
 
-def run(request: Request) -> None:
+def run(request: ScoreRequest) -> None:
     """Score, print the table, and write the files that are wanted.
 
     Raises:
@@ -78,35 +78,30 @@ def run(request: Request) -> None:
     """
     for output in request.outputs:
         check_output(output)
-    task, pairs = request.reference.load()
+    scorer, pairs = request.reference.load()
     submission = open_submission(request.submission)
-    report = score_with_progress(submission, task, pairs, request.reference.folder, request.jobs)
+    report = score_with_progress(scorer, submission, pairs, request.jobs)
     show(report, table_console())
     name = request.submission.resolve().name.removesuffix(".zip")
     for output in request.outputs:
-        write_scores(output, report, name, task.name)
+        write_scores(output, report, name, scorer.task.name)
 
 
 def score_with_progress(
-    submission: Submission, task: Task, pairs: list[Pair], ground_truth: Path, jobs: int
-) -> Report:
+    scorer: Scorer, submission: Submission, pairs: list[Pair], jobs: int
+) -> ScoreReport:
     """Score, with a line or a bar of progress on stderr.
 
     Raises:
         L2RError: the submission or what it is compared with cannot be used.
     """
     with progress(len(pairs), "scoring") as advance:
-        return score(
-            submission,
-            task,
-            pairs,
-            ground_truth,
-            jobs=jobs,
-            done=lambda case: advance(line(case)),
+        return scorer.score_submission(
+            submission, pairs, jobs=jobs, done=lambda case: advance(line(case))
         )
 
 
-def show(report: Report, console: Console) -> None:
+def show(report: ScoreReport, console: Console) -> None:
     """Print the table and the notes."""
     console.print(table(report))
     for note in report.notes():

@@ -12,17 +12,20 @@ LUMIR's scorers take several files at once, one for landmarks and one for each g
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, RootModel, field_validator, model_validator
 
-from eval.protocol import Protocol, protocol_of
+from eval.metrics.catalog import Metric
+from eval.protocol import Protocol
+from eval.scoring import Scorer
 from l2r.arrays import triple
 from l2r.dataset import Pair, distinct, listed_pair
 from l2r.errors import TaskError
 from l2r.schema import Tolerant, parse, read_json
-from l2r.task import Data, Task
+from l2r.task import Data
 
 KINDS: dict[str, tuple[str, ...]] = {
     "dice": ("dice",),
@@ -31,11 +34,15 @@ KINDS: dict[str, tuple[str, ...]] = {
     "sdlogj": ("sdlogj",),
     "tre": ("tre", "key_points"),
 }
-"""What a metric of theirs may be among ours."""
+"""Names of our metrics for each of theirs."""
 BESIDE: dict[str, dict[str, object]] = {
     "sdlogj": {"metric": "num_foldings", "name": "num_foldings"},
 }
-"""What their scorers compute along with a metric without being asked."""
+"""Metrics that their scorers compute along with another, without being asked."""
+
+
+class _Settings(RootModel[Metric]):
+    """Settings of one of our metrics."""
 
 
 class _Method(Tolerant):
@@ -81,60 +88,63 @@ class _Config(Tolerant):
         return self.name or self.task_name
 
 
-def with_configs(task: Task, paths: list[Path], ground_truth: Path) -> tuple[Task, list[Pair]]:
-    """The task with the protocol of the files, and the pairs of all of them.
+def with_configs(scorer: Scorer, paths: list[Path]) -> tuple[Scorer, list[Pair]]:
+    """The scorer with the protocol of the files, and the pairs of all of them.
 
     Args:
-        task: for all that the files leave open.
+        scorer: of the task, for all that the files leave open.
         paths: at least one file.
-        ground_truth: folder that the pairs' paths are relative to.
 
     Raises:
-        TaskError: a file is faulty, asks for a metric that there is not, or contradicts another.
-        DatasetError: a pair cannot be used or stands twice.
+        TaskError: a file is faulty, asks for a metric that does not exist, or contradicts another.
+        DatasetError: a pair cannot be used or is listed twice.
     """
     configs = {
         path: parse(_Config, read_json(path, TaskError), str(path), TaskError) for path in paths
     }
-    known = protocol_of(task)
-    metrics: dict[str, dict[str, object]] = {}
+    metrics: dict[str, Metric] = {}
     pairs: list[Pair] = []
     for path, config in configs.items():
-        for metric in _metrics(config, known, path):
-            if metrics.setdefault(str(metric["name"]), metric) != metric:
+        for metric in _metrics(config, scorer.protocol, path):
+            if metrics.setdefault(metric.name, metric) != metric:
                 raise TaskError(
-                    f"{path}: {metric['name']} is not what it is in {paths[0]}; score them one by "
-                    "one"
+                    f"{path}: {metric.name} is not what it is in {paths[0]}; score them one by one"
                 )
         pairs += [
-            listed_pair(pair.fixed, pair.moving, ground_truth, f"{path}: pair {number}")
+            listed_pair(pair.fixed, pair.moving, scorer.truth.folder, f"{path}: pair {number}")
             for number, pair in enumerate(config.eval_pairs, start=1)
         ]
     shapes = {tuple(config.expected_shape) for config in configs.values()}
     if len(shapes) > 1 or next(iter(shapes))[3] != 3:
         raise TaskError(f"{paths[-1]}: expected_shape must be [x, y, z, 3], the same in all files")
-    first = configs[paths[0]]
-    evaluation = {
-        **known.model_dump(),
-        "name": first.called,
-        "metrics": [*metrics.values()],
-        "aggregates": known.aggregates.about(set(metrics)),
+    return _with(scorer, configs[paths[0]], metrics), distinct(pairs, paths[-1])
+
+
+def _with(scorer: Scorer, config: _Config, metrics: dict[str, Metric]) -> Scorer:
+    changes = {
+        "name": config.called,
+        "metrics": tuple(metrics.values()),
+        "aggregates": scorer.protocol.aggregates.about(set(metrics)),
     }
-    data = Data(shape=triple(first.expected_shape[:3]))
-    return task.model_copy(update={"data": data, "evaluation": evaluation}), distinct(
-        pairs, paths[-1]
+    data = Data(shape=triple(config.expected_shape[:3]))
+    return replace(
+        scorer,
+        task=scorer.task.model_copy(update={"data": data}),
+        protocol=scorer.protocol.model_copy(update=changes),
     )
 
 
-def _metrics(config: _Config, known: Protocol, path: Path) -> Iterator[dict[str, object]]:
+def _metrics(config: _Config, known: Protocol, path: Path) -> Iterator[Metric]:
     for method in config.evaluation_methods:
-        yield _metric(method, config, known, f"{path}: {method.name or method.metric}")
+        where = f"{path}: {method.name or method.metric}"
+        settings = [_metric(method, config, known, where)]
         if method.metric in BESIDE:
-            yield BESIDE[method.metric]
+            settings.append(BESIDE[method.metric])
+        yield from (parse(_Settings, raw, where, TaskError).root for raw in settings)
 
 
 def _metric(method: _Method, config: _Config, known: Protocol, where: str) -> dict[str, object]:
-    """A metric of ours; what the file leaves open is as in the task's metric of that kind."""
+    """Settings of our metric; the task's metric of that kind gives what the file leaves open."""
     if method.metric not in KINDS:
         raise TaskError(f"{where}: no metric {method.metric!r}; known are {', '.join(KINDS)}")
     alike = [metric for metric in known.metrics if metric.metric in KINDS[method.metric]]

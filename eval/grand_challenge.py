@@ -1,12 +1,12 @@
 """The evaluation container of a phase on grand-challenge.org.
 
-Of an algorithm's phase, the platform mounts the outputs of every job at
+In the phase of an algorithm, the platform mounts the outputs of every job at
 `/input/<pk>/output/<relative_path>`, with a list of the jobs in `/input/predictions.json`:
 
     [{"pk": ..., "inputs": [{"interface": {"slug": ...}, "image": {"name": ...}}, ...],
       "outputs": [{"interface": {"slug": ..., "relative_path": ...}}, ...]}, ...]
 
-In newer phases `interface` is called `socket`. Of a phase of uploaded predictions, `/input` holds
+In newer phases `interface` is called `socket`. In a phase of uploaded predictions, `/input` holds
 the unpacked zip. The platform reads `/output/metrics.json`, which must be strict JSON, and shows
 the last line of stderr to the participant.
 """
@@ -20,7 +20,7 @@ from jaxtyping import Float
 from pydantic import RootModel
 
 from eval.commands import Reference, score_with_progress
-from eval.report import write_report
+from eval.metrics_file import write_metrics
 from l2r.dataset import Pair
 from l2r.errors import DatasetError, OutputError, SubmissionError
 from l2r.formats.metaimage import read_mha
@@ -46,7 +46,7 @@ class _Jobs(RootModel[list[_Job]]):
 
 
 class Predictions(Submission):
-    """The outputs of jobs, under the names that the scorer asks for."""
+    """The outputs of jobs, under the names that the scorer expects."""
 
     def __init__(self, path: Path, files: dict[str, Path]) -> None:
         super().__init__(path)
@@ -77,13 +77,13 @@ def evaluate(
     """
     if not output.parent.is_dir():
         raise OutputError(f"{output}: the folder does not exist; mount it")
-    task, pairs = _with_dataset(reference).load()
+    scorer, pairs = _with_dataset(reference).load()
     if (folder / PREDICTIONS).is_file():
-        submission: Submission = predictions(folder, task.field, pairs, socket)
+        submission: Submission = predictions(folder, scorer.task.field, pairs, socket)
     else:
         submission = _uploaded(folder)
-    report = score_with_progress(submission, task, pairs, reference.folder, jobs)
-    write_report(output, report, strict=True)
+    report = score_with_progress(scorer, submission, pairs, jobs)
+    write_metrics(output, report.metrics_file(), strict=True)
 
 
 def predictions(

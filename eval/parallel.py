@@ -8,12 +8,14 @@ from typing import TypeVar
 
 from l2r.errors import ScoringError
 
-Item = TypeVar("Item")
-Outcome = TypeVar("Outcome")
+ItemT = TypeVar("ItemT")
+OutcomeT = TypeVar("OutcomeT")
 
 
-def in_order(work: Callable[[Item], Outcome], items: list[Item], jobs: int) -> Iterator[Outcome]:
-    """Outcomes in the order of the items, each as soon as it and all before it are there.
+def in_order(
+    work: Callable[[ItemT], OutcomeT], items: list[ItemT], jobs: int
+) -> Iterator[OutcomeT]:
+    """Outcomes in the order of the items, each as soon as it and all before it are known.
 
     Args:
         work: a picklable function or object where there is more than one process.
@@ -38,8 +40,9 @@ def in_order(work: Callable[[Item], Outcome], items: list[Item], jobs: int) -> I
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
-    """Not forked: a copy of a process with threads may hang."""
+    """Start processes afresh."""
     try:
+        # Not forked: a copy of a process with threads may hang.
         return ProcessPoolExecutor(jobs, get_context("spawn"))
     except OSError as cause:
         raise ScoringError(

@@ -1,4 +1,4 @@
-"""What a task's scorer computes. "Dice" and its kin mean different things in different tasks."""
+"""The protocol of a task's scorer: "Dice" means different things in different tasks."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from eval.metrics.catalog import Metric
-from eval.metrics.structural import Labels
+from eval.metrics.structural import StructureLabels
 from l2r.dataset import Pair
 from l2r.errors import TaskError
 from l2r.schema import Frozen, parse
@@ -15,53 +15,55 @@ from l2r.task import Task
 
 
 def _distinct_names(metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
-    for name in _twice(metric.name for metric in metrics):
+    for name in _repeated(metric.name for metric in metrics):
         raise ValueError(f"more than one metric is called {name}")
     return metrics
 
 
-def _twice(things: Iterable[object]) -> list[object]:
-    return [thing for thing, count in Counter(things).items() if count > 1]
+def _repeated(names: Iterable[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]
 
 
-Metrics = Annotated[tuple[Metric, ...], Field(min_length=1), AfterValidator(_distinct_names)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
+DistinctMetrics = Annotated[
+    tuple[Metric, ...], Field(min_length=1), AfterValidator(_distinct_names)
+]
+QuantileLevel = Annotated[float, Field(ge=0, le=1)]
 
 
-class Group(Frozen):
-    """An aggregate over some of the cases, told from the others by the fixed subject's number."""
+class CaseGroup(Frozen):
+    """An aggregate over the cases whose fixed subject's number is in a range."""
 
     name: str
-    """As the organisers call the aggregate, `ID_dice`."""
+    """Name of the aggregate, for instance `ID_dice`."""
     metric: str
-    """Name of the metric that it is over."""
+    """Name of the metric."""
     fixed: tuple[int, int]
     """First and last subject number."""
 
     def holds(self, pair: Pair) -> bool:
-        """Whether the pair belongs to it."""
+        """Tell whether the pair belongs to the group."""
         first, last = self.fixed
         return first <= int(pair.fixed.ids[0]) <= last
 
 
 class Aggregates(Frozen):
-    """How the values of the cases become one number per metric."""
+    """Rules by which the values of the cases become one number per metric."""
 
     non_finite: Literal["spread", "dropped"] = "spread"
     """`spread`: plain statistics, so that one NaN takes all of them; `dropped`: statistics of the
     finite values."""
     worst: dict[str, float] = Field(default_factory=dict)
-    """What stands in for the mean of a metric that is no finite number, by name."""
-    quantile: Fraction = 0.3
+    """Value that replaces the mean of a metric if that is not finite, by name."""
+    quantile: QuantileLevel = 0.3
     """The robust value: this part of the cases is below it."""
-    quantiles: dict[str, Fraction] = Field(default_factory=dict)
+    quantiles: dict[str, QuantileLevel] = Field(default_factory=dict)
     """Another one for some metrics, by name."""
     order: Literal["name", "scorer"] = "name"
-    """In the file: by name, or as the scorer computes them."""
-    groups: tuple[Group, ...] = ()
+    """Order in the file: by name, or as the scorer computes them."""
+    groups: tuple[CaseGroup, ...] = ()
 
     def about(self, names: set[str]) -> "Aggregates":
-        """What of it is about some of the metrics."""
+        """The rules that concern some of the metrics."""
         return self.model_copy(
             update={
                 "worst": {name: value for name, value in self.worst.items() if name in names},
@@ -75,18 +77,18 @@ class Protocol(Frozen):
     """The `[evaluation]` table of a task file."""
 
     name: str
-    """How the organisers call it."""
+    """Name that the organisers use."""
     version: str = "2.0"
-    """Of the organisers' scorer, written into `metrics.json`."""
+    """Version of the organisers' scorer, written into `metrics.json`."""
     layout: Literal["learn2reg", "codabench"] = "learn2reg"
-    """Of a file called `scores.json`: as any other, or Codabench's with its details beside."""
+    """Layout of a file called `scores.json`: as any other, or Codabench's with its details."""
     warp: Literal["map_coordinates", "grid_sample"] = "map_coordinates"
-    """How label maps are resampled: `eval.warp`, or as `eval.warp_psma` describes."""
-    metrics: Metrics
+    """Resampling of label maps: by `eval.warp` or by `eval.warp_psma`."""
+    metrics: DistinctMetrics
     """In the scorer's order."""
-    labels: Labels | None = None
-    """The structures of Dice and HD95, in the scorer's order; those of each fixed map but the
-    background where they are not given."""
+    labels: StructureLabels | None = None
+    """Labels of the structures of Dice and HD95, in the scorer's order; those of each fixed map but
+    the background where they are not given."""
     aggregates: Aggregates = Aggregates()
 
     @model_validator(mode="after")

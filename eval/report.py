@@ -1,38 +1,29 @@
-"""The scores of a submission, and the organisers' `metrics.json` of them.
+"""The scores of a submission: per case, and over the cases."""
 
-    {"name": ..., "aggregates": {metric or group: {"mean", "std", "30"}},
-     "cases": {"FFFF_ff<--MMMM_mm": {metric: {"mean", "detailed"}}}, "eval_version": "2.0"}
-
-Whatever is not a number is written as `NaN` or `Infinity`, which strict readers of JSON refuse; the
-organisers write them so, and the platform reads them as null. Strictly, they are null at once.
-"""
-
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from eval.metrics.base import MetricBase, Result
-from eval.protocol import Aggregates
-from l2r.disk import writing
-
-PLAIN = Aggregates()
+from eval.metrics.base import Result
+from eval.metrics.catalog import Metric
+from eval.metrics_file import MetricAggregate, MetricScore, MetricsFile
+from eval.protocol import Protocol
 
 
 @dataclass(frozen=True)
 class CaseScore:
-    """One pair."""
+    """The scores of one pair."""
 
     name: str
-    """As the organisers write it, `0001_0000<--0002_0000`."""
+    """Name that the organisers use, `0001_0000<--0002_0000`."""
     results: dict[str, Result]
     """By the metrics' names, in the protocol's order; only those with ground truth."""
     groups: tuple[str, ...] = ()
     """Names of the aggregates over some cases that it belongs to."""
+    warnings: tuple[str, ...] = ()
+    """Warnings about its ground truth."""
 
 
 @dataclass(frozen=True)
@@ -41,50 +32,46 @@ class Aggregate:
 
     mean: float
     std: float
-    """Of the population: divided by the number of cases."""
+    """Standard deviation of the population: divided by the number of cases."""
     quantile30: float
     """30 % of the cases are below it, unless the protocol has another part."""
 
 
 @dataclass(frozen=True)
-class Report:
+class ScoreReport:
     """A scored submission."""
 
-    name: str
-    """Of the protocol."""
-    metrics: tuple[MetricBase, ...]
+    protocol: Protocol
     cases: tuple[CaseScore, ...]
-    rules: Aggregates = PLAIN
-    version: str = "2.0"
-    """Of the organisers' scorer whose layout the file has."""
-    layout: Literal["learn2reg", "codabench"] = "learn2reg"
 
     def results(self, metric: str) -> list[Result]:
-        """Of every case that has the metric."""
+        """Results of every case that has the metric."""
         return [case.results[metric] for case in self.cases if metric in case.results]
 
-    def scored(self) -> list[MetricBase]:
+    def scored(self) -> list[Metric]:
         """The protocol's metrics that at least one case has."""
-        return [metric for metric in self.metrics if self.results(metric.name)]
+        return [metric for metric in self.protocol.metrics if self.results(metric.name)]
 
     def aggregates(self) -> dict[str, Aggregate]:
         """Every scored metric over its cases, then the groups that have cases."""
+        rules = self.protocol.aggregates
         names = [metric.name for metric in self.scored()]
-        if self.rules.order == "name":
+        if rules.order == "name":
             names.sort()
         over = {name: self._aggregate(name, self.cases) for name in names}
-        for group in self.rules.groups:
+        for group in rules.groups:
             members = [case for case in self.cases if group.name in case.groups]
             if any(group.metric in case.results for case in members):
                 over[group.name] = self._aggregate(group.metric, members)
         return over
 
     def _aggregate(self, metric: str, cases: Sequence[CaseScore]) -> Aggregate:
+        rules = self.protocol.aggregates
         means = [case.results[metric].mean for case in cases if metric in case.results]
-        if self.rules.non_finite == "dropped":
+        if rules.non_finite == "dropped":
             means = [mean for mean in means if math.isfinite(mean)]
-        over = aggregate(means, self.rules.quantiles.get(metric, self.rules.quantile))
-        worst = self.rules.worst.get(metric)
+        over = aggregate(means, rules.quantiles.get(metric, rules.quantile))
+        worst = rules.worst.get(metric)
         if worst is None or math.isfinite(over.mean):
             return over
         return replace(over, mean=worst)
@@ -92,15 +79,38 @@ class Report:
     def unregistered(self, metric: str) -> float | None:
         """Mean of a metric over the same cases for the zero field, where that is known."""
         known = [result.unregistered for result in self.results(metric)]
-        there = [value for value in known if value is not None]
-        return sum(there) / len(there) if there else None
+        values = [value for value in known if value is not None]
+        return sum(values) / len(values) if values else None
 
     def notes(self) -> Iterator[str]:
-        """What the means hide, case by case."""
+        """Notes on the cases, on values that the means hide."""
         for case in self.cases:
+            yield from (f"{case.name}: {warning}" for warning in case.warnings)
             for name, result in case.results.items():
                 if result.note:
                     yield f"{case.name}: {name}: {result.note}"
+
+    def metrics_file(self) -> MetricsFile:
+        """The content of the organisers' `metrics.json`."""
+        return MetricsFile(
+            name=self.protocol.name,
+            aggregates={
+                name: MetricAggregate(mean=over.mean, std=over.std, quantile=over.quantile30)
+                for name, over in self.aggregates().items()
+            },
+            cases={
+                case.name: {name: _filed(result) for name, result in case.results.items()}
+                for case in self.cases
+            },
+            eval_version=self.protocol.version,
+        )
+
+
+def _filed(result: Result) -> MetricScore:
+    detailed = result.detailed
+    return MetricScore(
+        mean=result.mean, detailed=[*detailed] if isinstance(detailed, tuple) else detailed
+    )
 
 
 def aggregate(means: list[float], quantile: float = 0.3) -> Aggregate:
@@ -116,60 +126,3 @@ def aggregate(means: list[float], quantile: float = 0.3) -> Aggregate:
         return Aggregate(
             float(np.mean(means)), float(np.std(means)), float(np.quantile(means, quantile))
         )
-
-
-def write_report(path: Path, report: Report, *, strict: bool = False) -> None:
-    """Write `metrics.json` in the organisers' layout.
-
-    Args:
-        path: of the file.
-        report: what was scored.
-        strict: null for what is not a number, as JSON has it, instead of `NaN` and `Infinity`.
-
-    Raises:
-        OutputError: the folder is missing, read-only or full.
-    """
-    content = {
-        "name": report.name,
-        "aggregates": {
-            name: {"mean": over.mean, "std": over.std, "30": over.quantile30}
-            for name, over in report.aggregates().items()
-        },
-        "cases": {
-            case.name: {
-                name: {"mean": result.mean, "detailed": result.detailed}
-                for name, result in case.results.items()
-            }
-            for case in report.cases
-        },
-        "eval_version": report.version,
-    }
-    write_json(path, content, strict=strict)
-
-
-def write_json(path: Path, content: object, *, strict: bool) -> None:
-    """Write JSON, atomically.
-
-    Raises:
-        OutputError: the folder is missing, read-only or full.
-    """
-    if strict:
-        content = finite(content)
-    with writing(path) as file:
-        file.write(json.dumps(content, indent=4, allow_nan=not strict).encode())
-
-
-def finite(content: object) -> object:
-    """The same, with None for every number that is not finite.
-
-    Example:
-        >>> finite({"mean": float("inf"), "detailed": (1.0, float("nan"))})
-        {'mean': None, 'detailed': [1.0, None]}
-    """
-    if isinstance(content, dict):
-        return {key: finite(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [finite(value) for value in content]
-    if isinstance(content, float) and not math.isfinite(content):
-        return None
-    return content

@@ -9,7 +9,8 @@ from pathlib import Path
 from statistics import median
 
 from eval.metrics.base import Result
-from eval.report import Report, aggregate, write_json, write_report
+from eval.metrics_file import write_json, write_metrics
+from eval.report import ScoreReport, aggregate
 from l2r.disk import writing
 from l2r.errors import OutputError
 
@@ -20,7 +21,7 @@ which has the cases."""
 
 
 @dataclass(frozen=True)
-class Score:
+class ScoreLine:
     """A line of the long table."""
 
     submission: str
@@ -30,8 +31,7 @@ class Score:
     unit: str
     """Empty for a plain number."""
     label: str | None
-    """The structure's id, or `#1` for the first point; None for the case's mean, which is what
-    counts."""
+    """Label of the structure, or `#1` for the first point; None for the mean of the case."""
     value: float
 
 
@@ -49,7 +49,7 @@ def check_output(path: Path) -> None:
         raise OutputError(f"{path}: the folder does not exist; make it first")
 
 
-def write_scores(path: Path, report: Report, submission: str, task: str) -> None:
+def write_scores(path: Path, report: ScoreReport, submission: str, task: str) -> None:
     """Write the scores in the format of the suffix.
 
     Raises:
@@ -60,20 +60,20 @@ def write_scores(path: Path, report: Report, submission: str, task: str) -> None
         _write_csv(path, long_table(report, submission, task))
     elif path.suffix == ".parquet":
         _write_parquet(path, long_table(report, submission, task))
-    elif report.layout == "codabench" and path.name == CODABENCH:
+    elif report.protocol.layout == "codabench" and path.name == CODABENCH:
         _write_codabench(path, report)
     else:
-        write_report(path, report)
+        write_metrics(path, report.metrics_file())
 
 
-def long_table(report: Report, submission: str, task: str) -> Iterator[Score]:
-    """Every value of every case: first the mean, then those of the structures or points."""
-    units = {metric.name: metric.unit for metric in report.metrics}
+def long_table(report: ScoreReport, submission: str, task: str) -> Iterator[ScoreLine]:
+    """List every value of every case: the mean, then those of the structures or points."""
+    units = {metric.name: metric.unit for metric in report.protocol.metrics}
     for case in report.cases:
         for name, result in case.results.items():
-            yield Score(submission, task, case.name, name, units[name], None, result.mean)
+            yield ScoreLine(submission, task, case.name, name, units[name], None, result.mean)
             for label, value in _detailed(result):
-                yield Score(submission, task, case.name, name, units[name], label, value)
+                yield ScoreLine(submission, task, case.name, name, units[name], label, value)
 
 
 def _detailed(result: Result) -> Iterator[tuple[str, float]]:
@@ -83,20 +83,20 @@ def _detailed(result: Result) -> Iterator[tuple[str, float]]:
         yield from zip(names, result.detailed, strict=True)
 
 
-def _write_csv(path: Path, scores: Iterator[Score]) -> None:
+def _write_csv(path: Path, scores: Iterator[ScoreLine]) -> None:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(field.name for field in fields(Score))
+    table.writerow(field.name for field in fields(ScoreLine))
     table.writerows(astuple(score) for score in scores)
     with writing(path) as file:
         file.write(text.getvalue().encode())
 
 
-def _write_parquet(path: Path, scores: Iterator[Score]) -> None:
+def _write_parquet(path: Path, scores: Iterator[ScoreLine]) -> None:
     import pyarrow as pa  # noqa: PLC0415 - large, and only here
     from pyarrow import parquet  # noqa: PLC0415
 
-    types = {field.name: pa.string() for field in fields(Score)} | {"value": pa.float64()}
+    types = {field.name: pa.string() for field in fields(ScoreLine)} | {"value": pa.float64()}
     rows = list(map(astuple, scores))
     columns = zip(*rows, strict=True) if rows else ([] for _ in types)
     arrays = [pa.array(list(c), kind) for c, kind in zip(columns, types.values(), strict=True)]
@@ -104,7 +104,7 @@ def _write_parquet(path: Path, scores: Iterator[Score]) -> None:
         parquet.write_table(pa.Table.from_arrays(arrays, list(types)), file)
 
 
-def _write_codabench(path: Path, report: Report) -> None:
+def _write_codabench(path: Path, report: ScoreReport) -> None:
     """`scores.json` as Codabench reads it, and `detailed_results.json` beside it.
 
     A case is called by its subject, unless a subject has several.
@@ -126,15 +126,15 @@ def _write_codabench(path: Path, report: Report) -> None:
 
 
 def _summary(means: list[float]) -> dict[str, int | float]:
-    there = [mean for mean in means if math.isfinite(mean)]
-    over = aggregate(there)
+    finite = [mean for mean in means if math.isfinite(mean)]
+    over = aggregate(finite)
     return {
         "count": len(means),
-        "finite_count": len(there),
-        "non_finite_count": len(means) - len(there),
+        "finite_count": len(finite),
+        "non_finite_count": len(means) - len(finite),
         "mean": over.mean,
         "std": over.std,
-        "median": median(there) if there else math.nan,
-        "min": min(there, default=math.nan),
-        "max": max(there, default=math.nan),
+        "median": median(finite) if finite else math.nan,
+        "min": min(finite, default=math.nan),
+        "max": max(finite, default=math.nan),
     }

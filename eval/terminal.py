@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eval.metrics.base import MetricBase
-from eval.report import CaseScore, Report
+from eval.report import CaseScore, ScoreReport
 
 ARROWS = {"higher": "↑", "lower": "↓"}
 NOTHING = "-"
@@ -13,13 +13,13 @@ _DIGITS = 9
 """Characters of the widest usual number: on a narrow terminal the headings wrap, not those."""
 
 
-def table(report: Report) -> Table:
+def table(report: ScoreReport) -> Table:
     """One row per case, then the mean, and below it the mean of the same pairs unregistered.
 
     The last row is filled where a zero field is scored at little cost.
     """
     metrics = report.scored()
-    result = Table(title=Text(report.name), box=box.SIMPLE_HEAD)
+    result = Table(title=Text(report.protocol.name), box=box.SIMPLE_HEAD)
     result.add_column("case", no_wrap=True, vertical="bottom")
     for metric in metrics:
         result.add_column(_heading(metric), justify="right", min_width=_DIGITS)

@@ -1,8 +1,8 @@
-"""Where the ground truth lies: label maps and landmarks stand beside the images.
+"""Places of the ground truth: label maps and landmarks lie in folders next to the images'.
 
 The scorer finds the labels of `imagesVal/X.nii.gz` under `labelsVal/X.nii.gz`, by replacing
 `images` in the path, and the landmarks under `landmarksVal/X.nii.gz`. LUMIR's validation pairs have
-either the one or the other, so what is not there is simply not scored.
+either the one or the other, so a metric without ground truth is left out.
 """
 
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class GroundTruth:
     folder: Path
 
     def path(self, scan: Scan, kind: str, suffix: str | None = None) -> Path:
-        """Where the scorer looks for the `images`, the `labels`, the `landmarks` of a scan.
+        """Path at which the scorer expects the `images`, the `labels`, the `landmarks` of a scan.
 
         Args:
             scan: one of a pair.
-            kind: of ground truth.
+            kind: of ground truth, which replaces `images` in the names of folders.
             suffix: `.csv`, for instance, where it is another than the image's.
 
         Example:
@@ -38,14 +38,14 @@ class GroundTruth:
         return path if suffix is None else path.with_name(scan.stem + suffix)
 
     def has(self, pair: Pair, kind: str, suffix: str | None = None) -> bool:
-        """Whether both scans of a pair have this kind of ground truth.
+        """Tell whether both scans of a pair have this kind of ground truth.
 
         Raises:
             ImageError: only one of them has, or an image is missing.
         """
         paths = [self.path(scan, kind, suffix) for scan in (pair.fixed, pair.moving)]
         if kind != IMAGES and paths == [self.path(s, IMAGES) for s in (pair.fixed, pair.moving)]:
-            return False  # no folder is called images, so nothing can stand beside it
+            return False  # no folder is called images, so no other folder belongs to it
         missing = [path for path in paths if not path.is_file()]
         if not missing:
             return True

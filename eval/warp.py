@@ -1,4 +1,4 @@
-"""How a moving map or image is resampled onto the fixed grid: `warped(p) = moving(p + u(p))`.
+"""Resampling of a moving label map or image onto the fixed grid: `warped(p) = moving(p + u(p))`.
 
 Values are those of `scipy.ndimage.map_coordinates(moving, index + u, mode="constant", cval=0)`,
 which is what every Learn2Reg scorer calls. Two of its rules are easy to miss: a coordinate that
@@ -15,20 +15,19 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Integer, Shaped
 from scipy.ndimage import map_coordinates
 
-Vectors = Float[np.ndarray, "x y z 3"]
-
-_PLANES = 2
-"""Planes per slab: small enough for the processor's cache, large enough for few Python calls."""
+LabelArray = Integer[np.ndarray, "_ _ _"]
+Displacements = Float[np.ndarray, "x y z 3"]
 
 
 def warp_nearest(
-    moving: Integer[np.ndarray, "_ _ _"], vectors: Vectors
+    moving: Integer[np.ndarray, "_ _ _"], vectors: Displacements, *, planes: int = 2
 ) -> Integer[np.ndarray, "x y z"]:
     """Nearest neighbour, `map_coordinates(..., order=0)`, for label maps.
 
     Args:
         moving: labels on the moving grid; it may have another shape than the field.
         vectors: displacements in voxels on the fixed grid, finite.
+        planes: of a slab; few, so that it fits into the processor's cache.
 
     Returns:
         Labels on the fixed grid, of the type of `moving`; 0 where the field leaves `moving`.
@@ -42,7 +41,7 @@ def warp_nearest(
     flat = np.append(moving.T.ravel(), moving.dtype.type(0))  # the last is what lies outside
     warped = np.empty(vectors.shape[2::-1], moving.dtype)
     nearest = _nearest_of_single if vectors.dtype == np.float32 else _nearest_of_double
-    for slab in _slabs(vectors):
+    for slab in _slabs(vectors.shape[2], planes):
         index = np.zeros(warped[slab].shape, np.int64 if flat.size >= 2**31 else np.int32)
         inside = np.ones(warped[slab].shape, bool)
         for axis, size in enumerate(moving.T.shape):
@@ -58,13 +57,14 @@ def warp_nearest(
 
 
 def warp_linear(
-    moving: Float[np.ndarray, "_ _ _"], vectors: Vectors
+    moving: Float[np.ndarray, "_ _ _"], vectors: Displacements, *, planes: int = 2
 ) -> Float32[np.ndarray, "x y z"]:
     """Linear interpolation, `map_coordinates(..., order=1)`, for intensities.
 
     Args:
         moving: intensities on the moving grid; it may have another shape than the field.
         vectors: displacements in voxels on the fixed grid, finite.
+        planes: of a slab; few, so that it fits into the processor's cache.
 
     Returns:
         Intensities on the fixed grid; 0 where the field leaves `moving`.
@@ -76,7 +76,7 @@ def warp_linear(
         array([1.5, 2.5, 3.5, 0. ], dtype=float32)
     """
     warped = np.empty(vectors.shape[2::-1], np.float32)
-    for slab in _slabs(vectors):
+    for slab in _slabs(vectors.shape[2], planes):
         places = np.array(vectors.T[::-1, slab], dtype=np.float64, order="C")
         for axis in range(3):
             places[axis] += _index_along(axis, places.shape[1:], slab.start)
@@ -87,7 +87,7 @@ def warp_linear(
 def _nearest_of_double(
     steps: Float[np.ndarray, "_ _ _"], here: Integer[np.ndarray, "..."], size: int
 ) -> tuple[Shaped[np.ndarray, "_ _ _"], Bool[np.ndarray, "_ _ _"]]:
-    """Where a step along an axis leads to, as scipy rounds it, and whether that is inside."""
+    """Index that a step along an axis leads to, as scipy rounds it, and whether it is inside."""
     along: Float64[np.ndarray, "_ _ _"] = here + steps.astype(np.float64)
     inside = (along >= 0) & (along <= size - 1)
     # The outside is clipped, too: what is far away does not fit into an integer.
@@ -110,10 +110,9 @@ def _nearest_of_single(
     return whole - low, kept == steps
 
 
-def _slabs(vectors: Vectors) -> Iterator[slice]:
-    depth = vectors.shape[2]
-    for start in range(0, depth, _PLANES):
-        yield slice(start, min(start + _PLANES, depth))
+def _slabs(depth: int, planes: int) -> Iterator[slice]:
+    for start in range(0, depth, planes):
+        yield slice(start, min(start + planes, depth))
 
 
 def _index_along(

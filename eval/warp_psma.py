@@ -1,4 +1,4 @@
-"""How PSMAReg's scorer resamples a moving map onto the fixed grid.
+"""Resampling of a moving label map onto the fixed grid as PSMAReg's scorer does it.
 
 It normalises places by the last index and hands them to `grid_sample(align_corners=False)`, which
 understands them by the number of voxels: index `i` of `N` becomes `i N / (N - 1) - 0.5`. So a field
@@ -13,14 +13,15 @@ Source: `SpatialTransformer` of `scoring.py`, github.com/JHU-MedImage-Reg/Learn2
 import numpy as np
 from jaxtyping import Float, Float32, Integer
 
-from eval.structures import LabelMap
-from eval.warp import Vectors
+from eval.warp import Displacements, LabelArray
 from l2r.arrays import Shape, triple
 
 _ONE, _TWO, _HALF = np.float32(1), np.float32(2), np.float32(0.5)
 
 
-def warp_like_grid_sample(moving: LabelMap, vectors: Vectors) -> Integer[np.ndarray, "x y z"]:
+def warp_like_grid_sample(
+    moving: LabelArray, vectors: Displacements
+) -> Integer[np.ndarray, "x y z"]:
     """Nearest neighbour by the scorer's places, for label maps.
 
     Args:

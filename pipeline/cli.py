@@ -167,8 +167,9 @@ def landscape(  # noqa: PLR0913 - the options of the command
 ) -> None:
     """Compute a training's losses around given weights, along two random directions.
 
-    `python -m docs.landscape_picture` draws such tables. Exit code: 0 the table is written; 2 it
-    cannot be.
+    `python -m benchmarks.figures.landscape` draws such tables.
+
+    Exit code: 0 the table is written; 2 it cannot be.
     """
     with one_line_errors():
         from l2r.dataset import read_pairs  # noqa: PLC0415

@@ -12,6 +12,21 @@ from l2r.phantom import write_phantom
 settings.register_profile("regatta", deadline=None, derandomize=True)
 settings.load_profile("regatta")
 
+LIMITS_S = {"docker": 1800, "browser": 900, "slow": 900}
+"""Longest time of a test with a mark: an image is built in the first of its tests."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests time, and one process the tests that share an engine or a browser."""
+    for item in items:
+        for mark, limit in LIMITS_S.items():
+            if item.get_closest_marker(mark) is None:
+                continue
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(limit))
+            if mark != "slow":
+                item.add_marker(pytest.mark.xdist_group(mark))
+
 
 @pytest.fixture(scope="session")
 def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -17,9 +17,10 @@ from pathlib import Path
 from benchmarks.machine import describe
 from benchmarks.peers.catalog import TOOLS
 from benchmarks.peers.record import read_records
-from eval.evaluate import score
 from eval.metrics.base import MetricBase
-from eval.report import Report, write_report
+from eval.metrics_file import write_metrics
+from eval.report import ScoreReport
+from eval.scoring import Scorer
 from l2r.console import progress
 from l2r.errors import ConfigError, L2RError
 from l2r.submission import open_submission
@@ -75,22 +76,18 @@ def make(name: str, what: Resolved) -> None:
             advance(pair.name)
 
 
-def judge(folder: Path, what: Resolved, ground_truth: Path) -> Report:
-    """What `python -m eval score` gives, in the same file."""
+def judge(folder: Path, what: Resolved, ground_truth: Path) -> ScoreReport:
+    """Write the scores of `python -m eval score` into the same file."""
     pairs = list(what.pairs.values())
     with progress(len(pairs), f"scoring {folder.name}") as advance:
-        report = score(
-            open_submission(folder),
-            what.task,
-            pairs,
-            ground_truth,
-            done=lambda case: advance(case.name),
+        report = Scorer.of(what.task, ground_truth).score_submission(
+            open_submission(folder), pairs, done=lambda case: advance(case.name)
         )
-    write_report(folder / "metrics.json", report)
+    write_metrics(folder / "metrics.json", report.metrics_file())
     return report
 
 
-def table(reports: dict[str, Report], what: Resolved) -> str:
+def table(reports: dict[str, ScoreReport], what: Resolved) -> str:
     """One row per tool, after one for the images as they are."""
     first = next(iter(reports.values()))
     metrics = first.scored()
@@ -112,7 +109,7 @@ def table(reports: dict[str, Report], what: Resolved) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def spread(report: Report, metric: MetricBase) -> str:
+def spread(report: ScoreReport, metric: MetricBase) -> str:
     """Mean and worst over the cases."""
     means = [result.mean for result in report.results(metric.name)]
     worst = (min if metric.better == "higher" else max)(means)

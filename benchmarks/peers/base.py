@@ -1,4 +1,4 @@
-"""What a registration tool gets and what it gives."""
+"""The interface of a registration tool: its inputs and its results."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

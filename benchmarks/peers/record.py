@@ -1,4 +1,4 @@
-"""How each field was made, in a JSON file beside the folder of a tool's fields."""
+"""The record of each field of a tool, in a JSON file next to the folder of its fields."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ class _Records(RootModel[dict[str, Record]]):
 
 
 def path_of(folder: Path) -> Path:
-    """Where the records of the fields in a folder are."""
+    """Return the path of the records of a folder's fields."""
     return folder.with_name(f"{folder.name}.json")
 
 

@@ -5,33 +5,27 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from eval.leaderboard.board import Board, Column, Duels, Row, Values
+from eval.leaderboard.board import Board, CaseValues, MetricColumn, PairwiseTests
+from eval.leaderboard.board_rows import board_rows, finite
 from eval.leaderboard.competition import Competition
-from eval.leaderboard.measure import Raw, choose, measure, units_of, weights
+from eval.leaderboard.measure import MetricValues, choose, measure, units_of, weights
 from eval.leaderboard.notes import notes
-from eval.leaderboard.published import Metric, PublishedTable
+from eval.leaderboard.pairwise import MetricOutcome
 from eval.leaderboard.ranking import Ranking, rank, resamples
-from eval.leaderboard.rules import Rule
-from eval.leaderboard.standing import Standing, standings
-from eval.leaderboard.store import Entries, Entry, Table
-from eval.protocol import Protocol
+from eval.leaderboard.rules import RankingRule
+from eval.leaderboard.store import MetricTable, TaskSubmissions
 
 RESAMPLES = 1000
 
 
 def assemble(competition: Competition, *, bootstraps: int = RESAMPLES) -> Board:
     """Rank the submissions, and put everything that a board shows in one record."""
-    entries, rule, metrics = competition.entries, competition.rule, competition.metrics
-    raws = list(measure(rule, choose(rule, metrics), entries))
-    ranking = _rank(rule, raws, entries, bootstraps)
-    scored = _scored(metrics, raws, entries)
-    rows = [_submitted(entry, scored[entry.name]) for entry in entries.entries]
-    rows = [_ranked(row, team, ranking) for team, row in enumerate(rows)]
-    rows += [row for table in competition.tables for row in _published(table)]
-    places, compared = standings(
-        rule, metrics, [row.name for row in rows], [row.means for row in rows]
-    )
-    rows = [_placed(row, place) for row, place in zip(rows, places, strict=True)]
+    loaded, rule = competition.loaded, competition.rule
+    values = list(measure(rule, choose(rule, competition.metrics), loaded))
+    ranking = _rank(rule, values, loaded, bootstraps)
+    shown = _shown_tables(competition, values)
+    rows, compared = board_rows(competition, shown, ranking)
+    means = [row.means for row in rows]
     return Board(
         task=competition.task.name,
         title=competition.task.title,
@@ -39,167 +33,108 @@ def assemble(competition: Competition, *, bootstraps: int = RESAMPLES) -> Board:
         rule_text=rule.text,
         rule_source=rule.source,
         made=f"{datetime.now(UTC).replace(tzinfo=None, microsecond=0).isoformat()}Z",
-        columns=_columns(metrics, raws, rows),
-        rows=tuple(sorted(rows, key=_order)),
-        cases=entries.cases,
+        columns=_columns(competition, values, {name for row in means for name in row}),
+        rows=tuple(rows),
+        cases=loaded.cases,
         labels=tuple(str(label) for label in competition.protocol.labels or ()),
-        values=tuple(_values(competition.protocol, scored)),
-        duels=_duels(raws, entries, ranking),
-        notes=tuple(notes(competition, raws, compared)),
+        values=tuple(_case_values(competition, shown)),
+        pairwise_tests=_pairwise_tests(values, loaded, ranking),
+        notes=tuple(notes(competition, values, compared)),
     )
 
 
-def number(value: float | None) -> float | None:
-    """None for what is no finite number."""
-    return None if value is None or not np.isfinite(value) else float(value)
-
-
-def _rank(rule: Rule, raws: Sequence[Raw], entries: Entries, bootstraps: int) -> Ranking | None:
-    if not raws:
+def _rank(
+    rule: RankingRule, values: Sequence[MetricValues], loaded: TaskSubmissions, bootstraps: int
+) -> Ranking | None:
+    """The ranking of the submissions; None where they have no metric of the rule."""
+    if not values:
         return None
-    units = units_of(rule, entries.cases)
-    names = [entry.name for entry in entries.entries]
+    units = units_of(rule, loaded.cases)
+    names = [submission.name for submission in loaded.submissions]
     gatekeeper = names.index(rule.baseline) if rule.gate and rule.baseline in names else None
     weights = resamples(int(units.max()) + 1, bootstraps)
-    return rank(rule, [raw.measured(units) for raw in raws], gatekeeper, weights)
+    return rank(rule, [metric.oriented(units) for metric in values], gatekeeper, weights)
 
 
-def _scored(
-    metrics: Sequence[Metric], raws: Sequence[Raw], entries: Entries
-) -> dict[str, dict[str, Table]]:
-    """The columns of every submission."""
-    scored = {}
-    for team, entry in enumerate(entries.entries):
-        own = {m.name: entry.tables[m.name] for m in metrics if m.name in entry.tables}
-        hardest = {
-            raw.chosen.name: _by_case(raw, team, len(entries.cases))
-            for raw in raws
-            if raw.chosen.selector.hardest
-        }
-        scored[entry.name] = own | hardest
-    return scored
-
-
-def _by_case(raw: Raw, team: int, count: int) -> Table:
-    """Mean per case of the entries that count among the hardest."""
-    entries = np.bincount(raw.cases, minlength=count)
-    with np.errstate(invalid="ignore"):  # a case that has none
-        means = np.bincount(raw.cases, weights=raw.values[team], minlength=count) / entries
-    return Table(means, entries > 0, np.empty((count, 0)))
-
-
-def _submitted(entry: Entry, tables: dict[str, Table]) -> Row:
-    with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN, as for the organisers
-        means = {name: number(table.means[table.has].mean()) for name, table in tables.items()}
-        deviations = {name: number(table.means[table.has].std()) for name, table in tables.items()}
-    return Row(
-        name=entry.name,
-        kind="submission",
-        rank=None,
-        means=means,
-        deviations=deviations,
-        added=entry.added,
-        note=entry.note,
-        manifest=entry.manifest,
-    )
-
-
-def _ranked(row: Row, team: int, ranking: Ranking | None) -> Row:
-    if ranking is None or team not in ranking.teams:
-        return row
-    k = int(np.flatnonzero(ranking.teams == team)[0])
-    low, high = (None, None) if ranking.intervals is None else ranking.intervals[k].tolist()
-    return row.model_copy(
-        update={
-            "rank": float(ranking.ranks[k]),
-            "score": float(ranking.scores[k]),
-            "interval": None if low is None else (low, high),
-        }
-    )
-
-
-def _published(table: PublishedTable) -> list[Row]:
-    names = [metric.name for metric in table.columns]
+def _shown_tables(
+    competition: Competition, values: Sequence[MetricValues]
+) -> list[dict[str, MetricTable]]:
+    """The columns of every submission: its metrics, and the hardest entries of some."""
+    names, count = [metric.name for metric in competition.metrics], len(competition.loaded.cases)
+    hardest = [metric for metric in values if metric.metric.selector.hardest]
     return [
-        Row(
-            name=line.name,
-            kind="published",
-            rank=None,
-            means=dict(zip(names, map(number, line.values), strict=False)),
-            deviations=dict(zip(names, map(number, line.deviations), strict=False)),
-            note=line.note,
-            source=table.origin,
-            table=table.name,
-            published_rank=line.rank,
-            published_score=line.score,
-        )
-        for line in table.rows
+        {name: submission.tables[name] for name in names if name in submission.tables}
+        | {metric.metric.name: _by_case(metric, team, count) for metric in hardest}
+        for team, submission in enumerate(competition.loaded.submissions)
     ]
 
 
-def _placed(row: Row, standing: Standing | None) -> Row:
-    if standing is None:
-        return row
-    return row.model_copy(update={"rank_by_means": standing.rank, "score_by_means": standing.score})
-
-
-def _order(row: Row) -> tuple[bool, float, float]:
-    """Submissions by rank, then published lines by their means."""
-    last = float("inf")
-    by_means = last if row.rank_by_means is None else row.rank_by_means
-    return (row.kind == "published", last if row.rank is None else row.rank, by_means)
+def _by_case(hardest: MetricValues, team: int, count: int) -> MetricTable:
+    """Mean per case of the entries that count among the hardest."""
+    entries = np.bincount(hardest.cases, minlength=count)
+    with np.errstate(invalid="ignore"):  # a case that has none
+        means = np.bincount(hardest.cases, hardest.values[team], minlength=count) / entries
+    return MetricTable(means, entries > 0, np.empty((count, 0)))
 
 
 def _columns(
-    metrics: Sequence[Metric], raws: Sequence[Raw], rows: Sequence[Row]
-) -> tuple[Column, ...]:
-    """What at least one row has; the hardest entries after the whole metrics."""
-    share = weights([raw.chosen for raw in raws])
-    shown = {metric.name: metric for metric in metrics}
-    shown |= {raw.chosen.name: raw.chosen.metric for raw in raws}
+    competition: Competition, values: Sequence[MetricValues], present: set[str]
+) -> tuple[MetricColumn, ...]:
+    """The metrics that at least one row has; the hardest entries after the whole metrics."""
+    share = weights([metric.metric for metric in values])
+    infos = {metric.name: metric for metric in competition.metrics}
+    infos |= {metric.metric.name: metric.metric.info for metric in values}
     return tuple(
-        Column(name=name, unit=metric.unit, better=metric.better, weight=share.get(name, 0.0))
-        for name, metric in shown.items()
-        if any(name in row.means for row in rows)
+        MetricColumn(name=name, unit=info.unit, better=info.better, weight=share.get(name, 0.0))
+        for name, info in infos.items()
+        if name in present
     )
 
 
-def _values(protocol: Protocol, scored: dict[str, dict[str, Table]]) -> list[Values]:
-    count = len(protocol.labels or ())
+def _case_values(
+    competition: Competition, shown: Sequence[dict[str, MetricTable]]
+) -> list[CaseValues]:
+    count = len(competition.protocol.labels or ())
     return [
-        Values(
-            submission=name,
+        CaseValues(
+            submission=submission.name,
             metric=metric,
-            cases=tuple(number(value) for value in table.means),
+            cases=tuple(finite(value) for value in table.means),
             labels=_label_means(table) if count and table.labels.shape[1] == count else (),
         )
-        for name, tables in scored.items()
+        for submission, tables in zip(competition.loaded.submissions, shown, strict=True)
         for metric, table in tables.items()
     ]
 
 
-def _label_means(table: Table) -> tuple[float | None, ...]:
-    """Over the cases that have a structure; None where none has."""
-    finite = np.isfinite(table.labels)
-    sums = np.where(finite, table.labels, 0.0).sum(axis=0)
-    counts = finite.sum(axis=0)
+def _label_means(table: MetricTable) -> tuple[float | None, ...]:
+    """Mean of each structure over the cases that have it; None where none has."""
+    has = np.isfinite(table.labels)
+    sums = np.where(has, table.labels, 0.0).sum(axis=0)
+    counts = has.sum(axis=0)
     return tuple(float(total / n) if n else None for total, n in zip(sums, counts, strict=True))
 
 
-def _duels(raws: Sequence[Raw], entries: Entries, ranking: Ranking | None) -> tuple[Duels, ...]:
+def _pairwise_tests(
+    values: Sequence[MetricValues], loaded: TaskSubmissions, ranking: Ranking | None
+) -> tuple[PairwiseTests, ...]:
     if ranking is None:
         return ()
-    names = tuple(entries.entries[team].name for team in ranking.teams)
-    others = ~np.eye(len(names), dtype=np.bool_)
+    names = tuple(loaded.submissions[team].name for team in ranking.teams)
     return tuple(
-        Duels(
-            metric=raw.chosen.name,
+        PairwiseTests(
+            metric=metric.metric.name,
             names=names,
-            p_values=tuple(
-                tuple(float(p) if other else None for p, other in zip(row, mask, strict=True))
-                for row, mask in zip(versus.p_values[0], others, strict=True)
-            ),
-            wins=tuple(tuple(bool(won) for won in row) for row in versus.wins[0]),
+            p_values=_p_values(outcome),
+            wins=tuple(tuple(map(bool, row)) for row in outcome.wins[0]),
         )
-        for raw, versus in zip(raws, ranking.versus, strict=True)
+        for metric, outcome in zip(values, ranking.outcomes, strict=True)
+    )
+
+
+def _p_values(outcome: MetricOutcome) -> tuple[tuple[float | None, ...], ...]:
+    """The p-values of the cases as they are; None for a team against itself."""
+    return tuple(
+        tuple(None if i == j else float(p) for j, p in enumerate(row))
+        for i, row in enumerate(outcome.p_values[0])
     )

@@ -1,4 +1,4 @@
-"""What a leaderboard shows: one record that the terminal's table and the page are made of."""
+"""The content of a leaderboard: one record that the terminal's table and the page are made of."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ from pydantic import Field
 from l2r.schema import Frozen
 
 
-class Column(Frozen):
+class MetricColumn(Frozen):
     """A metric that is ranked or shown."""
 
     name: str
@@ -18,7 +18,7 @@ class Column(Frozen):
     """Of the metric in the rule; 0 if it is shown only."""
 
 
-class Row(Frozen):
+class BoardRow(Frozen):
     """A submission, or a line of a published table."""
 
     name: str
@@ -26,7 +26,7 @@ class Row(Frozen):
     rank: float | None
     """1 is the best, ties share a mean; None where the rule cannot rank it."""
     interval: tuple[float, float] | None = None
-    """Between which ranks 95 % of the bootstraps lie; None without per-case data."""
+    """The ranks between which 95 % of the bootstraps lie; None without per-case data."""
     score: float | None = None
     """Of the rule, where it has one."""
     means: dict[str, float | None]
@@ -37,7 +37,7 @@ class Row(Frozen):
     """ISO 8601, UTC."""
     note: str = ""
     source: str = ""
-    """Where a published line comes from."""
+    """Origin of a published line."""
     manifest: str = ""
     """The submission's `manifest.json`, as it was added; empty where there was none."""
     rank_by_means: float | None = None
@@ -53,7 +53,7 @@ class Row(Frozen):
     """As the organisers published it, by their own rule at that time."""
 
 
-class Values(Frozen):
+class CaseValues(Frozen):
     """One metric of one submission, case by case."""
 
     submission: str
@@ -64,8 +64,8 @@ class Values(Frozen):
     """Mean over cases per structure, in the order of `Board.labels`; empty for other metrics."""
 
 
-class Duels(Frozen):
-    """Who beats whom in one metric: only submissions with per-case data."""
+class PairwiseTests(Frozen):
+    """Tests of every submission against every other in one metric."""
 
     metric: str
     names: tuple[str, ...]
@@ -87,13 +87,13 @@ class Board(Frozen):
     rule_source: str
     made: str
     """ISO 8601, UTC."""
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    columns: tuple[MetricColumn, ...]
+    rows: tuple[BoardRow, ...]
     """Best first."""
     cases: tuple[str, ...]
     labels: tuple[str, ...]
     """Ids or names of the structures."""
-    values: tuple[Values, ...]
-    duels: tuple[Duels, ...]
+    values: tuple[CaseValues, ...]
+    pairwise_tests: tuple[PairwiseTests, ...]
     notes: tuple[str, ...] = ()
-    """What a reader must know, for instance that published means carry no significance."""
+    """Remarks for the reader, for instance that published means carry no significance."""

@@ -80,7 +80,7 @@ def show(  # noqa: PLR0913 - the options of the command
 ) -> None:
     """Print the ranking as a table."""
     from eval.leaderboard.commands import Selection, board  # noqa: PLC0415
-    from eval.leaderboard.table import print_board  # noqa: PLC0415
+    from eval.leaderboard.terminal_table import print_board  # noqa: PLC0415
 
     with one_line_errors():
         made = board(database, Selection(task, rule, metric or (), published, every))

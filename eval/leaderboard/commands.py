@@ -1,4 +1,4 @@
-"""What the commands do, once their arguments are parsed."""
+"""Functions behind the commands, once their arguments are parsed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from eval.leaderboard.database import Database
 from eval.leaderboard.published import PublishedTable, load_table, tables_of
 from eval.leaderboard.rules import load_rule, rule_of
 from eval.leaderboard.scores import read_scores
-from eval.leaderboard.store import Submission, add, load
+from eval.leaderboard.store import NewSubmission, add, load
 from eval.protocol import Protocol, protocol_of
 from l2r.errors import LeaderboardError
 from l2r.schema import read_json, read_text
@@ -33,7 +33,7 @@ class Addition:
 
 @dataclass(frozen=True)
 class Selection:
-    """What `show`, `export` and `serve` show."""
+    """The arguments of `show`, `export` and `serve`."""
 
     task: str
     rule: str | None = None
@@ -55,13 +55,13 @@ def add_submission(database: str, addition: Addition) -> str:
             f"--name {addition.name!r}: expected are 1 to {LONGEST_NAME} printable characters"
         )
     task = load_task(addition.task)
-    scores = read_scores(addition.metrics, task)
-    submission = Submission(task.name, name, scores, addition.note, _manifest(addition.manifest))
+    scores = read_scores(addition.metrics, task.name, protocol_of(task))
+    submission = NewSubmission(task.name, name, scores, addition.note, _manifest(addition.manifest))
     place = Database(database)
     added = add(place, submission)
     what = f"submission {added.number}, {name!r} to {task.name}"
     if not added.new:
-        return f"{place}: {what} is there already, with the same scores; nothing was changed"
+        return f"{place}: {what} exists already, with the same scores; nothing was changed"
     return f"{place}: {what}, {len(scores.cases)} cases"
 
 
@@ -74,10 +74,10 @@ def board(database: str, selection: Selection) -> Board:
     task = load_task(selection.task)
     protocol = protocol_of(task)
     rule = load_rule(selection.rule) if selection.rule else rule_of(task.name)
-    entries = load(Database(database), task.name, every=selection.every)
-    tables = _tables(selection.published, task.name, len(entries.cases))
+    loaded = load(Database(database), task.name, every=selection.every)
+    tables = _tables(selection.published, task.name, len(loaded.cases))
     _require_metrics(selection.metrics, protocol, tables)
-    return assemble(Competition(task, protocol, rule, entries, tables, tuple(selection.metrics)))
+    return assemble(Competition(task, protocol, rule, loaded, tables, tuple(selection.metrics)))
 
 
 def _tables(names: Sequence[str] | None, task: str, cases: int) -> tuple[PublishedTable, ...]:

@@ -1,4 +1,4 @@
-"""Is team A better than team B? One-sided p-values of every ordered pair, on many resamples.
+"""One-sided tests whether a team is better than another: every ordered pair, on many resamples.
 
 A resample draws cases with replacement, so it is a weight per case: how often it was drawn. Both
 test statistics are sums over pairs of entries, hence quadratic in these weights:
@@ -15,20 +15,23 @@ Source:
     with the correction of the variance for ties that scipy uses.
 """
 
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.stats import norm, wilcoxon
+from scipy.stats import norm, rankdata
 
-Test = Literal["signed_rank", "rank_sum", "means"]
-Values = Float[np.ndarray, "teams entries"]
+TestKind = Literal["signed_rank", "rank_sum", "means"]
+TeamValues = Float[np.ndarray, "teams entries"]
 """The greater the better; -inf where there is no usable value, which loses to all others."""
-Weights = Float[np.ndarray, "resamples units"]
+CaseWeights = Float[np.ndarray, "resamples units"]
+EXACT, EXACT_WITH_TIES = 50, 13
+"""Differing entries up to which the signed-rank test is exact, without ties and with them."""
 
 
 def superiority(
-    test: Test, values: Values, units: Int[np.ndarray, " entries"], weights: Weights
+    test: TestKind, values: TeamValues, units: Int[np.ndarray, " entries"], weights: CaseWeights
 ) -> Float[np.ndarray, "resamples teams teams"]:
     """`p[r, i, j]` of resample `r`: could `i` look as good against `j` by chance?
 
@@ -52,16 +55,43 @@ def superiority(
     return result
 
 
-def exact_superiority(values: Values) -> Float[np.ndarray, "teams teams"]:
-    """The signed-rank test as scipy chooses to do it, exactly where few entries allow it."""
-    count = len(values)
-    result = np.ones((count, count))
-    for i in range(count):
-        for j in range(count):
-            d = differences(values[i], values[j])
-            if d.any() and i != j:
-                result[i, j] = wilcoxon(d[d != 0], alternative="greater").pvalue
+def exact_superiority(
+    values: TeamValues, approximate: Float[np.ndarray, "teams teams"]
+) -> Float[np.ndarray, "teams teams"]:
+    """The signed-rank test, exact where `scipy.stats.wilcoxon` is: for few entries.
+
+    Args:
+        values: one row per team.
+        approximate: p-values by the normal approximation, kept for pairs with many entries.
+    """
+    result = approximate.copy()
+    np.fill_diagonal(result, 1.0)
+    for i, j in combinations(range(len(values)), 2):
+        d = differences(values[i], values[j])
+        d = d[d != 0]
+        twice_ranks = np.round(2 * rankdata(np.abs(d))).astype(np.int64)  # whole, ties too
+        tied = len(np.unique(twice_ranks)) < len(d)
+        if len(d) <= (EXACT_WITH_TIES if tied else EXACT):
+            positive = int(twice_ranks[d > 0].sum())
+            chances = sum_distribution(twice_ranks)
+            result[i, j] = chances[positive:].sum()
+            result[j, i] = chances[: positive + 1].sum()
     return result
+
+
+def sum_distribution(ranks: Int[np.ndarray, " n"]) -> Float[np.ndarray, " sums"]:
+    """Probability of every sum of ranks, each of which takes part with probability 1/2.
+
+    Example:
+        >>> sum_distribution(np.array([1, 2]))
+        array([0.25, 0.25, 0.25, 0.25])
+    """
+    chances = np.zeros(1 + int(ranks.sum()))
+    chances[0] = 1.0
+    for r in ranks:
+        chances[r:] = (chances[r:] + chances[: len(chances) - r]) / 2
+        chances[:r] /= 2
+    return chances
 
 
 def two_sided(
@@ -105,7 +135,7 @@ def _rank_sum(
     a: Float[np.ndarray, " entries"],
     b: Float[np.ndarray, " entries"],
     units: Int[np.ndarray, " entries"],
-    weights: Weights,
+    weights: CaseWeights,
 ) -> Float[np.ndarray, " resamples"]:
     """Without a correction for ties, as `scipy.stats.ranksums`."""
     wins = dominance(a, units, b, units, weights.shape[1])
@@ -118,7 +148,7 @@ def _signed_rank(
     a: Float[np.ndarray, " entries"],
     b: Float[np.ndarray, " entries"],
     units: Int[np.ndarray, " entries"],
-    weights: Weights,
+    weights: CaseWeights,
 ) -> Float[np.ndarray, " resamples"]:
     """Zero differences are left out, ties correct the variance, as `scipy.stats.wilcoxon`."""
     d = differences(a, b)
@@ -140,7 +170,7 @@ def dominance(
     b_units: Int[np.ndarray, " m"],
     count: int,
 ) -> Float[np.ndarray, "units units"]:
-    """How many entries of `a` in unit `u` are greater than those of `b` in unit `v`.
+    """Count the entries of `a` in unit `u` that are greater than those of `b` in unit `v`.
 
     Equal ones count half.
     """
@@ -153,7 +183,7 @@ def dominance(
 
 
 def _ties(
-    size: Float[np.ndarray, " n"], units: Int[np.ndarray, " n"], weights: Weights
+    size: Float[np.ndarray, " n"], units: Int[np.ndarray, " n"], weights: CaseWeights
 ) -> Float[np.ndarray, " resamples"]:
     """Sum of `t^3 - t` over groups of `t` equal values; entries drawn again are equal too."""
     _, group, members = np.unique(size, return_inverse=True, return_counts=True)
@@ -167,7 +197,7 @@ def _ties(
 
 
 def _means(
-    values: Values, units: Int[np.ndarray, " entries"], weights: Weights
+    values: TeamValues, units: Int[np.ndarray, " entries"], weights: CaseWeights
 ) -> Float[np.ndarray, "resamples teams"]:
     each = weights[:, units]
     finite = np.where(np.isfinite(values), values, 0.0)

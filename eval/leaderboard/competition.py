@@ -1,10 +1,10 @@
-"""What a board is made of."""
+"""The material of a board."""
 
 from dataclasses import dataclass
 
-from eval.leaderboard.published import Metric, PublishedTable
-from eval.leaderboard.rules import Rule
-from eval.leaderboard.store import Entries
+from eval.leaderboard.published import MetricInfo, PublishedTable
+from eval.leaderboard.rules import RankingRule
+from eval.leaderboard.store import TaskSubmissions
 from eval.protocol import Protocol
 from l2r.task import Task
 
@@ -15,17 +15,17 @@ class Competition:
 
     task: Task
     protocol: Protocol
-    rule: Rule
-    entries: Entries
+    rule: RankingRule
+    loaded: TaskSubmissions
     tables: tuple[PublishedTable, ...] = ()
     only: tuple[str, ...] = ()
     """Metrics to rank by; all that the rule picks if there are none."""
 
     @property
-    def metrics(self) -> list[Metric]:
+    def metrics(self) -> list[MetricInfo]:
         """The task's and, after them, those that only published tables have."""
         own = [
-            Metric(name=m.name, kind=m.metric, better=m.better, unit=m.unit)
+            MetricInfo(name=m.name, kind=m.metric, better=m.better, unit=m.unit)
             for m in self.protocol.metrics
         ]
         known = {metric.name for metric in own}

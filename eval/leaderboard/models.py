@@ -21,13 +21,13 @@ NAMES = {
 """A constraint without a name could not be changed by a later migration."""
 
 
-class Base(DeclarativeBase):
-    """Of every table."""
+class StoredRecord(DeclarativeBase):
+    """The base of every table."""
 
     metadata = MetaData(naming_convention=NAMES)
 
 
-class StoredTask(Base):
+class StoredTask(StoredRecord):
     """A task that somebody has submitted to."""
 
     __tablename__ = "task"
@@ -37,7 +37,7 @@ class StoredTask(Base):
     cases: Mapped[list["StoredCase"]] = relationship(order_by="StoredCase.position")
 
 
-class StoredCase(Base):
+class StoredCase(StoredRecord):
     """A case of a task."""
 
     __tablename__ = "task_case"
@@ -50,7 +50,7 @@ class StoredCase(Base):
     name: Mapped[str] = mapped_column(String(400))
 
 
-class StoredSubmission(Base):
+class StoredSubmission(StoredRecord):
     """A `metrics.json` that was added under a name."""
 
     __tablename__ = "submission"
@@ -68,7 +68,7 @@ class StoredSubmission(Base):
     """The text of `manifest.json`; empty where there was none."""
 
 
-class StoredScore(Base):
+class StoredScore(StoredRecord):
     """One metric of one case of a submission."""
 
     __tablename__ = "score"
@@ -81,7 +81,7 @@ class StoredScore(Base):
     mean: Mapped[float | None] = mapped_column(Double())
 
 
-class StoredLabel(Base):
+class StoredLabel(StoredRecord):
     """One structure of a metric of a case."""
 
     __tablename__ = "label_score"

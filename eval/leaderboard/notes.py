@@ -1,33 +1,35 @@
-"""What someone must know who looks at a board."""
+"""Notes that a reader of a board needs."""
 
 from collections.abc import Iterator, Sequence
 
 from eval.leaderboard.competition import Competition
-from eval.leaderboard.measure import Raw, choose
-from eval.leaderboard.rules import Rule
+from eval.leaderboard.measure import MetricValues, choose
+from eval.leaderboard.rules import RankingRule
 
 
-def notes(competition: Competition, raws: Sequence[Raw], compared: Sequence[str]) -> Iterator[str]:
+def notes(
+    competition: Competition, values: Sequence[MetricValues], compared: Sequence[str]
+) -> Iterator[str]:
     """One sentence or two each.
 
     Args:
         competition: what is shown.
-        raws: the metrics that were ranked.
+        values: the metrics that were ranked.
         compared: the metrics that all rows have a mean of.
     """
     rule = competition.rule
     if rule.inferred:
         yield f"The organisers have not published the rule {rule.name}. {rule.source}"
-    if competition.entries.entries:
-        yield from _left_out(rule, raws)
+    if competition.loaded.submissions:
+        yield from _left_out(rule, values)
         yield from _baseline(competition, rule)
-        yield from _incomplete(competition, raws)
+        yield from _incomplete(competition, values)
     if competition.tables:
         yield from _published(competition, compared)
 
 
-def _left_out(rule: Rule, raws: Sequence[Raw]) -> Iterator[str]:
-    ranked = {raw.chosen.group.name for raw in raws}
+def _left_out(rule: RankingRule, values: Sequence[MetricValues]) -> Iterator[str]:
+    ranked = {each.metric.group.name for each in values}
     missing = [group.name for group in rule.groups if group.name not in ranked]
     if not ranked:
         yield f"Nothing is ranked: no submission has a metric of the rule {rule.name}."
@@ -38,25 +40,29 @@ def _left_out(rule: Rule, raws: Sequence[Raw]) -> Iterator[str]:
         )
 
 
-def _baseline(competition: Competition, rule: Rule) -> Iterator[str]:
-    if rule.baseline is None or rule.baseline in [e.name for e in competition.entries.entries]:
+def _baseline(competition: Competition, rule: RankingRule) -> Iterator[str]:
+    if rule.baseline is None or rule.baseline in [
+        each.name for each in competition.loaded.submissions
+    ]:
         return
     if rule.gate:
         yield f"The gate stands open: there is no submission named {rule.baseline!r}."
-    if any(choice.selector.hardest for choice in choose(rule, competition.metrics)):
+    if any(metric.selector.hardest for metric in choose(rule, competition.metrics)):
         yield (
             "The hardest entries are left out: there is no submission named "
             f"{rule.baseline!r}, whose scores say which they are."
         )
 
 
-def _incomplete(competition: Competition, raws: Sequence[Raw]) -> Iterator[str]:
-    for entry in competition.entries.entries:
+def _incomplete(competition: Competition, values: Sequence[MetricValues]) -> Iterator[str]:
+    for submission in competition.loaded.submissions:
         lacking = {
-            raw.chosen.metric.name for raw in raws if raw.chosen.metric.name not in entry.tables
+            each.metric.info.name
+            for each in values
+            if each.metric.info.name not in submission.tables
         }
         if lacking:
-            yield f"{entry.name} lacks {', '.join(sorted(lacking))}."
+            yield f"{submission.name} lacks {', '.join(sorted(lacking))}."
 
 
 def _published(competition: Competition, compared: Sequence[str]) -> Iterator[str]:
@@ -65,7 +71,7 @@ def _published(competition: Competition, compared: Sequence[str]) -> Iterator[st
         "means compares all rows, and only by their means"
         + (f" of {', '.join(compared)}." if compared else ", but they share no metric.")
     )
-    count = len(competition.entries.cases)
+    count = len(competition.loaded.cases)
     for table in competition.tables:
         yield f"{table.title} ({table.pairs} pairs): {table.text} {table.origin}"
         if count and count != table.pairs:

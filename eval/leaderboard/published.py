@@ -16,7 +16,7 @@ from l2r.schema import Frozen, Shelf
 PUBLISHED = Path(__file__).parent / "published"
 
 
-class Metric(Frozen):
+class MetricInfo(Frozen):
     """A column, of a task or of a published table."""
 
     name: str
@@ -26,7 +26,7 @@ class Metric(Frozen):
     unit: str = ""
 
 
-class Line(Frozen):
+class PublishedTeam(Frozen):
     """A team of a published table; `nan` where a number was not published."""
 
     name: str
@@ -49,8 +49,8 @@ class PublishedTable(Frozen):
     pairs: PositiveInt
     """Over which the means were taken."""
     text: str
-    columns: tuple[Metric, ...]
-    rows: Annotated[tuple[Line, ...], Field(min_length=1)]
+    columns: tuple[MetricInfo, ...]
+    rows: Annotated[tuple[PublishedTeam, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _complete(self) -> "PublishedTable":

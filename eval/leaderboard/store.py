@@ -18,7 +18,8 @@ from eval.leaderboard.models import (
     StoredSubmission,
     StoredTask,
 )
-from eval.leaderboard.scores import Scores
+from eval.leaderboard.scores import content_hash
+from eval.metrics_file import MetricsFile
 from l2r.errors import LeaderboardError
 
 ATTEMPTS = 3
@@ -27,28 +28,28 @@ same thing at once collide; the second attempt then finds what the other has sto
 
 
 @dataclass(frozen=True)
-class Submission:
-    """What somebody adds."""
+class NewSubmission:
+    """Scores to add under a name."""
 
     task: str
     name: str
-    scores: Scores
+    scores: MetricsFile
     note: str = ""
     manifest: str = ""
 
 
 @dataclass(frozen=True)
-class Added:
-    """What became of it."""
+class AddedSubmission:
+    """A submission in the database."""
 
     number: int
     """Of the submission in the database."""
     new: bool
-    """Whether it was not there before."""
+    """True if it was not stored before."""
 
 
 @dataclass(frozen=True)
-class Table:
+class MetricTable:
     """One metric of one submission."""
 
     means: Float[np.ndarray, " cases"]
@@ -60,7 +61,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LoadedSubmission:
     """A submission as it is stored."""
 
     number: int
@@ -69,20 +70,20 @@ class Entry:
     """ISO 8601, UTC."""
     note: str
     manifest: str
-    tables: dict[str, Table]
+    tables: dict[str, MetricTable]
     """By metric; only those that the submission has."""
 
 
 @dataclass(frozen=True)
-class Entries:
+class TaskSubmissions:
     """All submissions to a task, the oldest first."""
 
     cases: tuple[str, ...]
-    entries: tuple[Entry, ...]
+    submissions: tuple[LoadedSubmission, ...]
 
 
-def add(database: Database, submission: Submission) -> Added:
-    """Store a submission, unless the same scores are there under the same name.
+def add(database: Database, submission: NewSubmission) -> AddedSubmission:
+    """Store a submission, unless the same scores are stored under the same name.
 
     Raises:
         LeaderboardError: the database cannot be used, or earlier submissions have other cases.
@@ -96,11 +97,11 @@ def add(database: Database, submission: Submission) -> Added:
     return _attempt(database, submission)
 
 
-def load(database: Database, task: str, *, every: bool = False) -> Entries:
+def load(database: Database, task: str, *, every: bool = False) -> TaskSubmissions:
     """The submissions to a task, each with all its scores.
 
     Args:
-        database: where they are.
+        database: to read.
         task: its name.
         every: also those that a newer one of the same name replaces; all but the newest then get
             a number after their name.
@@ -123,8 +124,8 @@ def load(database: Database, task: str, *, every: bool = False) -> Entries:
             .order_by(StoredSubmission.id)
         ).all()
         newest = {row.name: row.id for row in stored}
-        entries = tuple(
-            Entry(
+        submissions = tuple(
+            LoadedSubmission(
                 row.id,
                 row.name if newest[row.name] == row.id else f"{row.name} (#{row.id})",
                 f"{row.added.isoformat()}Z",
@@ -135,21 +136,21 @@ def load(database: Database, task: str, *, every: bool = False) -> Entries:
             for row in stored
             if every or newest[row.name] == row.id
         )
-    return Entries(tuple(name for _, name in cases), entries)
+    return TaskSubmissions(tuple(name for _, name in cases), submissions)
 
 
-def _attempt(database: Database, submission: Submission) -> Added:
+def _attempt(database: Database, submission: NewSubmission) -> AddedSubmission:
     with database.writing() as connection:
         return _add(connection, submission)
 
 
-def _add(connection: Connection, submission: Submission) -> Added:
-    digest = submission.scores.sha256(submission.task, submission.name)
+def _add(connection: Connection, submission: NewSubmission) -> AddedSubmission:
+    digest = content_hash(submission.scores, submission.task, submission.name)
     with Session(connection) as session:
         task = _task(session, submission)
         found = session.scalar(select(StoredSubmission.id).where(StoredSubmission.sha256 == digest))
         if found is not None:
-            return Added(found, new=False)
+            return AddedSubmission(found, new=False)
         stored = StoredSubmission(
             task_id=task.id,
             name=submission.name,
@@ -164,10 +165,10 @@ def _add(connection: Connection, submission: Submission) -> Added:
         _add_scores(session, stored.id, ids, submission.scores)
         number = stored.id
         session.flush()
-    return Added(number, new=True)
+    return AddedSubmission(number, new=True)
 
 
-def _task(session: Session, submission: Submission) -> StoredTask:
+def _task(session: Session, submission: NewSubmission) -> StoredTask:
     """The task's row, made of the first submission's cases."""
     cases = list(submission.scores.cases)
     task = session.scalar(select(StoredTask).where(StoredTask.name == submission.task))
@@ -190,7 +191,9 @@ def _require_cases(found: list[str], expected: list[str], task: str) -> None:
             )
 
 
-def _add_scores(session: Session, submission: int, cases: dict[str, int], scores: Scores) -> None:
+def _add_scores(
+    session: Session, submission: int, cases: dict[str, int], scores: MetricsFile
+) -> None:
     for case, results in scores.cases.items():
         for metric, score in results.items():
             row = StoredScore(
@@ -198,17 +201,19 @@ def _add_scores(session: Session, submission: int, cases: dict[str, int], scores
             )
             session.add(row)
             session.flush()
-            if score.labels:
+            if score.values:
                 session.execute(
                     insert(StoredLabel),
                     [
                         {"score_id": row.id, "position": position, "value": value}
-                        for position, value in enumerate(score.labels)
+                        for position, value in enumerate(score.values)
                     ],
                 )
 
 
-def _tables(connection: Connection, submission: int, order: dict[int, int]) -> dict[str, Table]:
+def _tables(
+    connection: Connection, submission: int, order: dict[int, int]
+) -> dict[str, MetricTable]:
     scores = connection.execute(
         select(StoredScore.id, StoredScore.case_id, StoredScore.metric, StoredScore.mean)
         .where(StoredScore.submission_id == submission)
@@ -226,7 +231,7 @@ def _tables(connection: Connection, submission: int, order: dict[int, int]) -> d
     for metric in dict.fromkeys(row.metric for row in scores):
         rows = [row for row in scores if row.metric == metric]
         width = max(len(labels[row.id]) for row in rows)
-        table = Table(
+        table = MetricTable(
             np.full(len(order), np.nan),
             np.zeros(len(order), np.bool_),
             np.full((len(order), width), np.nan),

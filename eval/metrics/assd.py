@@ -1,4 +1,4 @@
-"""Distance of surfaces: the mean."""
+"""Average symmetric surface distance."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ from eval.metrics.structural import DistanceMetric
 class MeanSurfaceDistance(DistanceMetric):
     """Average symmetric surface distance, mean over the protocol's structures.
 
-    Of each structure, the mean of the two directed mean distances, both weighted by area. Absent
+    Per structure, the mean of the two directed mean distances, both weighted by area. Absent
     and vanished structures are treated as by `Hd95`.
 
     Source:

@@ -1,7 +1,8 @@
-"""What a metric gets and what it gives: `Case -> Result`."""
+"""The interface of metrics: a `Case` goes in, a `Result` comes out."""
 
+import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,56 +11,57 @@ from typing import ClassVar, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Shaped
 
-from eval.metrics.jacobian import central_determinants
-from eval.structures import LabelMap, LabelMaps, Structures, find_structures
+from eval.jacobian import central_determinants
+from eval.structures import LabelMaps, Structures, find_structures
 from eval.truth import IMAGES, GroundTruth
-from eval.warp import Vectors, warp_linear, warp_nearest
+from eval.warp import Displacements, LabelArray, warp_linear, warp_nearest
 from l2r.arrays import Box, Shape, Volume
 from l2r.dataset import Pair
 from l2r.errors import ImageError
-from l2r.formats.nifti import grid_spacing, read_image, read_labels
+from l2r.formats.nifti import grid_orientation, grid_shape, grid_spacing, read_image, read_labels
 from l2r.schema import Frozen
 
-Ids = tuple[int, ...] | None
-Of = Literal["fixed", "moving"]
-Warp = Callable[[LabelMap, Vectors], LabelMap]
-"""How a scorer brings a moving label map onto the fixed grid."""
+Role = Literal["fixed", "moving"]
+Warp = Callable[[LabelArray, Displacements], LabelArray]
+"""Resamples a moving label map onto the fixed grid."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A pair with its field; ground truth is read when a metric asks for it, and once."""
+    """A pair with its field; ground truth is read once, when a metric needs it."""
 
     pair: Pair
     vectors: Float[np.ndarray, "x y z 3"]
     """Displacements in voxels on the fixed grid, as stored; all finite."""
     truth: GroundTruth
-    labels: Ids = None
-    """The structures that the protocol compares; those of the fixed map for None."""
+    labels: tuple[int, ...] | None = None
+    """Labels of the structures that the protocol compares; all of the fixed map for None."""
     warp: Warp = warp_nearest
-    """Of the task's scorer, for label maps."""
+    """Resampling of label maps by the task's scorer."""
     _maps: dict[str, LabelMaps] = field(default_factory=dict, init=False, repr=False)
-    _known: dict[tuple[str, Ids], Structures] = field(default_factory=dict, init=False, repr=False)
+    _known: dict[tuple[str, tuple[int, ...] | None], Structures] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @property
     def shape(self) -> Shape:
-        """Of the fixed grid, in voxels."""
+        """Shape of the fixed grid, in voxels."""
         x, y, z, _ = self.vectors.shape
         return x, y, z
 
-    def structures(self, folder: str, ids: Ids) -> Structures:
+    def structures(self, folder: str, labels: tuple[int, ...] | None) -> Structures:
         """The label maps of one kind, warped and indexed.
 
         Args:
             folder: `labels` or `landmarks`, see `GroundTruth`.
-            ids: the structures to compare; all of the fixed map but the background for None.
+            labels: of the structures to compare; all of the fixed map but the background for None.
 
         Raises:
             ImageError: a map cannot be read, or the fixed one has another shape than the field.
         """
-        if (folder, ids) not in self._known:
-            self._known[folder, ids] = find_structures(self.label_maps(folder), ids)
-        return self._known[folder, ids]
+        if (folder, labels) not in self._known:
+            self._known[folder, labels] = find_structures(self.label_maps(folder), labels)
+        return self._known[folder, labels]
 
     def label_maps(self, folder: str) -> LabelMaps:
         """The label maps of one kind, warped once for all metrics.
@@ -70,13 +72,39 @@ class Case:
         if folder not in self._maps:
             fixed = self.on_the_grid(read_labels(self.path("fixed", folder)), folder)
             moving = read_labels(self.path("moving", folder))
+            self._require_shape_of_image(moving, folder)
             self._maps[folder] = LabelMaps(fixed, moving, self.warp(moving, self.vectors))
         return self._maps[folder]
+
+    def _require_shape_of_image(self, moving: LabelArray, folder: str) -> None:
+        image = self.path("moving", IMAGES)
+        if not image.is_file():  # labels alone are enough for some metrics
+            return
+        shape = grid_shape(image)
+        if moving.shape != shape:
+            raise ImageError(
+                f"{self.path('moving', folder)}: shape {moving.shape}, but its image has {shape}; "
+                f"{folder} must lie on the grid of their image"
+            )
+
+    def orientation_notes(self) -> Iterator[str]:
+        """Warnings of label maps, among those read so far, whose axes run unlike their image's."""
+        roles: tuple[Role, Role] = ("fixed", "moving")
+        for folder, role in itertools.product(self._maps, roles):
+            path, beside = self.path(role, folder), self.path(role, IMAGES)
+            if not beside.is_file():
+                continue
+            found, image = grid_orientation(path), grid_orientation(beside)
+            if found != image and "?" not in found + image:
+                yield (
+                    f"{path}: stored as {found}, but its image as {image}; arrays are compared as "
+                    "they are stored, as by the organisers' scorers, so store both alike"
+                )
 
     def on_the_grid(
         self, fixed: Shaped[np.ndarray, "_ _ _"], folder: str
     ) -> Shaped[np.ndarray, "_ _ _"]:
-        """A volume that belongs to the fixed image, if its shape is the field's.
+        """Return a volume that belongs to the fixed image, if its shape is the field's.
 
         Raises:
             ImageError: it is not.
@@ -89,27 +117,27 @@ class Case:
             )
         return fixed
 
-    def foreground(self, of: Of, folder: str = IMAGES) -> Bool[np.ndarray, "x y z"]:
-        """Where an image or a mask is positive, on the fixed grid's indices.
+    def foreground(self, role: Role, folder: str = IMAGES) -> Bool[np.ndarray, "x y z"]:
+        """Foreground of an image or a mask: its positive voxels, on the fixed grid's indices.
 
         Raises:
             ImageError: it cannot be read.
         """
-        path = self.path(of, folder)
+        path = self.path(role, folder)
         volume = read_image(path).array if folder == IMAGES else read_labels(path)
         return Box((0, 0, 0), self.shape).cut(volume > 0)
 
-    def spacing_mm(self, of: Of) -> tuple[float, float, float]:
+    def spacing_mm(self, role: Role) -> tuple[float, float, float]:
         """The sides of an image's voxels.
 
         Raises:
             ImageError: it cannot be read.
         """
-        return grid_spacing(self.path(of, IMAGES))
+        return grid_spacing(self.path(role, IMAGES))
 
-    def path(self, of: Of, folder: str, suffix: str | None = None) -> Path:
-        """Where ground truth of one of the two scans lies, see `GroundTruth`."""
-        scan = self.pair.fixed if of == "fixed" else self.pair.moving
+    def path(self, role: Role, folder: str, suffix: str | None = None) -> Path:
+        """Path of ground truth of one of the two scans, see `GroundTruth`."""
+        scan = self.pair.fixed if role == "fixed" else self.pair.moving
         return self.truth.path(scan, folder, suffix)
 
     @cached_property
@@ -124,7 +152,7 @@ class Case:
 
     @cached_property
     def determinants(self) -> Float64[np.ndarray, "_ _ _"]:
-        """Of the Jacobian, by central differences, at all voxels but the outermost."""
+        """Jacobian determinants by central differences, at all voxels but the outermost."""
         return central_determinants(self.vectors)
 
 
@@ -133,15 +161,15 @@ class Result:
     """One metric of one case."""
 
     mean: float
-    """What enters the ranking."""
+    """The value that enters the ranking."""
     detailed: float | tuple[float, ...]
     """Per structure or point where there are several; NaN where the scorer leaves one out."""
     labels: tuple[int, ...] = ()
-    """Ids of the structures in `detailed`; empty where it is of something else."""
+    """Labels of the structures in `detailed`; empty where it is not per structure."""
     unregistered: float | None = None
-    """`mean` of the zero field, where that costs little."""
+    """`mean` of the zero field, where it is cheap to compute."""
     note: str = ""
-    """What the mean hides, for instance its value without a structure that vanished."""
+    """A hint that the mean hides, for instance its value without a structure that vanished."""
 
 
 class MetricBase(Frozen, ABC):
@@ -150,18 +178,18 @@ class MetricBase(Frozen, ABC):
     better: ClassVar[Literal["higher", "lower"]]
 
     name: str
-    """How the organisers call it."""
+    """Name that the organisers use."""
     folder: str
     """The kind of ground truth that it needs, `images`, `labels`, `landmarks`, `masks`, ..."""
     unit: str
-    """Of the result, empty for a plain number."""
+    """Unit of the result, empty for a plain number."""
 
     @abstractmethod
     def __call__(self, case: Case) -> Result:
-        """Score a case that has this kind of ground truth."""
+        """Score a case that has ground truth in the metric's folder."""
 
     def has_truth(self, pair: Pair, truth: GroundTruth) -> bool:
-        """Whether both scans of a pair have this kind of ground truth.
+        """Tell whether both scans of a pair have the ground truth that the metric needs.
 
         Raises:
             ImageError: only one of them has, or an image is missing.
@@ -169,8 +197,8 @@ class MetricBase(Frozen, ABC):
         return truth.has(pair, self.folder)
 
 
-def mean_of_defined(values: Float[np.ndarray, " ids"]) -> float:
-    """Mean of what is not NaN; NaN where nothing is.
+def mean_of_defined(values: Float[np.ndarray, " structures"]) -> float:
+    """Mean of the values that are not NaN; NaN without any.
 
     Example:
         >>> mean_of_defined(np.array([1.0, np.nan, 3.0]))

@@ -1,4 +1,4 @@
-"""The metrics there are. This union is the registry: a task file picks from it by `metric`."""
+"""All metrics. This union is the registry: a task file picks from it by `metric`."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Overlap of structures."""
+"""Dice coefficient of structures."""
 
 from typing import ClassVar, Literal
 
@@ -10,7 +10,7 @@ from eval.metrics.structural import StructureMetric
 from eval.structures import IndexMap, joint_sizes
 
 
-def overlaps(fixed: IndexMap, warped: IndexMap, count: int) -> Float[np.ndarray, " ids"]:
+def overlaps(fixed: IndexMap, warped: IndexMap, count: int) -> Float[np.ndarray, " structures"]:
     """Dice coefficient of each structure, `2 |A & B| / (|A| + |B|)`.
 
     Args:
@@ -37,7 +37,7 @@ def overlaps(fixed: IndexMap, warped: IndexMap, count: int) -> Float[np.ndarray,
 
 
 class Dice(StructureMetric):
-    """Mean overlap of the protocol's structures.
+    """Mean Dice coefficient of the protocol's structures.
 
     A structure that is absent from the fixed or from the unwarped moving map is left out; one that
     vanishes in warping counts as 0. LUMIR lists the background among its structures.
@@ -57,7 +57,7 @@ class Dice(StructureMetric):
         registered, unregistered = (
             np.where(
                 self.candidates(structures),
-                overlaps(structures.fixed, moving, len(structures.ids)),
+                overlaps(structures.fixed, moving, len(structures.labels)),
                 np.nan,
             )
             for moving in (structures.warped, structures.unregistered)
@@ -65,6 +65,6 @@ class Dice(StructureMetric):
         return Result(
             mean=mean_of_defined(registered),
             detailed=tuple(registered.tolist()),
-            labels=structures.ids,
+            labels=structures.labels,
             unregistered=mean_of_defined(unregistered),
         )

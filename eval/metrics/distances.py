@@ -6,7 +6,7 @@ and takes many times as long; results are the same to the last bit.
 
 Registered surfaces are close, so most elements find the other surface among their nearest grid
 points, which are looked up shell by shell, the nearest shell first. A quantile is known before the
-farthest elements are, and those that are asked for nevertheless go to a tree.
+farthest elements are; where those are needed nevertheless, a tree finds them.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,29 +19,27 @@ from scipy.spatial import cKDTree
 
 from eval.metrics.surface import MARGIN, VOXELS, Spacing, Surface, surfaces
 
-Mask = Bool[np.ndarray, "x y z"]
-Scratch = Bool[np.ndarray, " points"]
-"""One for each point of a surface's grid, all false before and after."""
-Measure = Callable[[Surface, Surface, Scratch], float]
+BinaryMask = Bool[np.ndarray, "x y z"]
+Marks = Bool[np.ndarray, " points"]
+"""One mark per point of a surface's grid, all false before and after a measurement."""
+Measure = Callable[[Surface, Surface, Marks], float]
 
-_SURE = 1e-9
-"""Of a share of area: rounding of sums is far below, what is nearer to a quantile needs care."""
-_PIECE = 2**15
-"""Grid points that are looked up at a time, so that their indices stay in the cache."""
+_TOLERANCE = 1e-9
+"""Share of the area within which a quantile is settled by exact sums; rounding is far below it."""
 
 
-def scratch(surface: Surface) -> Scratch:
-    """Made once for the many surfaces of a map."""
+def new_marks(surface: Surface) -> Marks:
+    """Marks for all surfaces on the grid of one, made once for a map."""
     return np.zeros(int(np.prod(surface.grid)), bool)
 
 
-def robust_hausdorff(here: Surface, there: Surface, room: Scratch, percent: float) -> float:
+def robust_hausdorff(one: Surface, other: Surface, marks: Marks, percent: float) -> float:
     """The larger of the two directed distances that `percent` of a surface's area stay within.
 
     Args:
-        here: surface of the structure on the fixed grid.
-        there: surface of the moving structure on the fixed grid.
-        room: to work in.
+        one: surface of the structure on the fixed grid.
+        other: surface of the moving structure on the fixed grid.
+        marks: of the grid of both, see `new_marks`.
         percent: between 0 and 100.
 
     Returns:
@@ -50,19 +48,19 @@ def robust_hausdorff(here: Surface, there: Surface, room: Scratch, percent: floa
     Source:
         Nikolov et al. (2021), doi:10.2196/26151; github.com/google-deepmind/surface-distance.
     """
-    if not (here.places.size and there.places.size):
+    if not (one.places.size and other.places.size):
         return float("inf")
     share = percent / 100
-    return max(_quantile(here, there, room, share), _quantile(there, here, room, share))
+    return max(_quantile(one, other, marks, share), _quantile(other, one, marks, share))
 
 
-def mean_distance(here: Surface, there: Surface, room: Scratch) -> float:
+def mean_distance(one: Surface, other: Surface, marks: Marks) -> float:
     """Mean of the two directed mean distances, each weighted by area.
 
     Args:
-        here: as for `robust_hausdorff`.
-        there: as for `robust_hausdorff`.
-        room: to work in.
+        one: as for `robust_hausdorff`.
+        other: as for `robust_hausdorff`.
+        marks: of the grid of both, see `new_marks`.
 
     Returns:
         In the unit of the spacing, lower is better; infinite if either has no elements.
@@ -70,13 +68,15 @@ def mean_distance(here: Surface, there: Surface, room: Scratch) -> float:
     Source:
         `compute_average_surface_distance` of the same package, which returns the two apart.
     """
-    if not (here.places.size and there.places.size):
+    if not (one.places.size and other.places.size):
         return float("inf")
-    return (_mean(here, there, room) + _mean(there, here, room)) / 2
+    return (_mean(one, other, marks) + _mean(other, one, marks)) / 2
 
 
-def between_masks(fixed: Mask, warped: Mask, measure: Measure, spacing: Spacing = VOXELS) -> float:
-    """A measure of two masks on one grid.
+def between_masks(
+    fixed: BinaryMask, warped: BinaryMask, measure: Measure, spacing: Spacing = VOXELS
+) -> float:
+    """Apply a measure to two masks on one grid.
 
     Example:
         >>> a = np.zeros((9, 3, 3), bool); a[1, 1, 1] = True
@@ -84,39 +84,43 @@ def between_masks(fixed: Mask, warped: Mask, measure: Measure, spacing: Spacing 
         >>> between_masks(a, b, mean_distance)
         4.75
     """
-    here, there = (surfaces(mask.astype(np.uint8), 1, spacing)[0] for mask in (fixed, warped))
-    return measure(here, there, scratch(here))
+    one, other = (surfaces(mask.astype(np.uint8), 1, spacing)[0] for mask in (fixed, warped))
+    return measure(one, other, new_marks(one))
 
 
-def _mean(start: Surface, end: Surface, room: Scratch) -> float:
-    distances = _all(start, end, room)
+def _mean(start: Surface, end: Surface, marks: Marks) -> float:
+    distances = _distances(start, end, marks)
     return float((distances * start.areas).sum() / start.areas.sum())
 
 
-def _quantile(start: Surface, end: Surface, room: Scratch, share: float) -> float:
+def _quantile(start: Surface, end: Surface, marks: Marks, share: float) -> float:
     """The distance to `end` that a share of the area of `start` stays within."""
     total, reached = start.areas.sum(), 0.0
-    with _marked(end, room):
-        for distance, near in _found(start, room):
+    # The shells come in order of distance, so the quantile is known as soon as the area found so
+    # far exceeds the share: the farthest elements need not be looked for.
+    with _marked(end, marks):
+        for distance, near in _found(start, marks):
             reached += start.areas[near].sum()
-            if reached > (share + _SURE) * total:
+            if reached > (share + _TOLERANCE) * total:
                 return distance
-            if reached > (share - _SURE) * total:
-                break  # the last bit of a sum in the package's order decides
-    distances = _all(start, end, room)
+            if reached > (share - _TOLERANCE) * total:
+                break  # too close to tell: the last bit of the sum below decides
+    # The package's own procedure: elements sorted by distance, then area, and areas summed up in
+    # that order.
+    distances = _distances(start, end, marks)
     order = np.lexsort((start.areas, distances))
     areas = start.areas[order]
     place = int(np.searchsorted(np.cumsum(areas) / areas.sum(), share))
     return float(distances[order][min(place, len(order) - 1)])
 
 
-def _all(start: Surface, end: Surface, room: Scratch) -> Float[np.ndarray, " elements"]:
-    """From each element of `start` to the nearest one of `end`."""
+def _distances(start: Surface, end: Surface, marks: Marks) -> Float[np.ndarray, " elements"]:
+    """Distances from each element of `start` to the nearest one of `end`."""
     distances = np.full(start.places.size, np.inf)
-    with _marked(end, room):
-        for distance, near in _found(start, room):
+    with _marked(end, marks):
+        for distance, near in _found(start, marks):
             distances[near] = distance
-    far = np.isinf(distances)
+    far = np.isinf(distances)  # beyond all shells
     if far.any():
         points, others = start.points[far], end.points
         _, nearest = cKDTree(others * end.spacing).query(points * start.spacing)
@@ -125,24 +129,24 @@ def _all(start: Surface, end: Surface, room: Scratch) -> Float[np.ndarray, " ele
 
 
 @contextmanager
-def _marked(surface: Surface, room: Scratch) -> Iterator[None]:
-    room[surface.places] = True
+def _marked(surface: Surface, marks: Marks) -> Iterator[None]:
+    marks[surface.places] = True
     try:
         yield
     finally:
-        room[surface.places] = False
+        marks[surface.places] = False
 
 
-def _found(start: Surface, room: Scratch) -> Iterator[tuple[float, Int[np.ndarray, " near"]]]:
-    """The elements of `start` that are nearest to what is marked, by distance, as far as shells go.
+def _found(start: Surface, marks: Marks) -> Iterator[tuple[float, Int[np.ndarray, " near"]]]:
+    """Group the elements of `start` by their distance to the marked points, the nearest first.
 
     Yields:
-        A distance and the numbers of the elements that have it, the nearest first.
+        A distance and the numbers of the elements that have it, as far as the shells go.
     """
     x, y, _ = start.grid
     left = np.arange(start.places.size)
     for distance, steps in _shells(start.spacing):
-        near = _reaches(start.places[left], steps @ (1, x, x * y), room)
+        near = _reaches(start.places[left], steps @ (1, x, x * y), marks)
         if near.any():
             yield distance, left[near]
             left = left[~near]
@@ -151,14 +155,17 @@ def _found(start: Surface, room: Scratch) -> Iterator[tuple[float, Int[np.ndarra
 
 
 def _reaches(
-    places: Int[np.ndarray, " left"], steps: Int[np.ndarray, " steps"], room: Scratch
+    places: Int[np.ndarray, " left"],
+    steps: Int[np.ndarray, " steps"],
+    marks: Marks,
+    points_at_once: int = 2**15,
 ) -> Bool[np.ndarray, " left"]:
-    """Whether a step leads to a point that is true."""
-    at_once = max(1, _PIECE // len(steps))
+    """Find the places from which one of the steps leads to a marked point."""
+    at_once = max(1, points_at_once // len(steps))  # so that their indices stay in the cache
     near = np.empty(len(places), bool)
     for start in range(0, len(places), at_once):
         piece = slice(start, start + at_once)
-        np.logical_or.reduce(room.take(places[piece] + steps[:, None]), out=near[piece])
+        np.logical_or.reduce(marks.take(places[piece] + steps[:, None]), out=near[piece])
     return near
 
 

@@ -1,4 +1,4 @@
-"""Edges that lie where the other image's edges lie."""
+"""Correlation of the gradients of two images."""
 
 from typing import ClassVar, Literal
 

@@ -1,4 +1,4 @@
-"""Distance of surfaces: the far end."""
+"""Robust Hausdorff distance, by default of 95 % of the surface (HD95)."""
 
 from functools import partial
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Distance of key points, given as coordinates."""
+"""Target registration error of key points, given as coordinates."""
 
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import map_coordinates
 
-from eval.metrics.base import Case, MetricBase, Of, Result
-from eval.metrics.points import Points, read_csv, read_fcsv
+from eval.metrics.base import Case, MetricBase, Result, Role
+from eval.metrics.points import PointArray, read_csv, read_fcsv
 from eval.metrics.surface import Spacing
 from eval.truth import IMAGES, GroundTruth
 from l2r.dataset import Pair
@@ -19,8 +19,8 @@ ORDERS: dict[Interpolation, Literal[1, 3]] = {"linear": 1, "cubic": 3}
 
 
 def key_point_errors(
-    fixed: Points,
-    moving: Points,
+    fixed: PointArray,
+    moving: PointArray,
     vectors: Float[np.ndarray, "x y z 3"],
     spacing: Spacing,
     order: Literal[1, 3],
@@ -66,7 +66,7 @@ class KeyPoints(MetricBase):
     files: Literal["csv", "fcsv"] = "csv"
     """`csv`: voxels, one point per line; `fcsv`: a list of 3D Slicer."""
     interpolation: Interpolation = "cubic"
-    """Of the field; the scorer's is cubic."""
+    """Interpolation of the field; the scorer's is cubic."""
 
     def __call__(self, case: Case) -> Result:
         fixed, moving = self._points(case, "fixed"), self._points(case, "moving")
@@ -84,15 +84,15 @@ class KeyPoints(MetricBase):
     def has_truth(self, pair: Pair, truth: GroundTruth) -> bool:
         return truth.has(pair, self._folder(pair), f".{self.files}")
 
-    def _points(self, case: Case, of: Of) -> Points:
-        path = self._path(case, of)
-        return read_csv(path) if self.files == "csv" else read_fcsv(path, case.path(of, IMAGES))
+    def _points(self, case: Case, role: Role) -> PointArray:
+        path = self._path(case, role)
+        return read_csv(path) if self.files == "csv" else read_fcsv(path, case.path(role, IMAGES))
 
-    def _path(self, case: Case, of: Of) -> Path:
-        return case.path(of, self._folder(case.pair), f".{self.files}")
+    def _path(self, case: Case, role: Role) -> Path:
+        return case.path(role, self._folder(case.pair), f".{self.files}")
 
     def _folder(self, pair: Pair) -> str:
-        """Where the points of a pair lie."""
+        """Folder of the points of a pair."""
         if self.folder != "keypoints":
             return self.folder
         try:

@@ -1,4 +1,4 @@
-"""Whether a registration leaves the tumour burden of a PET scan as it was."""
+"""Change of the tumour burden of a PET scan by registration."""
 
 from typing import ClassVar, Literal
 
@@ -9,7 +9,7 @@ from eval.metrics.base import Case, MetricBase, Result
 from l2r.formats.nifti import read_image
 
 _LEAST = 1e-6
-"""What the scorer divides by at least."""
+"""Least value that the scorer divides by."""
 
 
 def burden(lesions: Bool[np.ndarray, "_ _ _"], uptake: Float[np.ndarray, "_ _ _"] | None) -> float:
@@ -50,7 +50,7 @@ class LesionBurden(MetricBase):
     metric: Literal["lesions"] = "lesions"
     unit: Literal["%"] = "%"
     folder: str = "labels"
-    """Of the label maps whose positive voxels are lesions."""
+    """Folder of the label maps whose positive voxels are lesions."""
     uptake: str | None = None
     """Kind of the PET images that are summed; the volume where it is not given."""
 
@@ -70,7 +70,7 @@ class LesionBurden(MetricBase):
 def _warped_uptake(
     case: Case, lesions: Bool[np.ndarray, "x y z"], pet: Float[np.ndarray, "x y z"]
 ) -> float:
-    """The uptake of the lesions where both are warped alike."""
+    """Total uptake of the lesions if labels and PET are warped alike."""
     numbers = np.zeros(lesions.shape, np.int64)
     numbers[lesions] = 1 + np.flatnonzero(lesions)
     warped = case.warp(numbers, case.vectors)

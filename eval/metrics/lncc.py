@@ -1,4 +1,4 @@
-"""Local correlation of intensities."""
+"""Local normalised cross-correlation (LNCC) of intensities."""
 
 from typing import ClassVar, Literal
 
@@ -10,7 +10,7 @@ from eval.metrics.base import Case, MetricBase, Result
 from l2r.schema import Window
 
 _EPSILON = 1e-5
-"""Keeps the definition away from a division by 0."""
+"""Added to the denominator, so that flat windows do not divide by 0."""
 
 
 def local_correlation(
@@ -45,7 +45,7 @@ def local_correlation(
 
 
 def normalised(volume: Float[np.ndarray, "x y z"]) -> Float[np.ndarray, "x y z"]:
-    """Divided by the largest absolute intensity, if that is not 0."""
+    """Divide by the largest absolute intensity, if that is not 0."""
     largest = np.abs(volume).max()
     return volume / largest if largest else volume
 

@@ -1,4 +1,4 @@
-"""Folded volume of a displacement field."""
+"""Non-diffeomorphic volume (NDV) of a displacement field."""
 
 import itertools
 from collections.abc import Iterator
@@ -7,19 +7,17 @@ from typing import ClassVar, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
-from eval.metrics.base import Case, MetricBase, Of, Result
-from eval.metrics.jacobian import Row, determinant
+from eval.jacobian import MatrixRow, determinant
+from eval.metrics.base import Case, MetricBase, Result, Role
 from eval.structures import Slices
 from eval.truth import IMAGES
 
-Block = Float[np.ndarray, "3 z y x"]
-Offset = tuple[int, int, int]
-Precision = type[np.float64] | type[np.float32]
+FieldSlab = Float[np.ndarray, "3 z y x"]
+GridStep = tuple[int, int, int]
+FloatType = type[np.float64] | type[np.float32]
 
-STEPS: tuple[Offset, ...] = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
-DIAGONALS: tuple[Offset, ...] = ((1, 1, 0), (0, 1, 1), (1, 0, 1))
-_PLANES = 2
-"""Planes per slab: some thirty arrays of this size are in use, and should stay in the cache."""
+STEPS: tuple[GridStep, ...] = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+DIAGONALS: tuple[GridStep, ...] = ((1, 1, 0), (0, 1, 1), (1, 0, 1))
 _SHARE = 1 / 12
 """A determinant is six times a tetrahedron's volume, and two ways to cut a voxel are averaged."""
 _ROUNDING = 3e-4
@@ -27,10 +25,11 @@ _ROUNDING = 3e-4
 get wrong."""
 
 
-def folded_volume(
+def non_diffeomorphic_volume(
     vectors: Float[np.ndarray, "x y z 3"],
     inside: Bool[np.ndarray, "x y z"],
-    precision: Precision = np.float64,
+    precision: FloatType = np.float64,
+    planes: int = 2,
 ) -> float:
     """Volume that the transform `T(p) = p + u(p)` turns inside out, `sum of max(-J, 0) / 12`.
 
@@ -45,6 +44,7 @@ def folded_volume(
         vectors: displacements in voxels.
         inside: where to look; the outermost voxels never count, they lack neighbours.
         precision: of the determinants.
+        planes: of a slab; few, because some thirty arrays of its size should stay in the cache.
 
     Returns:
         Voxels, lower is better, 0 without folds. More strongly folded places weigh more, so it can
@@ -58,7 +58,7 @@ def folded_volume(
     counted = np.array(inside.T, order="C")
     counted[[0, -1]] = counted[:, [0, -1]] = counted[:, :, [0, -1]] = False
     folded = 0.0
-    for slab in _slabs(counted):
+    for slab in _slabs(counted, planes):
         z, y, x = (slice(part.start - 1, part.stop + 1) for part in slab)
         block = vectors.T[:, z, y, x]
         found = np.flatnonzero(counted[slab] & _suspects(block))
@@ -67,38 +67,48 @@ def folded_volume(
     return _SHARE * folded
 
 
-def _slabs(counted: Bool[np.ndarray, "z y x"]) -> Iterator[Slices]:
-    """Pieces of the box around what counts."""
+def _slabs(counted: Bool[np.ndarray, "z y x"], planes: int) -> Iterator[Slices]:
+    """Cut the box around the counted voxels into slabs."""
     if not counted.any():
         return
     others = ((1, 2), (0, 2), (0, 1))
     filled = [np.flatnonzero(counted.any(axis=pair)) for pair in others]
     depth, rows, columns = (slice(int(part[0]), int(part[-1]) + 1) for part in filled)
-    for start in range(depth.start, depth.stop, _PLANES):
-        yield slice(start, min(start + _PLANES, depth.stop)), rows, columns
+    for start in range(depth.start, depth.stop, planes):
+        yield slice(start, min(start + planes, depth.stop)), rows, columns
 
 
-def _suspects(block: Block) -> Bool[np.ndarray, "_ _ _"]:
-    """Where the smallest determinant is not clearly positive, at every voxel but the outermost."""
-    with np.errstate(over="ignore", invalid="ignore"):  # no number is not above, so it is suspect
+def _suspects(block: FieldSlab) -> Bool[np.ndarray, "_ _ _"]:
+    """Find the voxels whose smallest determinant is not clearly positive, but for the outermost.
+
+    All ten determinants are computed in single precision; `bound` is more than rounding can change
+    one of them by, so what is above it is positive for certain.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
         u = np.array(block, np.float32, order="C")
+        # Differences of the transform by one step along each axis; the same ones seen from the two
+        # voxels that they connect are `forward` and `backward`.
         steps = [_along(u, axis) for axis in range(3)]
         forward = [[part[_part(axis, 1, None)] for part in row] for axis, row in enumerate(steps)]
         backward = [[part[_part(axis, None, -1)] for part in row] for axis, row in enumerate(steps)]
         least = np.full(forward[0][0].shape, np.inf, np.float32)
+        # Eight tetrahedra: a . (b x c) for every choice of forward or backward along the axes.
         for second, third in itertools.product(*zip(forward[1:], backward[1:], strict=True)):
             normal = _cross(second, third)  # shared by two of the eight
             np.minimum(least, _dot(forward[0], normal), out=least)
             np.minimum(least, _dot(backward[0], normal), out=least)
+        # Two tetrahedra of diagonal steps.
         for sign in (1, -1):
             a, b, c = (_diagonal(u, step, sign) for step in DIAGONALS)
             np.minimum(least, _dot(a, _cross(b, c)), out=least)
+        # A determinant is a sum of products of three differences. Each difference is at most
+        # 1 + change, and one of the three carries the rounding of the displacements themselves.
         change = max(float(np.abs(part).max()) for row in steps for part in row)
         bound = _ROUNDING * (1 + change) ** 2 * (1 + change + float(np.abs(u).max()))
-        return ~(least > bound)
+        return ~(least > bound)  # also true for NaN
 
 
-def _along(u: Float32[np.ndarray, "3 z y x"], axis: int) -> Row:
+def _along(u: Float32[np.ndarray, "3 z y x"], axis: int) -> MatrixRow:
     """`T(p + 1) - T(p)` along an axis, for the voxels that are inside along the two others."""
     inner = tuple(slice(None) if other == axis else slice(1, -1) for other in (2, 1, 0))
     row = [np.diff(component[inner], axis=2 - axis) for component in u]
@@ -110,29 +120,29 @@ def _part(axis: int, start: int | None, stop: int | None) -> tuple[slice, ...]:
     return tuple(slice(start, stop) if other == axis else slice(None) for other in (2, 1, 0))
 
 
-def _diagonal(u: Float32[np.ndarray, "3 z y x"], step: Offset, sign: int) -> Row:
+def _diagonal(u: Float32[np.ndarray, "3 z y x"], step: GridStep, sign: int) -> MatrixRow:
     """`T(p + step) - T(p)`, or `T(p) - T(p - step)` for the other sign."""
-    there = tuple(
+    moved = tuple(
         slice(1 + sign * along, size - 1 + sign * along)
         for along, size in zip(reversed(step), u.shape[1:], strict=True)
     )
     inner = (slice(1, -1),) * 3
-    row = [sign * (component[there] - component[inner]) for component in u]
+    row = [sign * (component[moved] - component[inner]) for component in u]
     for axis, along in enumerate(step):
         if along:
             row[axis] += 1
     return row
 
 
-def _cross(a: Row, b: Row) -> Row:
+def _cross(a: MatrixRow, b: MatrixRow) -> MatrixRow:
     return [a[j] * b[k] - a[k] * b[j] for j, k in ((1, 2), (2, 0), (0, 1))]
 
 
-def _dot(a: Row, b: Row) -> Float[np.ndarray, "_ _ _"]:
+def _dot(a: MatrixRow, b: MatrixRow) -> Float[np.ndarray, "_ _ _"]:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-def _places(block: Block, box: Slices, precision: Precision) -> Block:
+def _places(block: FieldSlab, box: Slices, precision: FloatType) -> FieldSlab:
     """`T` in a piece of the grid; components in the order x, y, z."""
     places = np.array(block, precision, order="C")
     for axis, part in enumerate(reversed(box)):
@@ -141,8 +151,8 @@ def _places(block: Block, box: Slices, precision: Precision) -> Block:
     return places
 
 
-def _folds(places: Block, found: Int[np.ndarray, " found"]) -> float:
-    """Sum of `max(-J, 0)` over some voxels.
+def _folds(places: FieldSlab, found: Int[np.ndarray, " found"]) -> float:
+    """Sum `max(-J, 0)` over some voxels.
 
     Args:
         places: `T`, in a piece of the grid.
@@ -152,7 +162,7 @@ def _folds(places: Block, found: Int[np.ndarray, " found"]) -> float:
     z, y, x = np.unravel_index(found, [size - 2 for size in shape])
     middle = np.ravel_multi_index((z + 1, y + 1, x + 1), shape)
 
-    def at(step: Offset, sign: int = 1) -> Row:
+    def at(step: GridStep, sign: int = 1) -> MatrixRow:
         along = middle + sign * (step[0] + shape[2] * (step[1] + shape[1] * step[2]))
         return [component.ravel().take(along) for component in places]
 
@@ -165,12 +175,12 @@ def _folds(places: Block, found: Int[np.ndarray, " found"]) -> float:
     return -sum(float(np.minimum(determinant(*r), 0).sum(dtype=np.float64)) for r in rows)
 
 
-def _minus(a: Row, b: Row) -> Row:
+def _minus(a: MatrixRow, b: MatrixRow) -> MatrixRow:
     return [one - other for one, other in zip(a, b, strict=True)]
 
 
 class Ndv(MetricBase):
-    """Folded volume in percent of a foreground.
+    """Non-diffeomorphic volume in percent of a foreground.
 
     Foreground are the positive voxels of the moving (LUMIR 2024) or the fixed image (2025, PSMAReg
     2026), or of a mask, without the outermost voxels of the grid. NaN if there are none.
@@ -187,14 +197,16 @@ class Ndv(MetricBase):
     unit: Literal["%"] = "%"
     folder: str = IMAGES
     """`images`, or a folder of masks."""
-    mask: Of
+    mask: Role
     precision: Literal["double", "single"] = "double"
     """`single`: places are rounded to single precision before they are subtracted."""
 
     def __call__(self, case: Case) -> Result:
         inside = case.foreground(self.mask, self.folder)
         voxels = int(inside[1:-1, 1:-1, 1:-1].sum())
-        precision: Precision = np.float64 if self.precision == "double" else np.float32
-        folded = folded_volume(case.vectors, inside, precision) if voxels else float("nan")
-        percent = 100 * folded / voxels if voxels else float("nan")
+        precision: FloatType = np.float64 if self.precision == "double" else np.float32
+        volume = (
+            non_diffeomorphic_volume(case.vectors, inside, precision) if voxels else float("nan")
+        )
+        percent = 100 * volume / voxels if voxels else float("nan")
         return Result(percent, detailed=percent, unregistered=0.0 if voxels else float("nan"))

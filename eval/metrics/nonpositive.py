@@ -1,10 +1,10 @@
-"""Share of folded voxels."""
+"""Share of voxels with a Jacobian determinant of 0 or less."""
 
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from eval.metrics.base import Case, MetricBase, Of, Result
+from eval.metrics.base import Case, MetricBase, Result, Role
 from eval.truth import IMAGES
 
 
@@ -23,9 +23,9 @@ class NonPositive(MetricBase):
     metric: Literal["nonpositive"] = "nonpositive"
     unit: Literal["%"] = "%"
     folder: str = IMAGES
-    """`images`, or a folder of masks; where `mask` looks."""
-    mask: Of | None = None
-    """Whose positive voxels count; all of the grid where it is not given."""
+    """`images`, or a folder of masks; that `mask` chooses from."""
+    mask: Role | None = None
+    """Image whose positive voxels count; all voxels of the grid where it is not given."""
 
     def __call__(self, case: Case) -> Result:
         folded = case.determinants <= 0

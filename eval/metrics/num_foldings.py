@@ -1,4 +1,4 @@
-"""A count of folds that is always 0."""
+"""Number of folded voxels as the scorers count it: always 0."""
 
 from typing import ClassVar, Literal
 

@@ -9,22 +9,22 @@ from l2r.errors import ImageError
 from l2r.formats.nifti import read_image
 from l2r.schema import read_text
 
-Points = Float[np.ndarray, "points 3"]
+PointArray = Float[np.ndarray, "points 3"]
 
 _TO_RAS = {"RAS": (1, 1, 1), "0": (1, 1, 1), "LPS": (-1, -1, 1), "1": (-1, -1, 1)}
 """Signs by the name of a coordinate system, which old versions of Slicer write as a number."""
 
 
-def read_csv(path: Path) -> Points:
+def read_csv(path: Path) -> PointArray:
     """Three numbers per line, in voxels of the image, without a heading.
 
     Raises:
         ImageError: missing, or a line is something else.
     """
-    return _numbers(path, _lines(path), (0, 1, 2), columns=3)
+    return _points(path, _lines(path), (0, 1, 2), columns=3)
 
 
-def read_fcsv(path: Path, image: Path) -> Points:
+def read_fcsv(path: Path, image: Path) -> PointArray:
     """The points of a 3D Slicer list, brought into voxels of the image by its affine.
 
     Raises:
@@ -35,13 +35,13 @@ def read_fcsv(path: Path, image: Path) -> Points:
         slicer.readthedocs.io, developer guide, Markups, "Markups fiducial point list file format".
     """
     numbered = _lines(path)
-    said = dict(
+    settings = dict(
         [part.strip() for part in line.lstrip("# ").split("=", 1)]
         for _, line in numbered
         if line.startswith("#") and "=" in line
     )
-    names = said.get("columns", "id,x,y,z").split(",")
-    system = said.get("CoordinateSystem", "RAS")
+    names = settings.get("columns", "id,x,y,z").split(",")
+    system = settings.get("CoordinateSystem", "RAS")
     if system not in _TO_RAS:
         raise ImageError(
             f"{path}: coordinate system {system!r}, expected RAS or LPS; save the list again"
@@ -50,20 +50,20 @@ def read_fcsv(path: Path, image: Path) -> Points:
         raise ImageError(f"{path}: columns {','.join(names)}, expected x, y and z among them")
     rows = [(number, line) for number, line in numbered if not line.startswith("#")]
     places = names.index("x"), names.index("y"), names.index("z")
-    world = _numbers(path, rows, places, columns=None) * _TO_RAS[system]
+    world = _points(path, rows, places, columns=None) * _TO_RAS[system]
     to_voxels = np.linalg.inv(read_image(image).affine)
     return world @ to_voxels[:3, :3].T + to_voxels[:3, 3]
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:
-    """What is not empty, with its number."""
+    """Lines that are not empty, with their numbers."""
     numbered = enumerate(read_text(path, ImageError).splitlines(), start=1)
     return [(number, line) for number, line in numbered if line.strip()]
 
 
-def _numbers(
+def _points(
     path: Path, rows: list[tuple[int, str]], places: tuple[int, ...], columns: int | None
-) -> Points:
+) -> PointArray:
     points = []
     for number, line in rows:
         cells = line.split(",")

@@ -1,4 +1,4 @@
-"""Spread of the volume changes, as classic Learn2Reg has it."""
+"""Standard deviation of the logarithm of the Jacobian determinant (SDlogJ)."""
 
 from typing import ClassVar, Literal
 
@@ -9,16 +9,16 @@ from eval.metrics.base import Case, MetricBase, Result
 from l2r.formats.nifti import read_labels
 
 _ADDED = 3.0
-"""By the scorer, before the logarithm."""
+"""The scorer adds it to the determinant before the logarithm."""
 _LEAST, _MOST = 1e-9, 1e9
-"""Determinants are clipped to these."""
+"""Limits that determinants are clipped to."""
 
 
-def spread(determinants: Float[np.ndarray, "*_"], added: float = 0.0) -> float:
-    """`std(log(clip(J + added, 1e-9, 1e9)))`, divided by the number of voxels; NaN without any.
+def sd_log_jacobian(determinants: Float[np.ndarray, "*_"], added: float = 0.0) -> float:
+    """Population standard deviation of `log(clip(J + added, 1e-9, 1e9))`; NaN without voxels.
 
     Example:
-        >>> spread(np.exp([-1.0, 1.0]))
+        >>> sd_log_jacobian(np.exp([-1.0, 1.0]))
         1.0
     """
     if not determinants.size:
@@ -45,12 +45,12 @@ class SdLogJ(MetricBase):
     unit: Literal[""] = ""
     folder: Literal["images"] = "images"
     masks: str | None = None
-    """Folder of masks of the fixed images, of which voxels with label 1 count; without one of its
-    own, all of a pair counts, as officially."""
+    """Folder of masks of the fixed images, whose voxels of label 1 count. All voxels count for a
+    pair without a mask, as for the official scorer, and where no folder is given."""
 
     def __call__(self, case: Case) -> Result:
         counted, unmasked = self._counted(case)
-        official, right = spread(counted, _ADDED), spread(counted)
+        official, right = sd_log_jacobian(counted, _ADDED), sd_log_jacobian(counted)
         note = f"{right:.4f} without the 3 that the scorer adds to the determinant"
         return Result(official, detailed=official, unregistered=0.0, note=note + unmasked)
 

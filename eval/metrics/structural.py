@@ -1,4 +1,4 @@
-"""What the metrics of structures have in common: which structures count."""
+"""Bases of the metrics of structures: which structures count, and how distances are averaged."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from pydantic import AfterValidator, Field
 
 from eval.metrics.base import Case, MetricBase, Result, mean_of_defined
-from eval.metrics.distances import Measure, scratch
+from eval.metrics.distances import Measure, new_marks
 from eval.metrics.surface import VOXELS, Spacing, surfaces
 from eval.structures import Structures
 
@@ -15,18 +15,18 @@ from eval.structures import Structures
 def _distinct(labels: tuple[int, ...]) -> tuple[int, ...]:
     for label in labels:
         if labels.count(label) > 1:
-            raise ValueError(f"{label} stands more than once")
+            raise ValueError(f"{label} is listed more than once")
     return labels
 
 
-Labels = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_distinct)]
+StructureLabels = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class StructureMetric(MetricBase):
     """A metric that has one value per structure."""
 
     folder: str = "labels"
-    labels: Labels | None = None
+    labels: StructureLabels | None = None
     """The structures that it compares; the protocol's where they are not given."""
     absent: Literal["either", "both"] = "either"
     """`either`: a structure that the fixed or the unwarped moving map lacks is left out;
@@ -36,8 +36,8 @@ class StructureMetric(MetricBase):
         """The label maps of a case, for the structures of this metric."""
         return case.structures(self.folder, case.labels if self.labels is None else self.labels)
 
-    def candidates(self, structures: Structures) -> Bool[np.ndarray, " ids"]:
-        """Which structures may count; of those that neither map has, none does."""
+    def candidates(self, structures: Structures) -> Bool[np.ndarray, " structures"]:
+        """Choose the structures that may count; one that neither map has never does."""
         return structures.defined | (self.absent == "both")
 
 
@@ -60,39 +60,41 @@ class DistanceMetric(StructureMetric):
         return Result(
             mean=mean_of_defined(counted),
             detailed=tuple(distances.tolist()),
-            labels=structures.ids,
-            note=_vanished(structures.ids, distances),
+            labels=structures.labels,
+            note=_vanished(structures.labels, distances),
         )
 
 
 def per_structure(
     structures: Structures,
-    candidates: Bool[np.ndarray, " ids"],
+    candidates: Bool[np.ndarray, " structures"],
     measure: Measure,
     spacing: Spacing = VOXELS,
-) -> Float[np.ndarray, " ids"]:
-    """A measure of each candidate's two surfaces.
+) -> Float[np.ndarray, " structures"]:
+    """Apply a measure to the two surfaces of each candidate.
 
     Returns:
-        NaN for what is no candidate or is in neither map; infinite where one of the maps lacks it.
+        NaN for a structure that is no candidate or in neither map; infinite where one map lacks it.
     """
     fixed, warped = (
-        surfaces(part, len(structures.ids), spacing)
+        surfaces(part, len(structures.labels), spacing)
         for part in (structures.fixed, structures.warped)
     )
-    values = np.full(len(structures.ids), np.nan)
-    room = scratch(fixed[0]) if fixed else np.zeros(0, bool)
+    values = np.full(len(structures.labels), np.nan)
+    marks = new_marks(fixed[0]) if fixed else np.zeros(0, bool)
     for place in np.flatnonzero(candidates):
-        here, there = fixed[place], warped[place]
-        if here.places.size or there.places.size:
-            values[place] = measure(here, there, room)
+        one, other = fixed[place], warped[place]
+        if one.places.size or other.places.size:
+            values[place] = measure(one, other, marks)
     return values
 
 
-def _vanished(ids: tuple[int, ...], distances: Float[np.ndarray, " ids"]) -> str:
-    gone = [str(label) for label, far in zip(ids, np.isinf(distances), strict=True) if far]
+def _vanished(labels: tuple[int, ...], distances: Float[np.ndarray, " structures"]) -> str:
+    gone = [str(label) for label, far in zip(labels, np.isinf(distances), strict=True) if far]
     if not gone:
         return ""
     rest = mean_of_defined(distances[np.isfinite(distances)])
     which = ", ".join(gone)
-    return f"{len(gone)} of {len(ids)} structures vanished ({which}), mean of the others {rest:.4f}"
+    return (
+        f"{len(gone)} of {len(labels)} structures vanished ({which}), mean of the others {rest:.4f}"
+    )

@@ -23,18 +23,16 @@ Spacing = tuple[float, float, float]
 VOXELS: Spacing = (1.0, 1.0, 1.0)
 MARGIN = 5
 """Grid points that are added around the corner points of a map."""
-_PIECE = 2**15
-"""Corner points at a time, so that their codes are made in the cache."""
 _AROUND = [*itertools.product((0, 1), repeat=3)]
 """Steps from a corner point's first voxel, before it along all axes, to each of the eight."""
 
 
 @dataclass(frozen=True)
 class Surface:
-    """Of one structure."""
+    """The surface of one structure."""
 
     places: Int[np.ndarray, " elements"]
-    """Where its elements are, counted along the grid with x fastest."""
+    """Indices of the elements' corner points, counted along the grid with x fastest."""
     areas: Float[np.ndarray, " elements"]
     grid: tuple[int, int, int]
     """Shape of the grid of corner points, with `MARGIN` more on each side."""
@@ -43,17 +41,21 @@ class Surface:
 
     @property
     def points(self) -> Int[np.ndarray, "elements 3"]:
-        """Where its elements are, in voxels; the origin is the margin's corner."""
+        """Positions of the elements in voxels, from the corner of the margin."""
         return np.stack(np.unravel_index(self.places, self.grid, order="F"), axis=-1)
 
 
-def surfaces(indexed: IndexMap, count: int, spacing: Spacing = VOXELS) -> list[Surface]:
+def surfaces(
+    indexed: IndexMap, count: int, spacing: Spacing = VOXELS, *, at_once: int = 2**15
+) -> list[Surface]:
     """The surface of each structure, without elements where it has no voxel.
 
     Args:
         indexed: structures, counted from 1; 0 is none of them, as is everything beyond the map.
         count: how many there are.
         spacing: sides of a voxel, in voxels or in mm.
+        at_once: corner points whose codes are made together; few, so that they fit into the
+            processor's cache.
 
     Source:
         Nikolov et al. (2021), doi:10.2196/26151; github.com/google-deepmind/surface-distance.
@@ -64,8 +66,8 @@ def surfaces(indexed: IndexMap, count: int, spacing: Spacing = VOXELS) -> list[S
     voxels[inner] = indexed
     corners = np.flatnonzero(_mixed(voxels).ravel(order="F"))
     pieces = [
-        _elements(voxels, corners[start : start + _PIECE])
-        for start in range(0, max(1, corners.size), _PIECE)
+        _elements(voxels, corners[start : start + at_once])
+        for start in range(0, max(1, corners.size), at_once)
     ]
     owners, places, codes = (np.concatenate(part) for part in zip(*pieces, strict=True))
     order = np.argsort(owners, kind="stable")
@@ -101,7 +103,7 @@ def _elements(
         for bit, other in enumerate(around):
             alike = other == owner
             code |= alike.view(np.uint8) << (7 - bit)
-            if bit < number:
+            if bit < number:  # an earlier voxel of the same structure has made this element
                 first &= ~alike
         found.append((owner[first], corners[first], code[first]))
     owners, where, codes = (np.concatenate(part) for part in zip(*found, strict=True))

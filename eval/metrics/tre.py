@@ -1,4 +1,4 @@
-"""Distance of landmarks."""
+"""Target registration error (TRE) of landmarks, given as blobs in label maps."""
 
 from typing import ClassVar, Literal
 
@@ -10,7 +10,7 @@ from eval.metrics.surface import VOXELS, Spacing
 from eval.structures import IndexMap, sizes
 
 
-def centroids(blobs: IndexMap, count: int) -> Float[np.ndarray, "ids 3"]:
+def centroids(blobs: IndexMap, count: int) -> Float[np.ndarray, "landmarks 3"]:
     """Centre of each blob, in voxels; NaN where it has no voxel.
 
     Args:
@@ -32,7 +32,7 @@ def centroids(blobs: IndexMap, count: int) -> Float[np.ndarray, "ids 3"]:
 
 def landmark_errors(
     fixed: IndexMap, warped: IndexMap, count: int, spacing: Spacing = VOXELS
-) -> Float[np.ndarray, " ids"]:
+) -> Float[np.ndarray, " landmarks"]:
     """Distance of each landmark's centroids, lower is better; NaN where it vanished."""
     steps = (centroids(warped, count) - centroids(fixed, count)) * spacing
     return np.sqrt((steps * steps).sum(axis=-1))
@@ -41,10 +41,9 @@ def landmark_errors(
 class Tre(MetricBase):
     """Mean distance of landmarks, each of which is a blob in a label map.
 
-    All landmarks of the fixed map count. One that is absent from the warped map, be it that it
-    vanished in warping or that the moving map never had it, makes the whole mean NaN, as it does
-    in the organisers' scorer; the note gives the mean of the others. `detailed` is the mean
-    again, another peculiarity of theirs.
+    All landmarks of the fixed map count. If one is absent from the warped map, because it vanished
+    in warping or because the moving map lacks it, the mean is NaN, as in the organisers' scorer;
+    the note gives the mean of the others. `detailed` is the mean again, also as in theirs.
 
     Source:
         `calc_TRE` of the LUMIR scorer, github.com/JHU-MedImage-Reg/LUMIR_L2R.
@@ -61,20 +60,20 @@ class Tre(MetricBase):
         blobs = case.structures(self.folder, None)
         spacing = VOXELS if self.unit == "voxels" else case.spacing_mm("fixed")
         errors, before = (
-            landmark_errors(blobs.fixed, moving, len(blobs.ids), spacing)
+            landmark_errors(blobs.fixed, moving, len(blobs.labels), spacing)
             for moving in (blobs.warped, blobs.unregistered)
         )
         mean = _mean(errors)
         return Result(mean, detailed=mean, unregistered=_mean(before), note=_vanished(errors))
 
 
-def _mean(errors: Float[np.ndarray, " ids"]) -> float:
+def _mean(errors: Float[np.ndarray, " landmarks"]) -> float:
     return float(errors.mean()) if errors.size else float("nan")
 
 
-def _vanished(errors: Float[np.ndarray, " ids"]) -> str:
-    there = errors[~np.isnan(errors)]
-    if there.size == errors.size:
+def _vanished(errors: Float[np.ndarray, " landmarks"]) -> str:
+    found = errors[~np.isnan(errors)]
+    if found.size == errors.size:
         return ""
-    gone = errors.size - there.size
-    return f"{gone} of {errors.size} landmarks vanished, mean of the others {_mean(there):.4f}"
+    gone = errors.size - found.size
+    return f"{gone} of {errors.size} landmarks vanished, mean of the others {_mean(found):.4f}"

@@ -28,6 +28,13 @@ GZIP_MAGIC = b"\x1f\x8b"
 GZIP_LEVEL = 1
 """ISA-L's level 1: benchmarks/gzip_levels.py shows what the others cost and give."""
 
+_INTEGERS: tuple[tuple[type[np.integer], float, float], ...] = (
+    (np.int32, -(2.0**31), 2.0**31),
+    (np.int64, -(2.0**63), 2.0**63),
+    (np.uint64, 0.0, 2.0**64),
+)
+"""Types of label maps that are stored as floats, with their least value and the first too large."""
+
 
 @dataclass(frozen=True)
 class Image:
@@ -106,6 +113,24 @@ def grid_spacing(path: Path) -> tuple[float, float, float]:
     return x, y, z
 
 
+def grid_orientation(path: Path) -> str:
+    """Directions of the array axes, for instance `RAS`, from the header alone.
+
+    Returns:
+        `?` for an axis whose direction the header does not give.
+
+    Raises:
+        ImageError: missing, or neither NIfTI nor MetaImage.
+    """
+    if path.suffix == metaimage.SUFFIX:
+        affine = metaimage.read_header(path, ImageError).affine
+    else:
+        affine = np.asarray(_header(path).get_best_affine(), np.float64)
+    if not np.isfinite(affine).all() or not _sides(affine).all():
+        return "???"
+    return "".join(code or "?" for code in nib.aff2axcodes(affine))
+
+
 def read_labels(path: Path) -> Labels:
     """Read a 3-D label map of whole numbers, stored as integers or as floats.
 
@@ -115,13 +140,22 @@ def read_labels(path: Path) -> Labels:
     array, _ = _read_volume(path, ImageError)
     if np.issubdtype(array.dtype, np.integer):
         return array
-    with np.errstate(invalid="ignore"):  # what is no int32 differs, and is refused
-        labels = np.rint(array).astype(np.int32)
+    with np.errstate(invalid="ignore"):  # a value that does not fit differs, and is refused
+        labels = np.rint(array).astype(_integer_type(array))
     if not np.array_equal(labels, array):
         raise ImageError(
             f"{path}: labels must be whole numbers; was the map interpolated linearly?"
         )
     return labels
+
+
+def _integer_type(array: Float[np.ndarray, "_ _ _"]) -> type[np.integer]:
+    """The smallest of the usual types that has room for all values of a floating-point map."""
+    low, high = array.min(), array.max()
+    for kind, least, beyond in _INTEGERS:
+        if low >= least and high < beyond:
+            return kind
+    return np.int64
 
 
 def _header(path: Path) -> nib.Nifti1Header:

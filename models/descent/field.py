@@ -12,34 +12,34 @@ from torch import Tensor
 from l2r.arrays import Shape, triple
 from l2r.grid import GridRule
 from l2r.schema import Frozen
-from models.descent.loop import Descent, Limits, descend
-from models.descent.objective import Case, DescentConfig, Refined
-from models.descent.transform import Base, FieldTrial
+from models.descent.loop import OptimisationResult, StopConditions, descend
+from models.descent.objective import DescentConfig, ImagePair, Refined
+from models.descent.transform import BaseField, FieldTransform
 from models.losses.catalog import Similarity
-from models.losses.lncc import LnccConfig
+from models.losses.lncc import Lncc
 from models.optim.combine import Losses
-from models.spatial.parametrisation import Parametrisation, VelocityConfig, compose
+from models.spatial.parametrisation import Parametrisation, Velocity, compose
 from models.spatial.warp import resize_field
 from models.types import Fields
 
 Coarse: TypeAlias = Float[Tensor, "parts 3 _ _ _"]
-"""What is optimised: fields on the control grid of a level."""
+"""Optimised fields on the control-point grid of a level."""
 
 
-class Level(Frozen):
+class ResolutionLevel(Frozen):
     """One resolution of a coarse-to-fine descent."""
 
     shrink: PositiveInt
     """Images are averaged over cubes of this many voxels a side."""
     control: PositiveInt
-    """Voxels of the full grid per voxel of the grid that is optimised."""
-    similarity: Similarity = LnccConfig()
+    """Control-point spacing: voxels of the full grid per voxel of the optimised one."""
+    similarity: Similarity = Lncc()
     steps: PositiveInt
     learning_rate: PositiveFloat
     """Of Adam: about the first step's length, in voxels of the optimised grid."""
 
     @property
-    def halved(self) -> "Level":
+    def halved(self) -> "ResolutionLevel":
         """The same at half the resolution."""
         return self.model_copy(update={"shrink": 2 * self.shrink, "control": 2 * self.control})
 
@@ -52,8 +52,8 @@ class InstanceOptimisationConfig(DescentConfig):
     """
 
     name: Literal["instance_optimisation"] = "instance_optimisation"
-    parametrisation: Parametrisation = VelocityConfig()
-    levels: tuple[Level, ...] = Field(min_length=1)
+    parametrisation: Parametrisation = Velocity()
+    levels: tuple[ResolutionLevel, ...] = Field(min_length=1)
 
     @property
     def grid(self) -> GridRule:
@@ -78,7 +78,7 @@ class InstanceOptimisation:
 
     def __call__(
         self,
-        case: Case,
+        case: ImagePair,
         prediction: Fields,
         *,
         deadline: float | None = None,
@@ -102,15 +102,15 @@ class InstanceOptimisation:
             deadline,
             random or torch.Generator(),
         )
-        held = prediction.new_zeros(config.parametrisation.parts, 3, 1, 1, 1)
-        course: list[Descent] = []
+        parameters = prediction.new_zeros(config.parametrisation.parts, 3, 1, 1, 1)
+        course: list[OptimisationResult] = []
         for level in config.levels:
-            held = resize_field(held, divided(shape, level.control)).requires_grad_()
-            course.append(run.descend(level, held))
-            held = held.detach()
+            parameters = resize_field(parameters, divided(shape, level.control)).requires_grad_()
+            course.append(run.descend(level, parameters))
+            parameters = parameters.detach()
             if course[-1].stopped in {"deadline", "diverged"}:
                 break
-        found = resize_field(config.parametrisation.there(held), shape)
+        found = resize_field(config.parametrisation.forward(parameters), shape)
         if predicted:
             found = prediction + found if adds else compose(prediction, found)
         return Refined(found, tuple(course))
@@ -121,29 +121,29 @@ class _Run:
     """What all levels share."""
 
     config: InstanceOptimisationConfig
-    case: Case
+    case: ImagePair
     base: Fields | None
     """The prediction, if what is optimised is added to it."""
     deadline: float | None
     random: torch.Generator
 
-    def descend(self, level: Level, held: Coarse) -> Descent:
-        """Improve what is held."""
+    def descend(self, level: ResolutionLevel, parameters: Coarse) -> OptimisationResult:
+        """Improve the parameters on one level."""
         config, case = self.config, self.case.shrunk(level.shrink)
         objective = config.bind(case, level.similarity, self.random)
-        base = self._base(triple(held.shape[2:]), triple(case.fixed.shape[2:]))
+        base = self._base(triple(parameters.shape[2:]), triple(case.fixed.shape[2:]))
 
         def losses() -> Losses:
-            return objective(FieldTrial(case.fixed, config.parametrisation, held, base))
+            return objective(FieldTransform(case.fixed, config.parametrisation, parameters, base))
 
-        optimiser = config.optimiser.build([held], level.learning_rate)
-        limits = Limits(level.steps, self.deadline, config.convergence)
-        return descend([held], config.goal(losses, self.random), optimiser, limits)
+        optimiser = config.optimiser.build([parameters], level.learning_rate)
+        limits = StopConditions(level.steps, self.deadline, config.convergence)
+        return descend([parameters], config.goal(losses, self.random), optimiser, limits)
 
-    def _base(self, control: Shape, images: Shape) -> Base | None:
+    def _base(self, control: Shape, images: Shape) -> BaseField | None:
         if self.base is None:
             return None
-        return Base(resize_field(self.base, control), resize_field(self.base, images))
+        return BaseField(resize_field(self.base, control), resize_field(self.base, images))
 
 
 def divided(shape: Shape, factor: int) -> Shape:

@@ -15,13 +15,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from l2r.schema import Frozen
-from models.optim.combine import Combine, Combined, Losses, SumConfig
+from models.optim.combine import Combine, Combined, Losses, SumGradients
 
 Stopped: TypeAlias = Literal["steps", "converged", "deadline", "diverged"]
 Kept: TypeAlias = Literal["best", "last"]
 """Which iterate a descent leaves behind."""
 
-Score: TypeAlias = Callable[[Sequence[float]], float]
+IterateScore: TypeAlias = Callable[[Sequence[float]], float]
 
 _MOST_SKIPPED = 3
 """Steps in a row that may be skipped; more, and nothing but NaN is to be expected."""
@@ -53,9 +53,9 @@ class Goal:
 
     losses: Callable[[], Losses]
     """Every objective at the present parameters."""
-    score: Score = sum
+    score: IterateScore = sum
     """Of the losses' values; the iterate with the lowest one is the best."""
-    combine: Combine = field(default_factory=SumConfig)
+    combine: Combine = field(default_factory=SumGradients)
     """Makes one gradient of many objectives."""
     random: torch.Generator = field(default_factory=torch.Generator)
     """For those combinations that draw."""
@@ -64,7 +64,7 @@ class Goal:
 
 
 @dataclass(frozen=True)
-class Limits:
+class StopConditions:
     """When a descent ends."""
 
     steps: int
@@ -74,7 +74,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Descent:
+class OptimisationResult:
     """What a descent did."""
 
     losses: tuple[tuple[float, ...], ...]
@@ -101,10 +101,10 @@ def descend(
     parameters: Sequence[Tensor],
     goal: Goal,
     optimiser: Optimizer,
-    limits: Limits,
+    limits: StopConditions,
     *,
     beside: Sequence[Tensor] = (),
-) -> Descent:
+) -> OptimisationResult:
     """Minimise, and leave the best iterate in `parameters`, or the last one if `goal` says so.
 
     A loss or gradient that is NaN or infinite costs the step: the best iterate is taken up again,
@@ -122,7 +122,7 @@ def descend(
     stopped = _run(course, parameters, goal, optimiser, limits)
     if goal.keep == "best":
         course.restore_best()
-    return Descent(
+    return OptimisationResult(
         losses=tuple(course.losses),
         cosines=tuple(course.cosines),
         best=course.best,
@@ -136,7 +136,7 @@ def _run(
     parameters: Sequence[Tensor],
     goal: Goal,
     optimiser: Optimizer,
-    limits: Limits,
+    limits: StopConditions,
 ) -> Stopped:
     watch = _Watch(limits.deadline)
     for step in range(limits.steps + 1):
@@ -165,7 +165,7 @@ def _step(optimiser: Optimizer, parameters: Sequence[Tensor], gradients: Sequenc
 class _Course:
     """What was seen so far, and the best of it."""
 
-    def __init__(self, score: Score, state: Sequence[Tensor]) -> None:
+    def __init__(self, score: IterateScore, state: Sequence[Tensor]) -> None:
         self._score, self._state = score, state
         self._kept = [tensor.detach().clone() for tensor in state]
         self._in_a_row = 0

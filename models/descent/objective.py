@@ -10,51 +10,51 @@ from torch.nn.functional import avg_pool3d
 
 from l2r.grid import GridRule
 from l2r.schema import Frozen
-from models.descent.loop import Convergence, Descent, Goal, Kept
-from models.losses.base import Trial
+from models.descent.loop import Convergence, Goal, Kept, OptimisationResult
+from models.losses.base import CandidateTransform
 from models.losses.catalog import Regulariser, Similarity
-from models.losses.dice import DiceConfig, Labels
-from models.losses.mse import MseConfig
-from models.optim.combine import Combine, Losses, SumConfig
+from models.losses.dice import LabelVolumes, SoftDice
+from models.losses.mse import Mse
+from models.optim.combine import Combine, Losses, SumGradients
 from models.optim.optimisers import AdamConfig, Optimiser
-from models.spatial.coordinate_maps import Images
+from models.spatial.coordinate_maps import ImageBatch
 from models.spatial.warp import warp
 from models.types import Fields, Scalar, Stacks
 
 TOTAL = "total"
-Objective: TypeAlias = Callable[[Trial], Losses]
-Part: TypeAlias = Callable[[Trial], Scalar]
+LossFunction: TypeAlias = Callable[[CandidateTransform], Losses]
+Term: TypeAlias = Callable[[CandidateTransform], Scalar]
 
 
-LabelTerm: TypeAlias = Annotated[DiceConfig | MseConfig, Field(discriminator="name")]
+LabelTerm: TypeAlias = Annotated[SoftDice | Mse, Field(discriminator="name")]
 """Compares one channel per structure of the fixed and the warped label map."""
 
 
 @dataclass(frozen=True)
-class Case:
+class ImagePair:
     """A pair that is to be registered, on one grid."""
 
-    fixed: Images
-    moving: Images
-    labels: tuple[Stacks, Stacks] | tuple[Labels, Labels] | None = None
+    fixed: ImageBatch
+    moving: ImageBatch
+    labels: tuple[Stacks, Stacks] | tuple[LabelVolumes, LabelVolumes] | None = None
     """Of the fixed and of the moving image, one channel per structure; label maps as they are where
     a training draws pieces of the pair, which are judged by some of the structures."""
 
-    def after(self, prediction: Fields) -> "Case":
+    def after(self, prediction: Fields) -> "ImagePair":
         """The moving side as the prediction warps it."""
         labels = self.labels
         if labels:
             labels = labels[0], warp(labels[1], prediction)
-        return Case(self.fixed, warp(self.moving, prediction), labels)
+        return ImagePair(self.fixed, warp(self.moving, prediction), labels)
 
-    def shrunk(self, factor: int) -> "Case":
+    def shrunk(self, factor: int) -> "ImagePair":
         """Means over cubes of `factor` voxels a side."""
         if factor == 1:
             return self
         labels = self.labels
         if labels:
             labels = avg_pool3d(labels[0], factor), avg_pool3d(labels[1], factor)
-        return Case(avg_pool3d(self.fixed, factor), avg_pool3d(self.moving, factor), labels)
+        return ImagePair(avg_pool3d(self.fixed, factor), avg_pool3d(self.moving, factor), labels)
 
 
 @dataclass(frozen=True)
@@ -62,26 +62,26 @@ class Refined:
     """A better field, and how it came about."""
 
     field: Fields
-    course: tuple[Descent, ...]
+    course: tuple[OptimisationResult, ...]
     """One per level that was begun."""
 
 
-class Weighted(Frozen):
+class WeightedRegulariser(Frozen):
     """A regulariser and how much it counts beside the similarity, which counts once."""
 
     weight: NonNegativeFloat
     term: Regulariser
 
 
-class ObjectiveConfig(Frozen):
+class ObjectiveTerms(Frozen):
     """The losses of a pair beside its similarity, for training and for descents alike."""
 
-    regularisers: tuple[Weighted, ...] = ()
+    regularisers: tuple[WeightedRegulariser, ...] = ()
     direction: Literal["one_way", "both_ways"] = "one_way"
     """Both ways: the fixed image is compared with the moving one as well, and costs are added."""
     label_weight: PositiveFloat | None = None
     """Of the loss of label maps, which both images must then have."""
-    label_term: LabelTerm = DiceConfig()
+    label_term: LabelTerm = SoftDice()
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -90,13 +90,15 @@ class ObjectiveConfig(Frozen):
         return ("similarity", *(part.term.name for part in self.regularisers), *labels)
 
     @model_validator(mode="after")
-    def _names_are_clear(self) -> "ObjectiveConfig":
+    def _names_are_clear(self) -> "ObjectiveTerms":
         names = self.objectives
         if len(set(names)) < len(names):
             raise ValueError(f"a regulariser is named twice: {', '.join(names)}")
         return self
 
-    def bind(self, case: Case, similarity: Similarity, random: torch.Generator) -> Objective:
+    def bind(
+        self, case: ImagePair, similarity: Similarity, random: torch.Generator
+    ) -> LossFunction:
         """The objectives for one pair: what depends on the images alone is computed once.
 
         Raises:
@@ -106,13 +108,13 @@ class ObjectiveConfig(Frozen):
         parts += [_regular(part, random) for part in self.regularisers]
         if self.label_weight is not None:
             parts.append(_labelled(case, self.label_term, self.label_weight))
-        return lambda trial: tuple(part(trial) for part in parts)
+        return lambda transform: tuple(part(transform) for part in parts)
 
 
-class DescentConfig(ObjectiveConfig):
+class DescentConfig(ObjectiveTerms):
     """What every descent on a pair needs, whatever it optimises."""
 
-    combine: Combine = SumConfig()
+    combine: Combine = SumGradients()
     optimiser: Optimiser = AdamConfig()
     convergence: Convergence | None = None
     """Ends a level early; without it all steps are done."""
@@ -143,21 +145,23 @@ class DescentConfig(ObjectiveConfig):
         return values[self.objectives.index(self.best_by)]
 
 
-def _similar(case: Case, similarity: Similarity, *, both_ways: bool) -> Part:
-    there = similarity.bind(case.fixed)
+def _similar(case: ImagePair, similarity: Similarity, *, both_ways: bool) -> Term:
+    forward = similarity.bind(case.fixed)
     if not both_ways:
-        return lambda trial: there(trial.warp(case.moving))
-    back = similarity.bind(case.moving)
-    return lambda trial: there(trial.warp(case.moving)) + back(trial.warp_back(case.fixed))
+        return lambda transform: forward(transform.warp(case.moving))
+    inverse = similarity.bind(case.moving)
+    return lambda transform: (
+        forward(transform.warp(case.moving)) + inverse(transform.warp_inverse(case.fixed))
+    )
 
 
-def _regular(part: Weighted, random: torch.Generator) -> Part:
-    return lambda trial: part.weight * part.term.judge(trial, random)
+def _regular(part: WeightedRegulariser, random: torch.Generator) -> Term:
+    return lambda transform: part.weight * part.term.penalty(transform, random)
 
 
-def _labelled(case: Case, term: LabelTerm, weight: float) -> Part:
+def _labelled(case: ImagePair, term: LabelTerm, weight: float) -> Term:
     if case.labels is None:
         raise ValueError("label_weight asks for label maps of both images, there are none")
     fixed, moving = case.labels
     overlap = term.bind(fixed)
-    return lambda trial: weight * overlap(trial.warp(moving))
+    return lambda transform: weight * overlap(transform.warp(moving))

@@ -1,4 +1,4 @@
-"""Deformations that are tried in one step, as terms look at them (`models.losses.base.Trial`)."""
+"""Candidate transforms: a parametrised field, or the prediction of a network."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,74 +8,80 @@ from jaxtyping import Float
 from torch import Tensor
 
 from l2r.arrays import triple
-from models.losses.base import Trial
+from models.losses.base import CandidateTransform
 from models.networks.base import MapModel, RegistrationModel, VelocityModel
-from models.spatial.coordinate_maps import Images, Map, displaced, identity
-from models.spatial.parametrisation import Held, Parametrisation
+from models.spatial.coordinate_maps import CoordinateMap, ImageBatch, displaced, identity
+from models.spatial.parametrisation import Parameters, Parametrisation
 from models.spatial.warp import resize_field, sample, warp
 from models.types import Fields, OtherFields, Stacks
 
 
 @dataclass(frozen=True)
-class Base:
-    """A prediction that what is optimised is added to."""
+class BaseField:
+    """A predicted field to which the optimised one is added."""
 
-    control: Held
+    parameters: Parameters
     """On the grid that is optimised."""
     images: OtherFields
     """On the grid that the images are compared on."""
 
 
-class FieldTrial(Trial):
+class FieldTransform(CandidateTransform):
     """A parametrised field."""
 
     def __init__(
-        self, fixed: Images, parametrisation: Parametrisation, held: Held, base: Base | None
+        self,
+        fixed: ImageBatch,
+        parametrisation: Parametrisation,
+        parameters: Parameters,
+        base: BaseField | None,
     ) -> None:
         self.fixed = fixed
-        self._parametrisation, self._held, self._base = parametrisation, held, base
+        self._parametrisation, self._parameters, self._base = parametrisation, parameters, base
 
     @property
     def optimised(self) -> Float[Tensor, "_ 3 _ _ _"]:
-        return self._held + self._base.control if self._base else self._held
+        return self._parameters + self._base.parameters if self._base else self._parameters
 
     @cached_property
     def displacement(self) -> Float[Tensor, "1 3 _ _ _"]:
-        return self._parametrisation.there(self.optimised)
+        return self._parametrisation.forward(self.optimised)
 
     @cached_property
-    def _way_there(self) -> Fields:
+    def _forward_field(self) -> Fields:
         if self._base:
-            return self._base.images + self._resized(self._parametrisation.there(self._held))
+            return self._base.images + self._resized(
+                self._parametrisation.forward(self._parameters)
+            )
         return self._resized(self.displacement)
 
     @cached_property
-    def _way_back(self) -> Fields:
-        return self._resized(self._parametrisation.back(self.optimised))
+    def _inverse_field(self) -> Fields:
+        return self._resized(self._parametrisation.inverse(self.optimised))
 
     @property
-    def there(self) -> Map:
-        return as_map(self._way_there)
+    def forward(self) -> CoordinateMap:
+        return as_map(self._forward_field)
 
     @property
-    def back(self) -> Map:
-        return as_map(self._way_back)
+    def inverse(self) -> CoordinateMap:
+        return as_map(self._inverse_field)
 
     def warp(self, moving: Stacks) -> Stacks:
-        return warp(moving, self._way_there)
+        return warp(moving, self._forward_field)
 
-    def warp_back(self, fixed: Stacks) -> Stacks:
-        return warp(fixed, self._way_back)
+    def warp_inverse(self, fixed: Stacks) -> Stacks:
+        return warp(fixed, self._inverse_field)
 
-    def _resized(self, field: Held) -> OtherFields:
+    def _resized(self, field: Parameters) -> OtherFields:
         return resize_field(field, triple(self.fixed.shape[2:]))
 
 
-class NetworkTrial(Trial):
-    """What a network with its present weights says about two images."""
+class NetworkTransform(CandidateTransform):
+    """The prediction of a network with its present weights."""
 
     def __init__(
-        self, model: RegistrationModel, fixed: Images, moving: Images, *, half: bool = False
+        self, model: RegistrationModel, fixed: ImageBatch, moving: ImageBatch, *, half: bool = False
     ) -> None:
         """`half`: the network, but no term, computes in bfloat16 where autocast allows it."""
         self.fixed, self._moving, self._model = fixed, moving, model
@@ -87,28 +93,28 @@ class NetworkTrial(Trial):
 
     @cached_property
     def displacement(self) -> Fields:
-        moved = self._places_there - identity(self.fixed).coordinates
+        moved = self._warped_places - identity(self.fixed).coordinates
         return moved * _cells(moved)
 
     @cached_property
-    def there(self) -> Map:
+    def forward(self) -> CoordinateMap:
         return self._map(self._moving, self.fixed)
 
     @cached_property
-    def back(self) -> Map:
+    def inverse(self) -> CoordinateMap:
         return self._map(self.fixed, self._moving)
 
     @cached_property
-    def _places_there(self) -> Float[Tensor, "batch 3 _ _ _"]:
-        return self.there(identity(self.fixed)).coordinates
+    def _warped_places(self) -> Float[Tensor, "batch 3 _ _ _"]:
+        return self.forward(identity(self.fixed)).coordinates
 
     def warp(self, moving: Stacks) -> Stacks:
-        return sample(moving, self._places_there, padding="zeros")
+        return sample(moving, self._warped_places, padding="zeros")
 
-    def warp_back(self, fixed: Stacks) -> Stacks:
-        return sample(fixed, self.back(identity(self._moving)).coordinates, padding="zeros")
+    def warp_inverse(self, fixed: Stacks) -> Stacks:
+        return sample(fixed, self.inverse(identity(self._moving)).coordinates, padding="zeros")
 
-    def _map(self, moving: Images, fixed: Images) -> Map:
+    def _map(self, moving: ImageBatch, fixed: ImageBatch) -> CoordinateMap:
         if isinstance(self._model, MapModel):
             return self._model.phi(moving, fixed)
         with torch.autocast(fixed.device.type, torch.bfloat16, enabled=self._half):
@@ -116,14 +122,14 @@ class NetworkTrial(Trial):
         return as_map(field.float() if self._half else field)
 
 
-class VelocityTrial(NetworkTrial):
-    """The same of a network whose velocities are to be smooth, not its displacement."""
+class VelocityTransform(NetworkTransform):
+    """The prediction of a network of which the velocities are penalised, not the displacement."""
 
     def __init__(
         self,
         model: VelocityModel,
-        fixed: Images,
-        moving: Images,
+        fixed: ImageBatch,
+        moving: ImageBatch,
         *,
         last: bool = False,
         half: bool = False,
@@ -138,17 +144,17 @@ class VelocityTrial(NetworkTrial):
         return velocities[-1] if self._last else torch.cat(tuple(velocities))
 
     @cached_property
-    def there(self) -> Map:
+    def forward(self) -> CoordinateMap:
         return as_map(self._predicted[0])
 
     @cached_property
     def _predicted(self) -> tuple[Fields, list[OtherFields]]:
         with torch.autocast(self.fixed.device.type, torch.bfloat16, enabled=self._half):
-            field, velocities = self._integrating.with_velocities(self.fixed, self._moving)
+            field, velocities = self._integrating.forward_with_velocities(self.fixed, self._moving)
         return field.float(), [velocity.float() for velocity in velocities]
 
 
-def as_map(displacement: Fields) -> Map:
+def as_map(displacement: Fields) -> CoordinateMap:
     """A displacement in voxels as a function of places."""
     return displaced(displacement / _cells(displacement))
 

@@ -12,11 +12,11 @@ import torch
 from pydantic import PositiveFloat, PositiveInt
 from torch import nn
 
-from models.descent.loop import Limits, descend
-from models.descent.objective import Case, DescentConfig, Refined
-from models.descent.transform import NetworkTrial
+from models.descent.loop import StopConditions, descend
+from models.descent.objective import DescentConfig, ImagePair, Refined
+from models.descent.transform import NetworkTransform
 from models.losses.catalog import Similarity
-from models.losses.lncc_gaussian import LnccGaussianConfig
+from models.losses.lncc_gaussian import LnccGaussian
 from models.networks.base import MapModel, RegistrationModel
 from models.optim.combine import Losses
 
@@ -28,7 +28,7 @@ class WeightOptimisationConfig(DescentConfig):
     """
 
     name: Literal["weight_optimisation"] = "weight_optimisation"
-    similarity: Similarity = LnccGaussianConfig()
+    similarity: Similarity = LnccGaussian()
     steps: PositiveInt
     learning_rate: PositiveFloat
     batch_norm: Literal["frozen", "adapting"] = "frozen"
@@ -58,7 +58,11 @@ class WeightOptimisation:
         self._config, self._model = config, model
 
     def __call__(
-        self, case: Case, *, deadline: float | None = None, random: torch.Generator | None = None
+        self,
+        case: ImagePair,
+        *,
+        deadline: float | None = None,
+        random: torch.Generator | None = None,
     ) -> Refined:
         """Optimise until the last step or the deadline, and predict with the best weights.
 
@@ -73,7 +77,7 @@ class WeightOptimisation:
         parameters = list(model.parameters())
 
         def losses() -> Losses:
-            return objective(NetworkTrial(model, seen.fixed, seen.moving))
+            return objective(NetworkTransform(model, seen.fixed, seen.moving))
 
         with as_before(model):
             adapt(model, adapting=config.batch_norm == "adapting")
@@ -81,7 +85,7 @@ class WeightOptimisation:
                 parameters,
                 config.goal(losses, random),
                 config.optimiser.build(parameters, config.learning_rate),
-                Limits(config.steps, deadline, config.convergence),
+                StopConditions(config.steps, deadline, config.convergence),
                 beside=list(model.buffers()),
             )
             adapt(model, adapting=False)
@@ -90,10 +94,10 @@ class WeightOptimisation:
         return Refined(field, (descent,))
 
 
-def as_seen(model: RegistrationModel, case: Case) -> Case:
+def as_seen(model: RegistrationModel, case: ImagePair) -> ImagePair:
     """The pair on the grid that the network compares images on, prepared as it wants them."""
     if isinstance(model, MapModel):
-        return Case(model.prepared(case.fixed), model.prepared(case.moving))
+        return ImagePair(model.prepared(case.fixed), model.prepared(case.moving))
     return case
 
 

@@ -7,68 +7,68 @@ from jaxtyping import Float
 from torch import Tensor
 
 from l2r.schema import Frozen
-from models.spatial.coordinate_maps import Images, Map
+from models.spatial.coordinate_maps import CoordinateMap, ImageBatch
 from models.types import Fields, Scalar, Stacks
 
 
-class Trial(ABC):
-    """A deformation that is tried in one step; what nobody asks for is not computed."""
+class CandidateTransform(ABC):
+    """A transform that an optimiser tries in one step; each property is computed on first use."""
 
-    fixed: Images
-    """The image, for its grid, device and precision."""
+    fixed: ImageBatch
+    """Fixed image, for its grid, device and precision."""
 
     @property
     @abstractmethod
     def optimised(self) -> Float[Tensor, "_ 3 _ _ _"]:
-        """The fields whose smoothness counts: velocities or displacements, in voxels."""
+        """Fields whose smoothness is penalised: velocities or displacements, in voxels."""
 
     @property
     @abstractmethod
     def displacement(self) -> Float[Tensor, "_ 3 _ _ _"]:
-        """In voxels of the grid that it was made on, which may be coarser than the images'."""
+        """Forward displacement in voxels of its own grid, which may be coarser than the images'."""
 
     @property
     @abstractmethod
-    def there(self) -> Map:
-        """From places of the fixed image to places of the moving one."""
+    def forward(self) -> CoordinateMap:
+        """Forward map, from places of the fixed image to places of the moving one."""
 
     @property
     @abstractmethod
-    def back(self) -> Map:
-        """From places of the moving image to places of the fixed one."""
+    def inverse(self) -> CoordinateMap:
+        """Inverse map, from places of the moving image to places of the fixed one."""
 
     @abstractmethod
     def warp(self, moving: Stacks) -> Stacks:
-        """What belongs to the moving image, on the fixed image."""
+        """Warp the moving image, or label maps of it, onto the fixed grid."""
 
     @abstractmethod
-    def warp_back(self, fixed: Stacks) -> Stacks:
-        """What belongs to the fixed image, on the moving image."""
+    def warp_inverse(self, fixed: Stacks) -> Stacks:
+        """Warp the fixed image, or label maps of it, onto the moving grid."""
 
 
 class RegulariserBase(Frozen, ABC):
-    """A term that needs no intensities."""
+    """A term of the transform alone, without intensities."""
 
     @abstractmethod
-    def judge(self, trial: Trial, random: torch.Generator) -> Scalar:
-        """Lower is better. `random` is for terms that look at random places."""
+    def penalty(self, transform: CandidateTransform, random: torch.Generator) -> Scalar:
+        """Penalty of a transform, lower is better; `random` is for terms that sample places."""
 
 
 class SmoothnessTerm(RegulariserBase):
-    """Judges what is optimised, be it a velocity or a displacement."""
+    """A penalty on the optimised fields, velocities or displacements."""
 
     @abstractmethod
     def __call__(self, field: Fields) -> Scalar: ...
 
-    def judge(self, trial: Trial, random: torch.Generator) -> Scalar:  # noqa: ARG002 - others draw
-        return self(trial.optimised)
+    def penalty(self, transform: CandidateTransform, random: torch.Generator) -> Scalar:  # noqa: ARG002 - others draw
+        return self(transform.optimised)
 
 
 class DisplacementTerm(RegulariserBase):
-    """Judges the displacement, however it came about."""
+    """A penalty on the displacement, however it is parametrised."""
 
     @abstractmethod
     def __call__(self, field: Fields) -> Scalar: ...
 
-    def judge(self, trial: Trial, random: torch.Generator) -> Scalar:  # noqa: ARG002 - others draw
-        return self(trial.displacement)
+    def penalty(self, transform: CandidateTransform, random: torch.Generator) -> Scalar:  # noqa: ARG002 - others draw
+        return self(transform.displacement)

@@ -7,7 +7,7 @@ from models.losses.base import SmoothnessTerm
 from models.types import Fields, OtherFields, Scalar
 
 
-class BendingConfig(SmoothnessTerm):
+class Bending(SmoothnessTerm):
     """`mean(u_xx^2 + u_yy^2 + u_zz^2 + 2 u_xy^2 + 2 u_xz^2 + 2 u_yz^2)`, in 1 / voxel.
 
     Central differences, `u_x(p) = (u(p + 1) - u(p - 1)) / 2`, taken twice; the mean runs over

@@ -7,45 +7,40 @@ import torch
 from pydantic import Field, PositiveFloat
 
 from l2r.schema import Frozen
-from models.losses.bending import BendingConfig
-from models.losses.consistency import GradIconConfig, InverseConsistencyConfig
-from models.losses.diffusion import DiffusionConfig
-from models.losses.folding import FoldingConfig
+from models.losses.bending import Bending
+from models.losses.consistency import GradIcon, InverseConsistency
+from models.losses.diffusion import Diffusion
+from models.losses.folding import Folding
 from models.losses.gradient_correlation import (
-    GradientCorrelationConfig,
-    LocalGradientCorrelationConfig,
+    GradientCorrelation,
+    LocalGradientCorrelation,
 )
-from models.losses.lddmm import LddmmConfig
-from models.losses.lncc import LnccConfig
-from models.losses.lncc_gaussian import LnccGaussianConfig
-from models.losses.mind import MindConfig
-from models.losses.mse import MseConfig
+from models.losses.lddmm import Lddmm
+from models.losses.lncc import Lncc
+from models.losses.lncc_gaussian import LnccGaussian
+from models.losses.mind import Mind
+from models.losses.mse import Mse
 from models.types import Scalar, Volumes
 
-Single: TypeAlias = Annotated[
-    LnccConfig
-    | LnccGaussianConfig
-    | GradientCorrelationConfig
-    | LocalGradientCorrelationConfig
-    | MseConfig
-    | MindConfig,
+SingleSimilarity: TypeAlias = Annotated[
+    Lncc | LnccGaussian | GradientCorrelation | LocalGradientCorrelation | Mse | Mind,
     Field(discriminator="name"),
 ]
 """Compares the fixed and the warped image: `similarity.bind(fixed)(warped)`."""
 
 
-class Part(Frozen):
+class WeightedSimilarity(Frozen):
     """A similarity and how much it counts."""
 
     weight: PositiveFloat = 1.0
-    term: Single
+    term: SingleSimilarity
 
 
-class SumOfSimilaritiesConfig(Frozen):
+class SumOfSimilarities(Frozen):
     """A weighted sum, as fine-tuning for LUMIR has it of LNCC and gradient correlation."""
 
     name: Literal["sum"] = "sum"
-    parts: Annotated[tuple[Part, ...], Field(min_length=1)]
+    parts: Annotated[tuple[WeightedSimilarity, ...], Field(min_length=1)]
 
     def bind(self, fixed: Volumes) -> Callable[[Volumes], Scalar]:
         """The terms for one fixed image, weighted and added."""
@@ -54,17 +49,12 @@ class SumOfSimilaritiesConfig(Frozen):
 
 
 Similarity: TypeAlias = Annotated[
-    Single | SumOfSimilaritiesConfig,
+    SingleSimilarity | SumOfSimilarities,
     Field(discriminator="name"),
 ]
 """One similarity, or a weighted sum of several."""
 Regulariser: TypeAlias = Annotated[
-    DiffusionConfig
-    | BendingConfig
-    | LddmmConfig
-    | FoldingConfig
-    | InverseConsistencyConfig
-    | GradIconConfig,
+    Diffusion | Bending | Lddmm | Folding | InverseConsistency | GradIcon,
     Field(discriminator="name"),
 ]
-"""Judges a deformation: `regulariser.judge(trial, random)`."""
+"""Penalises a transform: `regulariser.penalty(transform, random)`."""

@@ -1,4 +1,4 @@
-"""Regularisers of a pair of maps: what goes there and back should arrive where it began.
+"""Regularisers of a forward and an inverse map: a place mapped by both should come to itself.
 
 Source:
     Greer et al. (2021), ICON, arXiv:2105.04459; Tian et al. (2023), GradICON, arXiv:2206.05897.
@@ -10,31 +10,39 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.losses.base import RegulariserBase, Trial
-from models.spatial.coordinate_maps import Coordinates, Images, Map, Points, identity
+from models.losses.base import CandidateTransform, RegulariserBase
+from models.spatial.coordinate_maps import (
+    CoordinateMap,
+    Coordinates,
+    GridPoints,
+    ImageBatch,
+    identity,
+)
 from models.types import Scalar
 
 _STEP = 1e-3
-"""Of the finite differences, in coordinates: a thousandth of the image."""
+"""Step of the finite differences in coordinates: a thousandth of the image."""
 
 
-class InverseConsistencyConfig(RegulariserBase):
-    """`mean |e(p)|^2 / 3` at the voxels `p` of the moving image, `e(p) = p - there(back(p))`.
+class InverseConsistency(RegulariserBase):
+    """`mean |e(p)|^2 / 3` at the voxels `p` of the moving image, `e(p) = p - forward(inverse(p))`.
 
     In coordinates, 0 to 1 along every axis, as ICON has it.
     """
 
     name: Literal["inverse_consistency"] = "inverse_consistency"
 
-    def __call__(self, there: Map, back: Map, places: Coordinates) -> Scalar:
-        return _error(there, back, places).square().mean()
+    def __call__(
+        self, forward: CoordinateMap, inverse: CoordinateMap, places: Coordinates
+    ) -> Scalar:
+        return _error(forward, inverse, places).square().mean()
 
-    def judge(self, trial: Trial, random: torch.Generator) -> Scalar:  # noqa: ARG002 - others draw
-        return self(trial.there, trial.back, identity(trial.fixed).coordinates)
+    def penalty(self, transform: CandidateTransform, random: torch.Generator) -> Scalar:  # noqa: ARG002 - others draw
+        return self(transform.forward, transform.inverse, identity(transform.fixed).coordinates)
 
 
-class GradIconConfig(RegulariserBase):
-    """How much `e(p) = p - there(back(p))` changes from place to place; it need not vanish.
+class GradIcon(RegulariserBase):
+    """Change of `e(p) = p - forward(inverse(p))` from place to place; `e` itself need not vanish.
 
     The sum over the three axes `d` of the mean of `((e(p) - e(p + h d)) / h)^2` with `h` = 1/1000
     over all components and places `p`. These are every second voxel's, displaced at random by twice
@@ -43,23 +51,29 @@ class GradIconConfig(RegulariserBase):
 
     name: Literal["gradicon"] = "gradicon"
 
-    def __call__(self, there: Map, back: Map, places: Coordinates) -> Scalar:
+    def __call__(
+        self, forward: CoordinateMap, inverse: CoordinateMap, places: Coordinates
+    ) -> Scalar:
         """The term at the given places."""
-        start = _error(there, back, places)
+        start = _error(forward, inverse, places)
         axes = torch.eye(3, dtype=places.dtype, device=places.device).view(3, 1, 3, 1, 1, 1)
-        changes = [(start - _error(there, back, places + _STEP * axis)) / _STEP for axis in axes]
+        changes = [
+            (start - _error(forward, inverse, places + _STEP * axis)) / _STEP for axis in axes
+        ]
         return torch.stack([change.square().mean() for change in changes]).sum()
 
-    def judge(self, trial: Trial, random: torch.Generator) -> Scalar:
-        return self(trial.there, trial.back, scattered(trial.fixed, random))
+    def penalty(self, transform: CandidateTransform, random: torch.Generator) -> Scalar:
+        return self(transform.forward, transform.inverse, scattered(transform.fixed, random))
 
 
-def scattered(like: Images, random: torch.Generator) -> Coordinates:
-    """Every second voxel's place, displaced at random as GradICON asks for it."""
+def scattered(like: ImageBatch, random: torch.Generator) -> Coordinates:
+    """Every second voxel's place, displaced at random as in GradICON."""
     places = identity(like).coordinates[..., ::2, ::2, ::2]
     noise = torch.randn(places.shape, generator=random, dtype=places.dtype).to(places.device)
     return places + 2 / like.shape[-1] * noise
 
 
-def _error(there: Map, back: Map, places: Coordinates) -> Float[Tensor, "batch 3 _ _ _"]:
-    return places - there(back(Points(places))).coordinates
+def _error(
+    forward: CoordinateMap, inverse: CoordinateMap, places: Coordinates
+) -> Float[Tensor, "batch 3 _ _ _"]:
+    return places - forward(inverse(GridPoints(places))).coordinates

@@ -10,13 +10,13 @@ from torch import Tensor
 from l2r.schema import Frozen
 from models.types import Scalar, Stacks
 
-Labels = Integer[Tensor, "1 1 _ _ _"]
+LabelVolumes = Integer[Tensor, "1 1 _ _ _"]
 PerChannel = Float[Tensor, "rows"]
 EPSILON = 1e-5
 """Added to the sum of squares, as the published code does."""
 
 
-class DiceConfig(Frozen):
+class SoftDice(Frozen):
     """`1 - mean of 2 sum(w f) / (sum w^2 + sum f^2 + 1e-5)` over batch and channels.
 
     Sums run over the voxels, one channel per structure. Between 0 (the structures coincide) and 1
@@ -68,7 +68,7 @@ def _products(one: Stacks, other: Stacks) -> PerChannel:
 
 
 def one_hot(
-    fixed: Labels, moving: Labels, dtype: torch.dtype = torch.float32
+    fixed: LabelVolumes, moving: LabelVolumes, dtype: torch.dtype = torch.float32
 ) -> tuple[Stacks, Stacks]:
     """One channel of ones and zeros per label that both maps have, in ascending order.
 
@@ -79,7 +79,7 @@ def one_hot(
     return channels(fixed, wanted, dtype), channels(moving, wanted, dtype)
 
 
-def shared(fixed: Labels, moving: Labels) -> list[int]:
+def shared(fixed: LabelVolumes, moving: LabelVolumes) -> list[int]:
     """The labels that both maps have, in ascending order; 0 is the background and no structure.
 
     Raises:
@@ -91,11 +91,13 @@ def shared(fixed: Labels, moving: Labels) -> list[int]:
     return labels
 
 
-def _values(labels: Labels) -> set[int]:
+def _values(labels: LabelVolumes) -> set[int]:
     return set(labels.unique().tolist())  # type: ignore[no-untyped-call]
 
 
-def channels(labels: Labels, wanted: Sequence[int], dtype: torch.dtype = torch.float32) -> Stacks:
+def channels(
+    labels: LabelVolumes, wanted: Sequence[int], dtype: torch.dtype = torch.float32
+) -> Stacks:
     """One channel of ones and zeros per wanted label, in their order."""
     stack = labels.new_empty(1, len(wanted), *labels.shape[2:], dtype=dtype)
     for channel, label in enumerate(wanted):  # comparing all at once would take as much again

@@ -9,7 +9,7 @@ from models.losses.base import SmoothnessTerm
 from models.types import Fields
 
 
-class DiffusionConfig(SmoothnessTerm):
+class Diffusion(SmoothnessTerm):
     """`(mean |d_x u|^2 + mean |d_y u|^2 + mean |d_z u|^2) / 3`, forward differences in voxels.
 
     Each mean runs over batch, components and voxels.

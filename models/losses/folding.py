@@ -11,15 +11,15 @@ from torch import Tensor
 from models.losses.base import DisplacementTerm
 from models.types import Fields, Scalar
 
-Offset: TypeAlias = tuple[int, int, int]
-Places = Float[Tensor, "3 x y z"]
-Vectors = Float[Tensor, "3 *any"]
+VoxelOffset: TypeAlias = tuple[int, int, int]
+PointGrid = Float[Tensor, "3 x y z"]
+EdgeVectors = Float[Tensor, "3 *any"]
 
 
 class Tetrahedron(NamedTuple):
     """A voxel's centre and three of its neighbours."""
 
-    offsets: tuple[Offset, Offset, Offset]
+    offsets: tuple[VoxelOffset, VoxelOffset, VoxelOffset]
     at_rest: int
     """Determinant of the offsets."""
 
@@ -34,7 +34,7 @@ TETRAHEDRA = (
 )
 
 
-class FoldingConfig(DisplacementTerm):
+class Folding(DisplacementTerm):
     """`mean of max(margin - J, 0)^2` over the ten tetrahedra of every voxel but the outermost.
 
     `J` is the signed volume that `T(p) = p + u(p)` leaves of a tetrahedron, as a share of what it
@@ -55,7 +55,7 @@ class FoldingConfig(DisplacementTerm):
         penalties = [self._penalty(one) for one in field]
         return torch.stack(penalties).sum() / max(inner * len(TETRAHEDRA), 1)
 
-    def _penalty(self, field: Places) -> Scalar:
+    def _penalty(self, field: PointGrid) -> Scalar:
         """Summed. Few tetrahedra lack volume, and only those are differentiated."""
         lacks = []
         for tetrahedron, lacking in zip(TETRAHEDRA, self._lacking(field.detach()), strict=True):
@@ -67,7 +67,7 @@ class FoldingConfig(DisplacementTerm):
             lacks.append((self.margin - volumes).square().sum())
         return torch.stack(lacks).sum()
 
-    def _lacking(self, field: Places) -> list[Integer[Tensor, "3 _"]]:
+    def _lacking(self, field: PointGrid) -> list[Integer[Tensor, "3 _"]]:
         """Per tetrahedron, the voxels where it has less than `margin` of its volume."""
         arrows = {
             offset: _shifted(field, offset)
@@ -79,7 +79,7 @@ class FoldingConfig(DisplacementTerm):
         ]
 
 
-def _shifted(field: Places, offset: Offset) -> Vectors:
+def _shifted(field: PointGrid, offset: VoxelOffset) -> EdgeVectors:
     """`T(p + offset) - T(p)` at every voxel but the outermost."""
     inner = [slice(1, size - 1) for size in field.shape[1:]]
     moved = [slice(1 + o, size - 1 + o) for o, size in zip(offset, field.shape[1:], strict=True)]
@@ -87,7 +87,7 @@ def _shifted(field: Places, offset: Offset) -> Vectors:
     return there + field.new_tensor(offset).view(3, 1, 1, 1)
 
 
-def _determinant(a: Vectors, b: Vectors, c: Vectors) -> Float[Tensor, "*any"]:
+def _determinant(a: EdgeVectors, b: EdgeVectors, c: EdgeVectors) -> Float[Tensor, "*any"]:
     return (
         a[0] * (b[1] * c[2] - b[2] * c[1])
         + a[1] * (b[2] * c[0] - b[0] * c[2])

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from l2r.schema import Frozen, Window
-from models.losses.lncc import LnccConfig
+from models.losses.lncc import Lncc
 from models.types import Scalar, Volumes
 
 Difference = Literal["central", "forward", "sobel"]
@@ -18,13 +18,13 @@ Difference = Literal["central", "forward", "sobel"]
 smoothing with (1, 2, 1) along the two other axes. Voxels without a neighbour to compare are left
 out. A correlation does not see the factor, only how much the operator smooths.
 """
-Gradient = Float[Tensor, "batch 1 _ _ _"]
+Derivative = Float[Tensor, "batch 1 _ _ _"]
 """The derivative along one axis, on a grid that lacks the border."""
 EPSILON = 1e-10
 """Added to the product of two sums of squares, so that flat images correlate with nothing."""
 
 
-class GradientCorrelationConfig(Frozen):
+class GradientCorrelation(Frozen):
     """`1 - (NCC_x + NCC_y + NCC_z) / 3`, NCC the correlation of the derivatives along one axis.
 
     NCC(a, b) is `sum(a b) / sqrt(sum(a^2) sum(b^2))` over all voxels, after the mean of each image
@@ -49,10 +49,10 @@ class GradientCorrelationConfig(Frozen):
         return term
 
 
-class LocalGradientCorrelationConfig(Frozen):
+class LocalGradientCorrelation(Frozen):
     """`1 - (LNCC_x + LNCC_y + LNCC_z) / 3`, LNCC the local correlation of the derivatives.
 
-    LNCC is the mean over windows of `cov / sqrt(var var + 1e-5)`, see `LnccConfig` with `squared`
+    LNCC is the mean over windows of `cov / sqrt(var var + 1e-5)`, see `Lncc` with `squared`
     off. Between 0 and 2, as the global one; near 1 where windows are flat.
     """
 
@@ -62,7 +62,7 @@ class LocalGradientCorrelationConfig(Frozen):
 
     def bind(self, fixed: Volumes) -> Callable[[Volumes], Scalar]:
         """The term for one fixed image, whose own sums are made only once."""
-        local = LnccConfig(window=self.window, squared=False)
+        local = Lncc(window=self.window, squared=False)
         terms = [local.bind(gradient) for gradient in gradients(fixed, self.difference)]
 
         def term(warped: Volumes) -> Scalar:
@@ -75,22 +75,22 @@ class LocalGradientCorrelationConfig(Frozen):
 class _Correlation:
     """The mean correlation of a batch with given images, kept centred."""
 
-    def __init__(self, given: Gradient) -> None:
+    def __init__(self, given: Derivative) -> None:
         self._given = _centred(given)
         self._squares = _product(self._given, self._given)
 
-    def __call__(self, other: Gradient) -> Scalar:
+    def __call__(self, other: Derivative) -> Scalar:
         other = _centred(other)  # without this, float32 loses the digits that the mean takes
         squares = _product(other, other) * self._squares
         return (_product(self._given, other) * (squares + EPSILON).rsqrt()).mean()
 
 
-def gradients(images: Volumes, difference: Difference) -> list[Gradient]:
+def gradients(images: Volumes, difference: Difference) -> list[Derivative]:
     """The derivatives along x, y and z."""
     return [_differentiate(images, axis, difference) for axis in (2, 3, 4)]
 
 
-def _differentiate(images: Volumes, axis: int, difference: Difference) -> Gradient:
+def _differentiate(images: Volumes, axis: int, difference: Difference) -> Derivative:
     if difference == "sobel":
         first, second = {2, 3, 4} - {axis}
         images = _smooth(_smooth(images, first), second)
@@ -99,15 +99,15 @@ def _differentiate(images: Volumes, axis: int, difference: Difference) -> Gradie
     return images.narrow(axis, step, size) - images.narrow(axis, 0, size)
 
 
-def _smooth(images: Gradient, axis: int) -> Gradient:
+def _smooth(images: Derivative, axis: int) -> Derivative:
     size = images.shape[axis] - 2
     before, here, after = (images.narrow(axis, start, size) for start in range(3))
     return before + 2 * here + after
 
 
-def _centred(images: Gradient) -> Gradient:
+def _centred(images: Derivative) -> Derivative:
     return images - images.mean(dim=(2, 3, 4), keepdim=True)
 
 
-def _product(one: Gradient, other: Gradient) -> Float[Tensor, " batch"]:
+def _product(one: Derivative, other: Derivative) -> Float[Tensor, " batch"]:
     return (one * other).sum(dim=(1, 2, 3, 4))

@@ -8,7 +8,7 @@ from models.losses.base import SmoothnessTerm
 from models.types import Fields, OtherFields, Scalar
 
 
-class LddmmConfig(SmoothnessTerm):
+class Lddmm(SmoothnessTerm):
     """`sum of g^4` with `g = gamma v - alpha (v_xx + v_yy + v_zz)`, `v` in voxels.
 
     The Laplacian by second differences, `v(p + 1) - 2 v(p) + v(p - 1)` along each axis, component

@@ -17,7 +17,7 @@ EPSILON = 1e-5
 """Keeps the published definitions away from a division by 0."""
 
 
-class LnccConfig(Frozen):
+class Lncc(Frozen):
     """`-mean(cov(f, w)^2 / (var(f) var(w) + 1e-5))` over windows of `window` voxels a side.
 
     Sums, not means, over the window; the window reaches beyond the border into zeros and is still

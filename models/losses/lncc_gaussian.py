@@ -12,7 +12,7 @@ from models.losses.windows import gaussian_mean
 from models.types import Scalar, Volumes
 
 
-class LnccGaussianConfig(Frozen):
+class LnccGaussian(Frozen):
     """`1 - mean(cov(f, w) / sqrt((var(f) + 1e-5) (var(w) + 1e-5)))` under a Gaussian.
 
     Means, not sums, under the window, which reaches beyond the border into zeros; variances below

@@ -26,7 +26,7 @@ TINY = 1e-20
 """Stands for the variance of a flat image, whose distances are all 0."""
 
 
-class MindConfig(Frozen):
+class Mind(Frozen):
     """`mean((MIND(f) - MIND(w))^2)` over 12 channels and all voxels: MIND-SSC.
 
     Channel k belongs to two of the six neighbours `p + dilation e` that are sqrt(2) dilation apart:
@@ -70,7 +70,7 @@ class _Difference(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, warped: Continued, target: Descriptors, config: MindConfig) -> Scalar:
+    def forward(ctx: Any, warped: Continued, target: Descriptors, config: Mind) -> Scalar:
         exponents, variance, nearest, free = _normalise(_distances(warped, config))
         loss, through_variance = target.new_zeros(()), torch.zeros_like(variance)
         for exponent, wanted in zip(_channels(exponents), _channels(target), strict=True):
@@ -98,7 +98,7 @@ class _Difference(torch.autograd.Function):
         return result.mul_(2 * gradient), None, None
 
 
-def _distances(image: Continued, config: MindConfig) -> Descriptors:
+def _distances(image: Continued, config: Mind) -> Descriptors:
     x, y, z = (size - 2 * config.dilation for size in image.shape[2:])
     distances = image.new_empty(len(image), len(PAIRS), x, y, z)
     pairs = _pairs(image, config.dilation)

@@ -7,7 +7,7 @@ from l2r.schema import Frozen
 from models.types import Scalar, Stacks
 
 
-class MseConfig(Frozen):
+class Mse(Frozen):
     """`mean((f - w)^2)` over all voxels, in squared units of intensity; label maps have none."""
 
     name: Literal["mse"] = "mse"

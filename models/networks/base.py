@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from l2r.grid import GridRule
 from l2r.schema import Frozen
-from models.spatial.coordinate_maps import Images, Map
+from models.spatial.coordinate_maps import CoordinateMap, ImageBatch
 from models.types import Fields, OtherFields, State, Volumes
 
 
@@ -53,11 +53,11 @@ class InvertibleModel(RegistrationModel):
     """A network that gives the way back too."""
 
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
-        """The first of `both`; networks that can compute it alone do so."""
-        return self.both(fixed, moving)[0]
+        """The first of `forward_and_inverse`; networks that can compute it alone do so."""
+        return self.forward_and_inverse(fixed, moving)[0]
 
     @abstractmethod
-    def both(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
+    def forward_and_inverse(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
         """The displacement field as `forward` gives it, and that of the inverse map.
 
         The second lives on the moving grid: `fixed(p + v(p))` looks like `moving(p)`.
@@ -68,7 +68,7 @@ class VelocityModel(InvertibleModel):
     """A network whose field is the integral of velocities, which training may want to be smooth."""
 
     @abstractmethod
-    def with_velocities(
+    def forward_with_velocities(
         self, fixed: Volumes, moving: Volumes
     ) -> tuple[Fields, Sequence[OtherFields]]:
         """The field as `forward` gives it, and the velocities in the order of time.
@@ -81,11 +81,11 @@ class MapModel(RegistrationModel):
     """A network that finds maps between images which it first prepares in its own way."""
 
     @abstractmethod
-    def prepared(self, image: Volumes) -> Images:
+    def prepared(self, image: Volumes) -> ImageBatch:
         """The image as `phi` wants it."""
 
     @abstractmethod
-    def phi(self, moving: Images, fixed: Images) -> Map:
+    def phi(self, moving: ImageBatch, fixed: ImageBatch) -> CoordinateMap:
         """The map from places of `fixed` to places of `moving`, both prepared."""
 
 
@@ -98,11 +98,11 @@ class NetworkConfig(Frozen, ABC):
     weights: Path | None = None
     """A file of weights, or a name in the registry (`models.weights.registry`); without one the
     network is untrained: a zero field."""
-    checkpoint: bool = False
+    recompute: bool = False
     """Training: recompute activations instead of keeping them; less memory, more time."""
 
     @abstractmethod
-    def network(self) -> RegistrationModel:
+    def build(self) -> RegistrationModel:
         """The untrained network."""
 
     @classmethod

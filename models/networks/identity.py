@@ -29,7 +29,7 @@ class IdentityConfig(NetworkConfig):
         """None: no state belongs to it."""
         return ()
 
-    def network(self) -> "Identity":
+    def build(self) -> "Identity":
         return Identity()
 
 

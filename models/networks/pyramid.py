@@ -29,7 +29,7 @@ from models.networks.base import NetworkConfig, RegistrationModel
 from models.networks.blocks import ConvBlock, Features, FieldHead, OtherFeatures, double
 from models.networks.correlation import OFFSETS, correlation
 from models.networks.recompute import recomputed
-from models.spatial.parametrisation import VelocityConfig, compose
+from models.spatial.parametrisation import Velocity, compose
 from models.spatial.warp import upsample_field, warp
 from models.types import Fields, OtherFields, Volumes
 
@@ -54,11 +54,11 @@ class PyramidConfig(NetworkConfig):
             raise ValueError(f"{encoder} levels of the encoder, but {decoder} of the decoder")
         return self
 
-    def network(self) -> "Pyramid":
+    def build(self) -> "Pyramid":
         return Pyramid(self)
 
 
-class Level(nn.Module):
+class PyramidLevel(nn.Module):
     """What is seen at one level, and the velocity that is read from it."""
 
     def __init__(self, features: int, coarser: int, width: int) -> None:
@@ -84,7 +84,7 @@ class Pyramid(RegistrationModel):
             for before, after in pairwise((config.first, *config.encoder))
         )
         self.decoder = nn.ModuleList(
-            Level(*sizes)
+            PyramidLevel(*sizes)
             for sizes in zip(config.encoder, (*config.decoder[1:], 0), config.decoder, strict=True)
         )
         for part in self.modules():
@@ -93,8 +93,8 @@ class Pyramid(RegistrationModel):
                 if part.main.bias is not None:
                     nn.init.zeros_(part.main.bias)
         self.grid = GridRule(2 ** len(config.encoder))
-        self._flow = VelocityConfig(squarings=config.squarings)
-        self._checkpoint = config.checkpoint
+        self._flow = Velocity(squarings=config.squarings)
+        self._recompute = config.recompute
 
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
         """Displacement in voxels, intensities in [0, 1]."""
@@ -120,7 +120,7 @@ class Pyramid(RegistrationModel):
         return found
 
     def _motion(self, level: nn.Module, seen: Features) -> Fields:
-        return self._flow.there(level.get_submodule("flow")(seen))
+        return self._flow.forward(level.get_submodule("flow")(seen))
 
     def _run(self, part: nn.Module, *inputs: OtherFeatures) -> OtherFeatures:
-        return recomputed(part, *inputs, when=self._checkpoint)
+        return recomputed(part, *inputs, when=self._recompute)

@@ -75,7 +75,7 @@ class VitVNetConfig(NetworkConfig):
             raise ValueError(problem)
         return shape
 
-    def network(self) -> "VitVNet":
+    def build(self) -> "VitVNet":
         return VitVNet(self)
 
 
@@ -86,7 +86,7 @@ class VitVNet(RegistrationModel):
         super().__init__()
         self.grid = GridRule(_RULE.multiple, exactly=config.shape)
         self.transformer = Transformer(config)
-        self.decoder = Decoder(config.sizes, checkpoint=config.checkpoint)
+        self.decoder = Decoder(config.sizes, recompute=config.recompute)
         self.reg_head = nn.Sequential(FieldHead(config.sizes.decoder_channels[-1]))
 
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
@@ -102,8 +102,8 @@ class Transformer(nn.Module):
     def __init__(self, config: VitVNetConfig) -> None:
         super().__init__()
         x, y, z = (size // _RULE.multiple for size in config.shape)
-        self.embeddings = Embeddings(config.sizes, x * y * z, checkpoint=config.checkpoint)
-        self.encoder = Encoder(config.sizes, checkpoint=config.checkpoint)
+        self.embeddings = Embeddings(config.sizes, x * y * z, recompute=config.recompute)
+        self.encoder = Encoder(config.sizes, recompute=config.recompute)
         self._extent = (x, y, z)
 
     def forward(self, pair: Pairs) -> tuple[OtherFeatures, list[Tensor]]:
@@ -116,9 +116,9 @@ class Transformer(nn.Module):
 class Embeddings(nn.Module):
     """A token for every cube of `PATCH` voxels of the quarter grid, with its place added."""
 
-    def __init__(self, sizes: VitVNetSizes, count: int, *, checkpoint: bool) -> None:
+    def __init__(self, sizes: VitVNetSizes, count: int, *, recompute: bool) -> None:
         super().__init__()
-        self.hybrid_model = ConvEncoder(sizes.encoder_channels, checkpoint=checkpoint)
+        self.hybrid_model = ConvEncoder(sizes.encoder_channels, recompute=recompute)
         coarse = sizes.encoder_channels[-1]
         self.patch_embeddings = nn.Conv3d(coarse, sizes.hidden, PATCH, stride=PATCH)
         self.position_embeddings = nn.Parameter(torch.zeros(1, count, sizes.hidden))
@@ -136,58 +136,58 @@ class Embeddings(nn.Module):
 class ConvEncoder(nn.Module):
     """Features of a stacked pair at 1/1, 1/2 and 1/4 of its resolution."""
 
-    def __init__(self, channels: tuple[int, int, int], *, checkpoint: bool) -> None:
+    def __init__(self, channels: tuple[int, int, int], *, recompute: bool) -> None:
         super().__init__()
         full, half, quarter = channels
         self.inc = _double_conv(2, full)
         self.down1 = _down(full, half)
         self.down2 = _down(half, quarter)
-        self._checkpoint = checkpoint
+        self._recompute = recompute
 
     def forward(self, pair: Pairs) -> tuple[Tensor, Tensor, Tensor]:
-        full = recomputed(self.inc, pair, when=self._checkpoint)
-        half = recomputed(self.down1, full, when=self._checkpoint)
-        return full, half, recomputed(self.down2, half, when=self._checkpoint)
+        full = recomputed(self.inc, pair, when=self._recompute)
+        half = recomputed(self.down1, full, when=self._recompute)
+        return full, half, recomputed(self.down2, half, when=self._recompute)
 
 
 class Encoder(nn.Module):
     """The blocks of the transformer, one after the other."""
 
-    def __init__(self, sizes: VitVNetSizes, *, checkpoint: bool) -> None:
+    def __init__(self, sizes: VitVNetSizes, *, recompute: bool) -> None:
         super().__init__()
         self.layer = nn.ModuleList(
             TransformerBlock(sizes.hidden, sizes.heads, sizes.mlp, sizes.dropout)
             for _ in range(sizes.layers)
         )
         self.encoder_norm = nn.LayerNorm(sizes.hidden, eps=NORM_EPS)
-        self._checkpoint = checkpoint
+        self._recompute = recompute
 
     def forward(self, tokens: Tokens) -> Tokens:
         for block in self.layer:
-            tokens = recomputed(block, tokens, when=self._checkpoint)
+            tokens = recomputed(block, tokens, when=self._recompute)
         return self.encoder_norm(tokens)
 
 
 class Decoder(nn.Module):
     """From 1/32 of the resolution to all of it, in five doublings."""
 
-    def __init__(self, sizes: VitVNetSizes, *, checkpoint: bool) -> None:
+    def __init__(self, sizes: VitVNetSizes, *, recompute: bool) -> None:
         super().__init__()
         full, half, quarter = sizes.encoder_channels
         inputs = (sizes.widest, *sizes.decoder_channels[:-1])
         skipped = (quarter, quarter, quarter, half, full)
         self.conv_more = _conv_block(sizes.hidden, sizes.widest)
-        self.blocks = nn.ModuleList(map(DecoderBlock, inputs, skipped, sizes.decoder_channels))
-        self._checkpoint = checkpoint
+        self.blocks = nn.ModuleList(map(VitDecoderBlock, inputs, skipped, sizes.decoder_channels))
+        self._recompute = recompute
 
     def forward(self, features: Features, skipped: list[Tensor]) -> OtherFeatures:
-        features = recomputed(self.conv_more, features, when=self._checkpoint)
+        features = recomputed(self.conv_more, features, when=self._recompute)
         for block, shown in zip(self.blocks, skipped, strict=True):
-            features = recomputed(block, features, shown, when=self._checkpoint)
+            features = recomputed(block, features, shown, when=self._recompute)
         return features
 
 
-class DecoderBlock(nn.Module):
+class VitDecoderBlock(nn.Module):
     """Doubles the resolution; then two convolutions, the first over what is skipped to it too."""
 
     def __init__(self, inputs: int, skipped: int, outputs: int) -> None:

@@ -28,7 +28,7 @@ Gradient: TypeAlias = Sequence[Tensor]
 """Of one objective: one tensor per parameter."""
 Gram = Float64[Tensor, "objectives objectives"]
 """Inner products of the objectives' gradients."""
-Weights = Float64[Tensor, "objectives"]
+Coefficients = Float64[Tensor, "objectives"]
 """Of the objectives' gradients in a sum."""
 
 _CHUNK = 2**16
@@ -46,7 +46,7 @@ class Combined:
     where they were not computed apart. Zero where one of the two gradients is."""
 
 
-class SumConfig(Frozen):
+class SumGradients(Frozen):
     """The gradient of the sum, by one backward pass."""
 
     name: Literal["sum"] = "sum"
@@ -61,7 +61,7 @@ class SumConfig(Frozen):
         return Combined(_gradient(total, parameters))
 
 
-class ProjectOneConfig(Frozen):
+class ProjectOne(Frozen):
     """One objective, drawn at random, gives way to the others; then the gradients are added.
 
     Its gradient is projected against each of the others, in random order, where the two conflict.
@@ -72,7 +72,7 @@ class ProjectOneConfig(Frozen):
         Zhang et al. (2024), Improving Instance Optimization in Deformable Image Registration with
         Gradient Projection, arXiv:2410.15767, for two objectives. Its equation 3 divides by the
         squared norm of the gradient that is projected, which is no projection unless both norms are
-        equal; here it is that of the one projected against, see `PcGradConfig`.
+        equal; here it is that of the one projected against, see `PCGrad`.
     """
 
     name: Literal["project_one"] = "project_one"
@@ -86,7 +86,7 @@ class ProjectOneConfig(Frozen):
         return Combined(weighted_sum(gradients, project_one(gram, order)), cosines(gram))
 
 
-class PcGradConfig(Frozen):
+class PCGrad(Frozen):
     """Every objective gives way to all others; then the gradients are added: PCGrad.
 
     Each gradient is projected against the others' original ones, in an order drawn anew for each,
@@ -107,26 +107,24 @@ class PcGradConfig(Frozen):
         return Combined(weighted_sum(gradients, project_all(gram, orders)), cosines(gram))
 
 
-Combine: TypeAlias = Annotated[
-    SumConfig | ProjectOneConfig | PcGradConfig, Field(discriminator="name")
-]
+Combine: TypeAlias = Annotated[SumGradients | ProjectOne | PCGrad, Field(discriminator="name")]
 """Called with the losses, the parameters, and a generator on the CPU."""
 
 
-def project_one(gram: Gram, order: Sequence[int]) -> Weights:
+def project_one(gram: Gram, order: Sequence[int]) -> Coefficients:
     """The first of `order` is projected against the rest of it, in turn, and all are added."""
     weights = torch.ones(len(gram), dtype=torch.float64)
     weights[order[0]] = 0
     return weights + _projected(gram, order[0], order[1:])
 
 
-def project_all(gram: Gram, orders: Sequence[Sequence[int]]) -> Weights:
+def project_all(gram: Gram, orders: Sequence[Sequence[int]]) -> Coefficients:
     """Each is projected against the others in the order that is given for it, and all are added."""
     projected = [_projected(gram, number, order) for number, order in enumerate(orders)]
     return torch.stack(projected).sum(dim=0)
 
 
-def _projected(gram: Gram, number: int, against: Sequence[int]) -> Weights:
+def _projected(gram: Gram, number: int, against: Sequence[int]) -> Coefficients:
     """Gradient `number` without its conflicts, as weights of all; it is skipped in `against`."""
     weights = torch.zeros(len(gram), dtype=torch.float64)
     weights[number] = 1
@@ -182,7 +180,7 @@ def cosines(gram: Gram) -> tuple[float, ...]:
     return tuple(float(ratios[pair]) for pair in combinations(range(len(gram)), 2))
 
 
-def weighted_sum(gradients: Sequence[Gradient], weights: Weights) -> tuple[Tensor, ...]:
+def weighted_sum(gradients: Sequence[Gradient], weights: Coefficients) -> tuple[Tensor, ...]:
     """One gradient of many."""
     first, *others = weights.tolist()
     total = tuple(tensor * first for tensor in gradients[0])

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim.optimizer import Optimizer, ParamsT
 
-Rule: TypeAlias = Literal["2024", "current"]
-Values = Float[Tensor, "*shape"]
+FAdamRule: TypeAlias = Literal["2024", "current"]
+ParameterTensor = Float[Tensor, "*shape"]
 
 
 class FAdam(Optimizer):
@@ -43,7 +43,7 @@ class FAdam(Optimizer):
         params: ParamsT,
         lr: float = 1e-3,
         *,
-        rule: Rule = "current",
+        rule: FAdamRule = "current",
         betas: tuple[float, float] = (0.9, 0.999),
         weight_decay: float = 0.1,
         clip: float = 1.0,
@@ -91,7 +91,7 @@ class FAdam(Optimizer):
                         self._update(parameter, parameter.grad, group)
         return loss
 
-    def _update(self, parameter: Values, gradient: Tensor, group: dict[str, Any]) -> None:
+    def _update(self, parameter: ParameterTensor, gradient: Tensor, group: dict[str, Any]) -> None:
         if gradient.is_sparse:
             raise RuntimeError("FAdam takes no sparse gradients")
         state, (beta1, beta2) = self.state[parameter], group["betas"]
@@ -114,22 +114,22 @@ class FAdam(Optimizer):
         parameter.sub_(update, alpha=group["lr"])
 
 
-_BOUNDS: dict[Rule, dict[str, float]] = {"2024": {"max": 1.0}, "current": {"min": 1.0}}
+_BOUNDS: dict[FAdamRule, dict[str, float]] = {"2024": {"max": 1.0}, "current": {"min": 1.0}}
 """Of the RMS that scales `eps`."""
 
 
-def _clipped(values: Values, clip: float) -> Values:
+def _clipped(values: ParameterTensor, clip: float) -> ParameterTensor:
     return values.mul_(clip / _rms(values).clamp(min=1))
 
 
-def _rms(values: Values) -> Float[Tensor, ""]:
+def _rms(values: ParameterTensor) -> Float[Tensor, ""]:
     return values.square().mean().sqrt()
 
 
 def _validate(group: dict[str, Any]) -> None:
     allowed = {
         "lr": (group["lr"] >= 0, "at least 0"),
-        "rule": (group["rule"] in get_args(Rule), f"one of {', '.join(get_args(Rule))}"),
+        "rule": (group["rule"] in get_args(FAdamRule), f"one of {', '.join(get_args(FAdamRule))}"),
         "betas": (all(0 <= beta < 1 for beta in group["betas"]), "at least 0 and below 1"),
         "weight_decay": (group["weight_decay"] >= 0, "at least 0"),
         "clip": (group["clip"] > 0, "above 0"),

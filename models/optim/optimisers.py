@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from l2r.schema import Frozen
-from models.optim.fadam import FAdam, Rule
+from models.optim.fadam import FAdam, FAdamRule
 
 Beta: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 """Share of a running mean that is kept in a step."""
@@ -86,7 +86,7 @@ class FAdamConfig(_Config):
     """
 
     name: Literal["fadam"] = "fadam"
-    rule: Rule = "current"
+    rule: FAdamRule = "current"
     betas: Betas = (0.9, 0.999)
     weight_decay: Decay
     """No default: the published code has 0.1, which is much where weights are only fine-tuned."""

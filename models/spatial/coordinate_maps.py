@@ -20,10 +20,10 @@ from models.spatial.warp import sample
 from models.types import Fields
 
 Coordinates = Float[Tensor, "batch 3 _ _ _"]
-Images = Float[Tensor, "batch 1 _ _ _"]
+ImageBatch = Float[Tensor, "batch 1 _ _ _"]
 
 
-class Points(NamedTuple):
+class GridPoints(NamedTuple):
     """A place for every voxel of some grid."""
 
     coordinates: Coordinates
@@ -31,11 +31,11 @@ class Points(NamedTuple):
     """They are the centres of that grid's own voxels: its identity map."""
 
 
-Map: TypeAlias = Callable[[Points], Points]
+CoordinateMap: TypeAlias = Callable[[GridPoints], GridPoints]
 """Where places of the fixed image lie in the moving one: `moving(phi(p))` looks like `fixed(p)`."""
 
 
-def identity(like: Images, shape: Shape | None = None) -> Points:
+def identity(like: ImageBatch, shape: Shape | None = None) -> GridPoints:
     """The voxels' own places on a grid, that of `like` unless another shape is given.
 
     Args:
@@ -43,10 +43,10 @@ def identity(like: Images, shape: Shape | None = None) -> Points:
         shape: of the grid.
     """
     shape = shape or triple(like.shape[2:])
-    return Points(evenly_spaced(like, shape, (0.0, 0.0, 0.0)), at_rest=True)
+    return GridPoints(evenly_spaced(like, shape, (0.0, 0.0, 0.0)), at_rest=True)
 
 
-def evenly_spaced(like: Images, shape: Shape, first: Sequence[float]) -> Coordinates:
+def evenly_spaced(like: ImageBatch, shape: Shape, first: Sequence[float]) -> Coordinates:
     """Places on a grid of this shape, along axis `d` from `first[d]` to `1 - first[d]`."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     lines = [
@@ -57,21 +57,21 @@ def evenly_spaced(like: Images, shape: Shape, first: Sequence[float]) -> Coordin
     return coordinates.expand(len(like), -1, -1, -1, -1)
 
 
-def displaced(displacement: Fields) -> Map:
+def displaced(displacement: Fields) -> CoordinateMap:
     """`phi(p) = p + u(p)`, with `u` in coordinates; beyond the border its border values continue.
 
     At its own voxels' places `u` is added as it is, anywhere else it is interpolated.
     """
 
-    def phi(points: Points) -> Points:
+    def phi(points: GridPoints) -> GridPoints:
         places = points.coordinates
         if points.at_rest and places.shape[2:] == displacement.shape[2:]:
-            return Points(places + displacement)
-        return Points(places + sample(displacement, places, padding="border"))
+            return GridPoints(places + displacement)
+        return GridPoints(places + sample(displacement, places, padding="border"))
 
     return phi
 
 
-def composed(outer: Map, inner: Map) -> Map:
+def composed(outer: CoordinateMap, inner: CoordinateMap) -> CoordinateMap:
     """`phi(p) = outer(inner(p))`."""
     return lambda points: outer(inner(points))

@@ -1,4 +1,4 @@
-"""Deformations as functions: composition, inversion, and what an optimiser may hold of one."""
+"""Deformations: composition, inversion, and the parameters that an optimiser can change."""
 
 from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, Literal, TypeAlias
@@ -12,11 +12,11 @@ from models.spatial.deterministic import sample_repeatably
 from models.spatial.warp import warp
 from models.types import Fields
 
-Held = Float[Tensor, "parts 3 x y z"]
-"""What is optimised: one field on some grid, or one per interval of time."""
+Parameters = Float[Tensor, "parts 3 x y z"]
+"""Fields that are optimised: one on some grid, or one per interval of time."""
 
 _INVERSIONS = 8
-"""Fixed-point steps; each leaves the share of the error that the field stretches by."""
+"""Fixed-point steps; each multiplies the error by the largest stretch of the field."""
 
 
 def compose(outer: Fields, inner: Fields) -> Fields:
@@ -29,7 +29,7 @@ def compose(outer: Fields, inner: Fields) -> Fields:
     return inner + warp(outer, inner, padding="border")
 
 
-def inverse(field: Fields) -> Fields:
+def invert(field: Fields) -> Fields:
     """`v` with `v(p) = -u(p + v(p))`, by fixed-point iteration; close where `u` does not fold.
 
     Source:
@@ -43,26 +43,26 @@ def inverse(field: Fields) -> Fields:
 
 
 class ParametrisationBase(Frozen, ABC):
-    """From what is optimised to the displacement that it stands for, both on one grid."""
+    """Maps parameters to a displacement, both on one grid."""
 
     adds_to_prediction: ClassVar[bool] = False
-    """Whether what is held is a change of the predicted field, and not composed with it."""
+    """Whether the parameters are added to the predicted field, and not composed with it."""
 
     @property
     def parts(self) -> int:
-        """How many fields are held."""
+        """Number of fields among the parameters."""
         return 1
 
     @abstractmethod
-    def there(self, held: Held) -> Fields:
-        """Displacement in voxels of the grid, from places of the fixed image."""
+    def forward(self, parameters: Parameters) -> Fields:
+        """Displacement of the forward transform: on the fixed image, in voxels of the grid."""
 
     @abstractmethod
-    def back(self, held: Held) -> Fields:
-        """That of the inverse map, from places of the moving image."""
+    def inverse(self, parameters: Parameters) -> Fields:
+        """Displacement of the inverse transform: on the moving image, in voxels of the grid."""
 
 
-class VelocityConfig(ParametrisationBase):
+class Velocity(ParametrisationBase):
     """A stationary velocity field `v`, integrated over unit time by scaling and squaring.
 
     `u = exp(v)`: halve `v` `squarings` times, then compose the result with itself as often. The
@@ -75,21 +75,21 @@ class VelocityConfig(ParametrisationBase):
     name: Literal["velocity"] = "velocity"
     squarings: NonNegativeInt = 5
 
-    def there(self, held: Held) -> Fields:
-        field = held / 2**self.squarings
+    def forward(self, parameters: Parameters) -> Fields:
+        field = parameters / 2**self.squarings
         for _ in range(self.squarings):
             field = compose(field, field)
         return field
 
-    def back(self, held: Held) -> Fields:
-        return self.there(-held)
+    def inverse(self, parameters: Parameters) -> Fields:
+        return self.forward(-parameters)
 
 
-class TimeVaryingVelocityConfig(ParametrisationBase):
+class TimeVaryingVelocity(ParametrisationBase):
     """One velocity field `v_t` per interval of time, each followed for `1 / intervals`.
 
     `u_t(p) = u_(t-1)(p) + v_t(p + u_(t-1)(p)) / intervals`, Euler's method: more maps can be
-    reached than with one stationary velocity. The way back follows them in reverse.
+    reached than with one stationary velocity. The inverse follows them in reverse.
 
     Source:
         Beg et al. (2005), LDDMM, doi:10.1023/B:VISI.0000043755.93987.aa, for flows of velocities
@@ -103,21 +103,21 @@ class TimeVaryingVelocityConfig(ParametrisationBase):
     def parts(self) -> int:
         return self.intervals
 
-    def there(self, held: Held) -> Fields:
-        return _followed(held / self.intervals)
+    def forward(self, parameters: Parameters) -> Fields:
+        return _followed(parameters / self.intervals)
 
-    def back(self, held: Held) -> Fields:
-        return _followed(held.flip(0) / -self.intervals)
+    def inverse(self, parameters: Parameters) -> Fields:
+        return _followed(parameters.flip(0) / -self.intervals)
 
 
-def _followed(steps: Held) -> Fields:
+def _followed(steps: Parameters) -> Fields:
     field = steps[:1]
     for interval in range(1, len(steps)):
         field = compose(steps[interval : interval + 1], field)
     return field
 
 
-class DisplacementConfig(ParametrisationBase):
+class Displacement(ParametrisationBase):
     """The displacement field itself; nothing but the regulariser keeps it from folding.
 
     What is optimised is added to the prediction, and regularised together with it, as on-the-fly
@@ -131,13 +131,13 @@ class DisplacementConfig(ParametrisationBase):
 
     name: Literal["displacement"] = "displacement"
 
-    def there(self, held: Held) -> Fields:
-        return held
+    def forward(self, parameters: Parameters) -> Fields:
+        return parameters
 
-    def back(self, held: Held) -> Fields:
-        return inverse(held)
+    def inverse(self, parameters: Parameters) -> Fields:
+        return invert(parameters)
 
 
 Parametrisation: TypeAlias = Annotated[
-    VelocityConfig | TimeVaryingVelocityConfig | DisplacementConfig, Field(discriminator="name")
+    Velocity | TimeVaryingVelocity | Displacement, Field(discriminator="name")
 ]

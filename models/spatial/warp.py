@@ -27,15 +27,15 @@ Mode: TypeAlias = Literal["bilinear", "nearest"]
 Padding: TypeAlias = Literal["zeros", "border"]
 """What lies beyond the image: nothing, or its border values."""
 
-Images = Float[Tensor, "batch channel x y z"]
+ChannelImages = Float[Tensor, "batch channel x y z"]
 
 _MOST_GRADIENTS = 8
 """How many copies of an image's gradient may exist at a time, see `_slabs`."""
 
 
 def warp(
-    image: Images, field: Fields, *, mode: Mode = "bilinear", padding: Padding = "zeros"
-) -> Images:
+    image: ChannelImages, field: Fields, *, mode: Mode = "bilinear", padding: Padding = "zeros"
+) -> ChannelImages:
     """`warped(p) = image(p + u(p))`, the scorer's warp.
 
     Equal to `map_coordinates(image, index + u, order=1 or 0, mode="constant", cval=0)` wherever
@@ -53,7 +53,7 @@ def warp(
     return _sample(image, sampling_grid(field), mode, padding, align_corners=True)
 
 
-def warp_lumir(image: Images, field: Fields, *, mode: Mode = "bilinear") -> Images:
+def warp_lumir(image: ChannelImages, field: Fields, *, mode: Mode = "bilinear") -> ChannelImages:
     """`warped(p) = image((p + u(p)) * S / (S - 1) - 0.5)` per axis, the warp LUMIR trained with.
 
     Source:
@@ -63,7 +63,7 @@ def warp_lumir(image: Images, field: Fields, *, mode: Mode = "bilinear") -> Imag
 
 
 def sample(
-    image: Images, coordinates: Float[Tensor, "batch 3 _ _ _"], *, padding: Padding
+    image: ChannelImages, coordinates: Float[Tensor, "batch 3 _ _ _"], *, padding: Padding
 ) -> Float[Tensor, "batch channel _ _ _"]:
     """The image at any places, trilinear.
 
@@ -134,7 +134,7 @@ def upsample_field(
 
 
 def _sample(
-    image: Images,
+    image: ChannelImages,
     grid: Float[Tensor, "batch _ _ _ 3"],
     mode: Mode,
     padding: Padding,
@@ -161,7 +161,7 @@ def _sample(
     return sampled[:, :, : x * y].view(1, -1, x, y, z)
 
 
-def _slabs(image: Images, rows: int) -> int:
+def _slabs(image: ChannelImages, rows: int) -> int:
     """The number of equal slabs of `rows` rows that keeps the cores busy.
 
     If the image needs a gradient then torch allots one per slab and adds them up afterwards, so a

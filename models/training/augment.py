@@ -14,14 +14,14 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 
 from l2r.arrays import triple
 from l2r.schema import Frozen
-from models.descent.objective import Case
-from models.losses.dice import Labels
+from models.descent.objective import ImagePair
+from models.losses.dice import LabelVolumes
 from models.spatial.affine import Matrix, Vector, affine, either_way, rotation, sampled
-from models.spatial.coordinate_maps import Images
+from models.spatial.coordinate_maps import ImageBatch
 from models.training.dataset import Source, drawn
 from models.types import Stacks
 
-Side: TypeAlias = tuple[Images, Stacks | Labels | None]
+Side: TypeAlias = tuple[ImageBatch, Stacks | LabelVolumes | None]
 """An image of a pair, and its structures or its label map."""
 Probability = Annotated[float, Field(ge=0, le=1)]
 Axis = Annotated[int, Field(ge=0, le=2)]
@@ -195,14 +195,14 @@ class Augmented(Source):
     def read(self, epoch: int, number: int) -> Numbered:
         return Numbered(self._inner.read(epoch, number), epoch, number)
 
-    def make(self, read: Numbered, device: torch.device) -> Case:
+    def make(self, read: Numbered, device: torch.device) -> ImagePair:
         case = self._inner.make(read.read, device)
         labels = case.labels or (None, None)
         fixed, fixed_labels = self._changed((case.fixed, labels[0]), read, 0)
         moving, moving_labels = self._changed((case.moving, labels[1]), read, 1)
         if fixed_labels is None or moving_labels is None:
-            return Case(fixed, moving)
-        return Case(fixed, moving, (fixed_labels, moving_labels))
+            return ImagePair(fixed, moving)
+        return ImagePair(fixed, moving, (fixed_labels, moving_labels))
 
     def _changed(self, side: Side, read: Numbered, which: int) -> Side:
         for place, part in enumerate(self._parts):

@@ -8,10 +8,10 @@ from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag, mode
 
 from l2r.errors import ConfigError
 from l2r.schema import Frozen, parse, read_toml
-from models.descent.objective import Case, Objective, ObjectiveConfig
+from models.descent.objective import ImagePair, LossFunction, ObjectiveTerms
 from models.losses.base import DisplacementTerm, SmoothnessTerm
 from models.losses.catalog import Similarity
-from models.losses.lncc import LnccConfig
+from models.losses.lncc import Lncc
 from models.networks.catalog import ModelConfig
 from models.networks.gradicon.network import UniGradIconConfig
 from models.optim.optimisers import AdamConfig, Optimiser
@@ -21,21 +21,23 @@ from models.training.schedule import PolyConfig, Schedule
 from models.training.synthesis.config import Synthesis
 
 
-class TrainingObjective(ObjectiveConfig):
+class TrainingObjective(ObjectiveTerms):
     """What a network is trained to make small, averaged over a batch."""
 
-    similarity: Similarity = LnccConfig()
+    similarity: Similarity = Lncc()
     smooth: Literal["displacement", "velocities", "last_velocity"] = "displacement"
     """What diffusion, bending and `lddmm` judge: the field, or the velocities of a network that
     integrates some, all of them (the mean over time) or the one at the end."""
 
-    def bind(self, case: Case, similarity: Similarity, random: torch.Generator) -> Objective:
+    def bind(
+        self, case: ImagePair, similarity: Similarity, random: torch.Generator
+    ) -> LossFunction:
         """As for one pair; the label loss of pairs without label maps is zero."""
         if self.label_weight is None or case.labels is not None:
             return super().bind(case, similarity, random)
         rest = self.model_copy(update={"label_weight": None})
         without, zero = rest.bind(case, similarity, random), case.fixed.new_zeros(())
-        return lambda trial: (*without(trial), zero)
+        return lambda transform: (*without(transform), zero)
 
 
 class Images(Frozen):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.descent.objective import Case
+from models.descent.objective import ImagePair
 
 
 class Source(ABC):
@@ -31,7 +31,7 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def make(self, read: Any, device: torch.device) -> Case:
+    def make(self, read: Any, device: torch.device) -> ImagePair:
         """A batch of one, made on the device of the training from what was read."""
 
 
@@ -47,24 +47,24 @@ def drawn(*numbers: int) -> torch.Generator:
     return torch.Generator().manual_seed(seeded(*numbers))
 
 
-def stacked(cases: Sequence[Case]) -> Case:
+def stacked(cases: Sequence[ImagePair]) -> ImagePair:
     """Several batches as one."""
     if len(cases) == 1:
         return cases[0]
     maps = [case.labels for case in cases if case.labels is not None]
-    return Case(
+    return ImagePair(
         torch.cat([case.fixed for case in cases]),
         torch.cat([case.moving for case in cases]),
         (torch.cat([a for a, _ in maps]), torch.cat([b for _, b in maps])) if maps else None,
     )
 
 
-def apart(case: Case) -> list[Case]:
+def apart(case: ImagePair) -> list[ImagePair]:
     """The batches of one that a batch is made of."""
 
-    def cut(number: int) -> Case:
+    def cut(number: int) -> ImagePair:
         one = slice(number, number + 1)
         labels = case.labels and (case.labels[0][one], case.labels[1][one])
-        return Case(case.fixed[one], case.moving[one], labels)
+        return ImagePair(case.fixed[one], case.moving[one], labels)
 
     return [cut(number) for number in range(len(case.fixed))]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from models.descent.objective import Case
+from models.descent.objective import ImagePair
 from models.training.config import TrainConfig
 from models.training.dataset import Source, stacked
 from models.training.distributed import World
@@ -34,7 +34,7 @@ class Batches:
         """Of an epoch; samples that do not fill a step are left out, other ones in each epoch."""
         return len(self._source) // self.samples
 
-    def of(self, epoch: int, first: int = 0) -> Iterator[tuple[list[Case], float]]:
+    def of(self, epoch: int, first: int = 0) -> Iterator[tuple[list[ImagePair], float]]:
         """The batches of each step from `first` on, and the seconds that were waited for them.
 
         Raises:
@@ -59,5 +59,5 @@ class Batches:
             for start in range(first, first + config.batch * config.accumulate, config.batch)
         ]
 
-    def _made(self, batch: list[Any]) -> Case:
+    def _made(self, batch: list[Any]) -> ImagePair:
         return stacked([self._source.make(read, self._world.device) for read in batch])

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from models.descent.objective import Case
+from models.descent.objective import ImagePair
 from models.training.dataset import Source
 
 
@@ -41,7 +41,7 @@ class Mixed(Source):
         turn = (epoch * per_epoch + before) * self._batch + place
         return Read(self._real, self._real.read(*divmod(turn, len(self._real))))
 
-    def make(self, read: Read, device: torch.device) -> Case:
+    def make(self, read: Read, device: torch.device) -> ImagePair:
         return read.source.make(read.read, device)
 
     def _real_ones(self, batches: int) -> int:

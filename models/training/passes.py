@@ -16,12 +16,12 @@ from torch import Tensor
 from torch.nn.functional import avg_pool3d
 
 from l2r.arrays import Shape, triple
-from models.descent.objective import Case
-from models.losses.base import Trial
-from models.losses.dice import Labels
+from models.descent.objective import ImagePair
+from models.losses.base import CandidateTransform
+from models.losses.dice import LabelVolumes
 from models.networks.base import RegistrationModel
 from models.networks.passes import MultiPass, PassSettings
-from models.spatial.coordinate_maps import Images, Map
+from models.spatial.coordinate_maps import CoordinateMap, ImageBatch
 from models.spatial.parametrisation import compose
 from models.spatial.warp import resize_field, sample, upsample_field
 from models.training.config import TrainConfig
@@ -34,7 +34,7 @@ _STRIDE = 4
 """Voxels from one place to the next that a piece may be centred on."""
 
 
-Volume = TypeVar("Volume", Stacks, Labels)
+Volume = TypeVar("Volume", Stacks, LabelVolumes)
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,9 @@ class Piece:
 
     def of(self, stack: Volume) -> Volume:
         """What lies in it."""
-        ends = zip(self.start, self.size, strict=True)
-        return stack[(..., *(slice(start, start + size) for start, size in ends))]
+        for axis, (start, size) in enumerate(zip(self.start, self.size, strict=True), start=-3):
+            stack = stack.narrow(axis, start, size)
+        return stack
 
     def shrunk(self, factor: int) -> "Piece":
         """The same on a grid whose voxels are cubes of `factor` voxels a side."""
@@ -63,10 +64,10 @@ class Piece:
         return field + torch.stack(torch.meshgrid(*lines, indexing="ij"))
 
 
-class PieceTrial(Trial):
+class PieceTransform(CandidateTransform):
     """What all passes up to the one that is taught say on a piece of the fixed image."""
 
-    def __init__(self, fixed: Images, field: Fields, places: Fields) -> None:
+    def __init__(self, fixed: ImageBatch, field: Fields, places: Fields) -> None:
         """`places`: of the moving stacks that are to be warped, in voxels of these."""
         self.fixed, self._field, self._places = fixed, field, places
 
@@ -79,17 +80,17 @@ class PieceTrial(Trial):
         return self._field
 
     @property
-    def there(self) -> Map:
+    def forward(self) -> CoordinateMap:
         raise NotImplementedError("a piece of a pair has no map")
 
     @property
-    def back(self) -> Map:
+    def inverse(self) -> CoordinateMap:
         raise NotImplementedError("a piece of a pair has no map")
 
     def warp(self, moving: Stacks) -> Stacks:
         return _at(moving, self._places)
 
-    def warp_back(self, fixed: Stacks) -> Stacks:
+    def warp_inverse(self, fixed: Stacks) -> Stacks:
         raise NotImplementedError("a piece of a pair is compared one way")
 
 
@@ -105,7 +106,9 @@ class TaughtPasses:
         self._model, self._crop = MultiPass(model, self._passes), config.crop
         self._structures = config.data.structures
 
-    def __call__(self, case: Case, random: torch.Generator) -> tuple[PieceTrial, Case]:
+    def __call__(
+        self, case: ImagePair, random: torch.Generator
+    ) -> tuple[PieceTransform, ImagePair]:
         """The transform that is to be judged, and what it is judged by.
 
         Args:
@@ -123,7 +126,7 @@ class TaughtPasses:
             field = compose(resize_field(before, triple(field.shape[2:])), field)
         return self._judged(case, field, piece, shrink, random)
 
-    def _before(self, case: Case, shrinks: Sequence[int], piece: Piece) -> Fields | None:
+    def _before(self, case: ImagePair, shrinks: Sequence[int], piece: Piece) -> Fields | None:
         """The field of these passes on the piece, in voxels of the images."""
         if not shrinks:
             return None
@@ -138,7 +141,7 @@ class TaughtPasses:
             inside = rest if inside is None else compose(inside, rest)
         return inside
 
-    def _rest(self, case: Case, before: Fields | None, piece: Piece, shrink: int) -> Fields:
+    def _rest(self, case: ImagePair, before: Fields | None, piece: Piece, shrink: int) -> Fields:
         """The field of one pass on the piece, in voxels of what the network sees."""
         fixed = piece.of(case.fixed)
         moved = None if before is None else _at(case.moving, piece.places(before))
@@ -146,8 +149,8 @@ class TaughtPasses:
         return self._model.network(avg_pool3d(fixed, shrink), avg_pool3d(moving, shrink))
 
     def _judged(
-        self, case: Case, field: Fields, piece: Piece, shrink: int, random: torch.Generator
-    ) -> tuple[PieceTrial, Case]:
+        self, case: ImagePair, field: Fields, piece: Piece, shrink: int, random: torch.Generator
+    ) -> tuple[PieceTransform, ImagePair]:
         """The pair on the piece; of the moving side, the box that the field reaches."""
         places = piece.shrunk(shrink).places(field)
         low, high = _reached(places.detach(), [size // shrink for size in case.moving.shape[2:]])
@@ -159,16 +162,16 @@ class TaughtPasses:
         labels = None
         if case.labels is not None:
             labels = piece.of(case.labels[0]).long(), box.of(case.labels[1]).long()
-        judged = Case(
+        judged = ImagePair(
             avg_pool3d(fixed, shrink),
             avg_pool3d(moving, shrink),
             labels and self._stacks(*labels, shrink, random),
         )
         there = places - places.new_tensor(low).view(3, 1, 1, 1)
-        return PieceTrial(judged.fixed, field, there), judged
+        return PieceTransform(judged.fixed, field, there), judged
 
     def _stacks(
-        self, fixed: Labels, moving: Labels, shrink: int, random: torch.Generator
+        self, fixed: LabelVolumes, moving: LabelVolumes, shrink: int, random: torch.Generator
     ) -> tuple[Stacks, Stacks] | None:
         """Some of the structures that both sides have; None if there are none."""
         found = set(fixed.unique().tolist()) & set(moving.unique().tolist()) - {0}  # type: ignore[no-untyped-call]
@@ -184,7 +187,7 @@ class TaughtPasses:
     def _fits(self, shape: Shape, shrink: int) -> bool:
         return self._crop is None or prod(shape) <= (self._crop * shrink) ** 3
 
-    def _piece(self, fixed: Images, shrink: int, random: torch.Generator) -> Piece:
+    def _piece(self, fixed: ImageBatch, shrink: int, random: torch.Generator) -> Piece:
         """Around a voxel that is no background, but within the image."""
         shape = triple(fixed.shape[2:])
         if self._fits(shape, shrink) or self._crop is None:

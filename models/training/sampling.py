@@ -13,8 +13,8 @@ from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError
 from l2r.grid import GridRule, WorkingGrid, working_grid
 from l2r.task import Task
-from models.descent.objective import Case
-from models.losses.dice import Labels, channels, shared
+from models.descent.objective import ImagePair
+from models.losses.dice import LabelVolumes, channels, shared
 from models.training.cache import Cache, Stored
 from models.training.dataset import Source, drawn
 from models.types import Stacks
@@ -62,7 +62,7 @@ class Reading:
                 raise ImageError(f"{scan.labels}: shape {found.shape}, its image has {image.shape}")
         return *images, *maps
 
-    def make(self, stored: Sequence[Stored], device: torch.device) -> Case:
+    def make(self, stored: Sequence[Stored], device: torch.device) -> ImagePair:
         """A batch of one on the network's grid; structures as means over their voxels."""
         normalise = self.task.preprocess.normalise
         images = [normalise(np.asarray(array, np.float32)) for array in stored[:2]]
@@ -70,14 +70,14 @@ class Reading:
             _batch(self.grid(triple(image.shape)).bring(image), device) for image in images
         )
         if not self.labels:
-            return Case(fixed, moving)
+            return ImagePair(fixed, moving)
         fine = [self._fine(triple(array.shape)).cut(array) for array in stored[2:]]
         maps = [_batch(found.astype(np.int64), device) for found in fine]
-        return Case(fixed, moving, self.stacks(maps[0], maps[1], self.shrink))
+        return ImagePair(fixed, moving, self.stacks(maps[0], maps[1], self.shrink))
 
     def stacks(
-        self, fixed: Labels, moving: Labels, shrink: int = 1
-    ) -> tuple[Stacks, Stacks] | tuple[Labels, Labels]:
+        self, fixed: LabelVolumes, moving: LabelVolumes, shrink: int = 1
+    ) -> tuple[Stacks, Stacks] | tuple[LabelVolumes, LabelVolumes]:
         """One channel per structure that counts: ones and zeros, or means over cubes of them."""
         if self.maps:
             return fixed, moving
@@ -117,7 +117,7 @@ def _batch(volume: Shaped[np.ndarray, "_ _ _"], device: torch.device) -> torch.T
     return torch.from_numpy(volume)[None, None].to(device)
 
 
-def means(labels: Labels, wanted: Sequence[int], side: int) -> Stacks:
+def means(labels: LabelVolumes, wanted: Sequence[int], side: int) -> Stacks:
     """Of each structure over cubes, one after the other: all at full size would fill a memory."""
     return torch.cat([avg_pool3d((labels == label).float(), side) for label in wanted], dim=1)
 
@@ -155,7 +155,7 @@ class RandomPartners(Source):
     def read(self, epoch: int, number: int) -> tuple[Stored, ...]:
         return self._reading.read(self.pair(epoch, number))
 
-    def make(self, read: Sequence[Stored], device: torch.device) -> Case:
+    def make(self, read: Sequence[Stored], device: torch.device) -> ImagePair:
         return self._reading.make(read, device)
 
 
@@ -171,5 +171,5 @@ class ListedPairs(Source):
     def read(self, epoch: int, number: int) -> tuple[Stored, ...]:  # noqa: ARG002 - others draw
         return self._reading.read(self._pairs[number])
 
-    def make(self, read: Sequence[Stored], device: torch.device) -> Case:
+    def make(self, read: Sequence[Stored], device: torch.device) -> ImagePair:
         return self._reading.make(read, device)

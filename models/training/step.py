@@ -9,8 +9,8 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from l2r.errors import TrainingError
-from models.descent.objective import Case
-from models.descent.transform import NetworkTrial, VelocityTrial
+from models.descent.objective import ImagePair
+from models.descent.transform import NetworkTransform, VelocityTransform
 from models.descent.weights import as_seen
 from models.networks.base import RegistrationModel, VelocityModel
 from models.optim.combine import Losses
@@ -33,27 +33,27 @@ class Objective(nn.Module):
         self._terms, self._half = config.objective, config.precision == "bfloat16"
         self._taught = TaughtPasses(model, config) if config.in_pieces else None
 
-    def forward(self, case: Case, random: torch.Generator) -> Losses:
+    def forward(self, case: ImagePair, random: torch.Generator) -> Losses:
         """One number per objective, weights included."""
         case = as_seen(self.model, case)
         if self._taught is not None:
             piece, case = self._taught(case, random)
             return self._terms.bind(case, self._terms.similarity, random)(piece)
-        trial = self._trial(case)
+        transform = self._transform(case)
         if self.guide is not None:
-            return self.guide(trial, case, random)
-        return self._terms.bind(case, self._terms.similarity, random)(trial)
+            return self.guide(transform, case, random)
+        return self._terms.bind(case, self._terms.similarity, random)(transform)
 
-    def _trial(self, case: Case) -> NetworkTrial:
+    def _transform(self, case: ImagePair) -> NetworkTransform:
         if self._terms.smooth == "displacement":
-            return NetworkTrial(self.model, case.fixed, case.moving, half=self._half)
+            return NetworkTransform(self.model, case.fixed, case.moving, half=self._half)
         if not isinstance(self.model, VelocityModel):
             raise TrainingError(
                 f"objective.smooth = {self._terms.smooth!r}: {type(self.model).__name__} has no "
                 'velocities; leave it at "displacement"'
             )
         last = self._terms.smooth == "last_velocity"
-        return VelocityTrial(self.model, case.fixed, case.moving, last=last, half=self._half)
+        return VelocityTransform(self.model, case.fixed, case.moving, last=last, half=self._half)
 
 
 class Stepper:
@@ -79,7 +79,7 @@ class Stepper:
         self.optimiser: Optimizer = config.optimiser.build(self.parameters, config.learning_rate)
         self.averaged = None if config.ema is None else _averaged(model, config.ema)
 
-    def __call__(self, cases: list[Case], *numbers: int) -> tuple[float, ...] | None:
+    def __call__(self, cases: list[ImagePair], *numbers: int) -> tuple[float, ...] | None:
         """Descend once on the mean of some batches.
 
         Args:

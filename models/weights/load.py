@@ -19,7 +19,7 @@ def build_network(config: NetworkConfig) -> RegistrationModel:
     Raises:
         WeightsError: the weights cannot be found or used.
     """
-    model = config.network()
+    model = config.build()
     if config.weights is not None:
         load_weights(model, find_weights(config.weights))
     for name, other in config.pretrained_parts().items():

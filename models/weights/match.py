@@ -15,7 +15,7 @@ from models.weights.differences import Differences
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CatalogMatch:
     """Weights beside a network of the catalogue."""
 
     config: NetworkConfig
@@ -30,7 +30,7 @@ class Comparison:
         return names, len(self.differences) - names, len(settings_of(self.config))
 
 
-def compare_with_catalog(state: State) -> list[Comparison]:
+def compare_with_catalog(state: State) -> list[CatalogMatch]:
     """The state beside every network in each of its likely configurations, the best first.
 
     Those without differences fit. Only names, shapes and types count; nothing is computed.
@@ -78,13 +78,15 @@ def _kinds() -> list[type[NetworkConfig]]:
     return [kind for kind in get_args(union) if kind.trainable]
 
 
-def _compare(config: NetworkConfig, state: State) -> Comparison:
+def _compare(config: NetworkConfig, state: State) -> CatalogMatch:
     wanted = _wanted(config)
-    return Comparison(config, Differences.between(wanted, state), len(wanted.keys() & state.keys()))
+    return CatalogMatch(
+        config, Differences.between(wanted, state), len(wanted.keys() & state.keys())
+    )
 
 
 @cache
 def _wanted(config: NetworkConfig) -> State:
     """Names, shapes and types of a network, which is built without memory."""
     with torch.device("meta"):
-        return config.network().state_dict()
+        return config.build().state_dict()

@@ -28,7 +28,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
-class Entry(Frozen):
+class RegistryEntry(Frozen):
     """Trained weights and where they are from."""
 
     file: Path
@@ -42,16 +42,16 @@ class Entry(Frozen):
     licence: Text
 
 
-class _Entries(RootModel[dict[Name, Entry]]):
+class _Entries(RootModel[dict[Name, RegistryEntry]]):
     """A registry: what its file holds."""
 
 
-class Weights(Frozen):
+class RegisteredWeights(Frozen):
     """An entry with its name and its place on the disk."""
 
     name: str
     path: Path
-    entry: Entry
+    entry: RegistryEntry
 
     def checked(self) -> Path:
         """The path, if there is the right file.
@@ -82,10 +82,10 @@ def find_weights(weights: Path) -> Path:
         WeightsError: there is no such file or name, or the file is not the one that the name means.
     """
     found = look_up(weights)
-    return found.checked() if isinstance(found, Weights) else found
+    return found.checked() if isinstance(found, RegisteredWeights) else found
 
 
-def look_up(weights: Path) -> Weights | Path:
+def look_up(weights: Path) -> RegisteredWeights | Path:
     """What the registries say about a name, or the path of a file.
 
     Raises:
@@ -117,7 +117,7 @@ def existing(path: Path) -> Path:
     return path
 
 
-def registered() -> dict[str, Weights]:
+def registered() -> dict[str, RegisteredWeights]:
     """Everything in the registries, by name.
 
     Raises:
@@ -147,12 +147,12 @@ def hash_of(path: Path) -> str:
         raise WeightsError(f"{path}: cannot be read: {cause.strerror or cause}") from None
 
 
-def _read(folder: Path) -> dict[str, Weights]:
+def _read(folder: Path) -> dict[str, RegisteredWeights]:
     path = folder / REGISTRY
     if not path.is_file():
         raise WeightsError(f"{path}: no such registry; {VARIABLE} must name a folder with one")
     entries = parse(_Entries, read_toml(path, WeightsError), str(path), WeightsError)
     return {
-        name: Weights(name=name, path=folder / entry.file, entry=entry)
+        name: RegisteredWeights(name=name, path=folder / entry.file, entry=entry)
         for name, entry in entries.root.items()
     }

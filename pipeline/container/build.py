@@ -8,7 +8,7 @@ from pathlib import Path
 from l2r import __version__
 from l2r.errors import ContainerError
 from pipeline.container.engine import engine
-from pipeline.container.images import Image, find_image
+from pipeline.container.images import EngineImage, find_image
 from pipeline.register.manifest import current_commit
 
 ROOT = Path(__file__).parents[2]
@@ -23,19 +23,19 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Build:
-    """What the command line says; None where the Dockerfile or the engine decides."""
+class BuildRequest:
+    """The options of a build; None where the Dockerfile or the engine decides."""
 
     tag: str
     arguments: dict[str, str | None]
     network: str | None = None
 
 
-def build_image(wanted: Build, tell: Tell, context: Path = ROOT) -> Image:
+def build_image(wanted: BuildRequest, tell: Tell, context: Path = ROOT) -> EngineImage:
     """Build the pipeline's image.
 
     Args:
-        wanted: what.
+        wanted: tag, build arguments, network.
         tell: is given each step's line.
         context: folder of the Dockerfile; `.dockerignore` says what of it the engine gets.
 
@@ -59,7 +59,7 @@ def build_image(wanted: Build, tell: Tell, context: Path = ROOT) -> Image:
 
 
 def labels() -> dict[str, str | None]:
-    """What the image says of itself."""
+    """Return the build arguments of the image's labels: version and commit."""
     return {"VERSION": __version__, "REVISION": current_commit()}
 
 

@@ -33,10 +33,10 @@ def build(
 
     Exit code: 0 built; 2 it cannot be built.
     """
-    from pipeline.container.build import Build, build_image, labels  # noqa: PLC0415 - docker
+    from pipeline.container.build import BuildRequest, build_image, labels  # noqa: PLC0415 - docker
 
     with one_line_errors():
-        wanted = Build(tag, {"BASE_IMAGE": base_image, "TORCH": torch, **labels()}, network)
+        wanted = BuildRequest(tag, {"BASE_IMAGE": base_image, "TORCH": torch, **labels()}, network)
         built = build_image(wanted, tell=lambda line: typer.echo(line, err=True))
         typer.echo(f"{built.name}: {built.size / 1e9:.2f} GB, {built.id}")
 
@@ -67,14 +67,14 @@ def verify(  # noqa: PLR0913 - the options of the command
 
     Exit code: 0 it would be accepted; 1 it would be rejected; 2 it could not be tried.
     """
-    from pipeline.container.order import Data  # noqa: PLC0415
-    from pipeline.container.report import shown  # noqa: PLC0415
-    from pipeline.container.verify import Request, verify  # noqa: PLC0415 - docker
+    from pipeline.container.inputs import PairSource  # noqa: PLC0415
+    from pipeline.container.record import summary_table  # noqa: PLC0415
+    from pipeline.container.verify import VerifyRequest, verify  # noqa: PLC0415 - docker
 
     with one_line_errors():
-        data = Data(dataset, images or dataset.parent, limit) if dataset else None
-        report = verify(Request(image, contract, data, output, memory, model))
-        table_console().print(shown(report))
+        data = PairSource(dataset, images or dataset.parent, limit) if dataset else None
+        report = verify(VerifyRequest(image, contract, data, output, memory, model))
+        table_console().print(summary_table(report))
         count = len(report.problems)
         typer.echo(f"{image}: {contract} would {'reject' if count else 'accept'} it")
         if count:
@@ -97,10 +97,10 @@ def package(
 
     Exit code: 0 it would be accepted; 1 it would be rejected; 2 it cannot be written.
     """
-    from pipeline.container.package import Package, pack  # noqa: PLC0415 - docker
+    from pipeline.container.package import PackageRequest, pack  # noqa: PLC0415 - docker
 
     with one_line_errors():
-        written, findings = pack(Package(image, contract, verified, output, user, model))
+        written, findings = pack(PackageRequest(image, contract, verified, output, user, model))
         for path in written:
             typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
         for finding in findings:

@@ -14,7 +14,7 @@ from l2r.errors import ContainerError
 
 LOCAL = "unix:///var/run/docker.sock"
 TIMEOUT_S = 600
-"""Seconds without a word from the engine; it packs an image before it sends the first byte."""
+"""Seconds without an answer from the engine, which packs an image before it sends a byte."""
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def engine() -> Iterator[docker.DockerClient]:
 
 
 def _reach(url: str) -> None:
-    """Say plainly what is wrong with a local socket; docker-py would leave it open, too."""
+    """Refuse a local socket that does not answer; docker-py would also leave it open."""
     path = url.removeprefix("unix://")
     if path == url:
         return
@@ -50,7 +50,7 @@ def _reach(url: str) -> None:
 
 @contextmanager
 def engine_errors(where: str) -> Iterator[None]:
-    """Whatever the engine complains of, in one line that begins with `where`."""
+    """Turn the engine's errors into one line that begins with `where`."""
     try:
         yield
     except APIError as cause:
@@ -60,12 +60,12 @@ def engine_errors(where: str) -> Iterator[None]:
 
 
 def explained(error: APIError) -> str:
-    """What the engine says of a failure, in one line."""
+    """Return the engine's explanation of a failure in one line."""
     return " ".join(str(error.explanation or error).split())
 
 
 class Chunks(io.RawIOBase):
-    """A file of what an iterator gives, so that nothing has to be held as a whole."""
+    """A readable file over an iterator of bytes, so that nothing is held as a whole."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         super().__init__()

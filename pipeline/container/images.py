@@ -1,4 +1,4 @@
-"""What the engine knows of an image, and what it saves of it."""
+"""Images of the container engine: looked up by name, and read as archives."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from docker.errors import ImageNotFound
 
 from l2r.errors import ContainerError
 from l2r.schema import parse
+from pipeline.container.check_image import ImageFacts, SavedImage, read_archive
 from pipeline.container.engine import Chunks
-from pipeline.container.rejections import Facts, Saved, read_archive
 
 
 @dataclass(frozen=True)
-class Image:
+class EngineImage:
     """An image of the engine."""
 
     name: str
     """With its tag: a name without one would save all tags."""
     id: str
-    facts: Facts
+    facts: ImageFacts
     size: int
     """Bytes, unpacked."""
 
 
-def find_image(client: docker.DockerClient, name: str) -> Image:
+def find_image(client: docker.DockerClient, name: str) -> EngineImage:
     """Look an image up.
 
     Raises:
@@ -40,11 +40,13 @@ def find_image(client: docker.DockerClient, name: str) -> Image:
         ) from None
     latest = f"{name}:latest"
     tagged = latest if latest in (known["RepoTags"] or ()) else name
-    return Image(tagged, known["Id"], parse(Facts, known, name, ContainerError), known["Size"])
+    return EngineImage(
+        tagged, known["Id"], parse(ImageFacts, known, name, ContainerError), known["Size"]
+    )
 
 
-def saved(client: docker.DockerClient, image: Image) -> Saved:
-    """What `docker save` would write of an image, read and not kept.
+def read_saved(client: docker.DockerClient, image: EngineImage) -> SavedImage:
+    """Read the archive that `docker save` would write, without keeping it.
 
     Raises:
         ContainerError: it is no saved image.

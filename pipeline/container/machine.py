@@ -1,30 +1,30 @@
-"""Where a container runs, and what it may use there."""
+"""The machine of the container engine, and the limits of a run on it."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.container.contracts import GIB, Contract
-from pipeline.container.report import Machine
-from pipeline.container.running import Limits, gpu_query
+from pipeline.container.docker_run import RunLimits, gpu_query
+from pipeline.container.record import MachineRecord
 
 STRANGER = 12345
-"""Stands for the organiser's user where we are root ourselves, who may write anywhere."""
+"""User id in place of the organiser's where we are root, who may write anywhere."""
 Info = dict[str, object]
-"""What the engine says of itself, `docker info`."""
+"""The engine's description of itself, `docker info`."""
 
 
-def limits_for(contract: Contract, info: Info, memory_gib: float | None) -> Limits:
-    """What the organiser lets the container use, as far as this machine has it.
+def limits_for(contract: Contract, info: Info, memory_gib: float | None) -> RunLimits:
+    """Compute the organiser's limits, as far as this machine can give as much.
 
     Args:
-        contract: whose.
+        contract: the organiser's.
         info: of the engine.
         memory_gib: instead of the organiser's limit.
     """
     wanted = memory_gib or contract.memory_gib
     ids = (os.getuid(), os.getgid()) if os.getuid() else (STRANGER, STRANGER)
-    return Limits(
+    return RunLimits(
         user=f"{ids[0]}:{ids[1]}" if contract.user == "caller" else None,
         memory_bytes=int(min(wanted * GIB, float(str(info["MemTotal"])))),
         gpu=contract.gpu and _has_gpu(info),
@@ -32,8 +32,8 @@ def limits_for(contract: Contract, info: Info, memory_gib: float | None) -> Limi
     )
 
 
-def differences(contract: Contract, limits: Limits) -> Iterator[str]:
-    """In what a run under these limits differs from the organiser's."""
+def differences(contract: Contract, limits: RunLimits) -> Iterator[str]:
+    """Yield the differences between a run under these limits and the organiser's."""
     given = limits.memory_bytes / GIB
     if given < contract.memory_gib:
         yield f"{given:.3g} GiB of memory, the organiser gives {contract.memory_gib} GiB"
@@ -43,9 +43,9 @@ def differences(contract: Contract, limits: Limits) -> Iterator[str]:
         yield "the output folder may be written to by every user, so by the image's own, too"
 
 
-def describe(info: Info, limits: Limits) -> Machine:
+def describe(info: Info, limits: RunLimits) -> MachineRecord:
     """The machine of the engine."""
-    return Machine(
+    return MachineRecord(
         processor=_processor(),
         cpus=int(str(info["NCPU"])),
         memory_gib=round(float(str(info["MemTotal"])) / GIB, 1),

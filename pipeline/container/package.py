@@ -1,4 +1,4 @@
-"""What is handed in: the saved image with README and fields, written as a stream."""
+"""The files to hand in: the saved image with README and fields, written as a stream."""
 
 import re
 import tarfile
@@ -15,17 +15,23 @@ from l2r.console import Advance, progress
 from l2r.disk import make_folder, writing
 from l2r.errors import ConfigError, ContainerError
 from l2r.formats.nifti import GZIP_LEVEL
+from pipeline.container.check_package import (
+    MODEL,
+    PREDICTIONS,
+    README,
+    check_saved_image,
+    check_zip,
+)
 from pipeline.container.contracts import Contract, find_contract
 from pipeline.container.engine import engine
-from pipeline.container.images import Image, find_image
-from pipeline.container.packed import MODEL, PREDICTIONS, README, check_image, check_zip
+from pipeline.container.images import EngineImage, find_image
 from pipeline.container.readme import readme
-from pipeline.container.report import FIELDS, Verified, read_report
+from pipeline.container.record import FIELDS, Verification, read_record
 
 
 @dataclass(frozen=True)
-class Package:
-    """The words of the command line."""
+class PackageRequest:
+    """The options of the command."""
 
     image: str
     contract: str
@@ -35,7 +41,7 @@ class Package:
     model: Path | None = None
 
 
-def pack(wanted: Package) -> tuple[list[Path], list[Finding]]:
+def pack(wanted: PackageRequest) -> tuple[list[Path], list[Finding]]:
     """Write the files, and read them as the platform does.
 
     Returns:
@@ -45,7 +51,7 @@ def pack(wanted: Package) -> tuple[list[Path], list[Finding]]:
         L2RError: there is no such image, it is not what was verified, or a file cannot be written.
     """
     contract = find_contract(wanted.contract)
-    report = read_report(wanted.verified)
+    report = read_record(wanted.verified)
     _refuse_words(wanted, contract)
     with engine() as client:
         image = find_image(client, wanted.image)
@@ -62,7 +68,7 @@ def pack(wanted: Package) -> tuple[list[Path], list[Finding]]:
     return [path], findings
 
 
-def _refuse_words(wanted: Package, contract: Contract) -> None:
+def _refuse_words(wanted: PackageRequest, contract: Contract) -> None:
     if contract.submission is None:
         return
     if not re.fullmatch(r"[\w.-]+", wanted.user or ""):
@@ -74,7 +80,9 @@ def _refuse_words(wanted: Package, contract: Contract) -> None:
         raise ConfigError(f"--model is for grand-challenge; {contract.name} takes one image")
 
 
-def _refuse_report(report: Verified, contract: Contract, image: Image, folder: Path) -> None:
+def _refuse_report(
+    report: Verification, contract: Contract, image: EngineImage, folder: Path
+) -> None:
     """Only what was verified, and was good, is packed."""
     again = f"run verify {image.name} --contract {contract.name} again"
     if (report.contract, report.image_id) != (contract.name, image.id):
@@ -96,7 +104,10 @@ def _refuse_report(report: Verified, contract: Contract, image: Image, folder: P
 
 
 def _write_zip(
-    client: docker.DockerClient, image: Image, path: Path, what: tuple[Verified, Contract, Path]
+    client: docker.DockerClient,
+    image: EngineImage,
+    path: Path,
+    what: tuple[Verification, Contract, Path],
 ) -> None:
     """Image, README and fields; nothing is held as a whole."""
     report, contract, fields = what
@@ -113,7 +124,11 @@ def _write_zip(
 
 
 def _write_alone(
-    client: docker.DockerClient, image: Image, wanted: Package, contract: Contract, advance: Advance
+    client: docker.DockerClient,
+    image: EngineImage,
+    wanted: PackageRequest,
+    contract: Contract,
+    advance: Advance,
 ) -> tuple[list[Path], list[Finding]]:
     """The image, and the weights beside it, as grand-challenge.org takes them."""
     path = wanted.output / _file_name(image)
@@ -121,7 +136,7 @@ def _write_alone(
         _save(client, image, file)
     advance(f"{path}: written")
     with path.open("rb") as file:
-        findings = list(check_image(file, path.name, contract))
+        findings = list(check_saved_image(file, path.name, contract))
     advance(f"{path}: read back")
     if wanted.model is None:
         return [path], findings
@@ -145,12 +160,12 @@ class Writable(Protocol):
         ...
 
 
-def _save(client: docker.DockerClient, image: Image, file: Writable) -> None:
+def _save(client: docker.DockerClient, image: EngineImage, file: Writable) -> None:
     """`docker save | gzip`."""
     with igzip.IGzipFile("", "wb", GZIP_LEVEL, file, mtime=0) as packed:
         for chunk in client.api.get_image(image.name):
             packed.write(chunk)
 
 
-def _file_name(image: Image) -> str:
+def _file_name(image: EngineImage) -> str:
     return f"{image.name.rpartition('/')[2].partition(':')[0]}.tar.gz"

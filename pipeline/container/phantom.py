@@ -1,4 +1,4 @@
-"""Made-up pairs in the layout that an organiser mounts, where no data set is given."""
+"""Phantom pairs in the layout that an organiser mounts, for a verification without data."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from l2r.task import load_task
 from pipeline.container.contracts import Contract
 
 LUMIR_SHAPE: Shape = (160, 224, 192)
-"""Where the contract's task takes any shape."""
+"""Shape of the phantom if the contract's task accepts any."""
 
 
 def make_pair(contract: Contract, folder: Path, shape: Shape | None = None) -> Path:

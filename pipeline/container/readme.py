@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 
 from pipeline.container.contracts import Contract
-from pipeline.container.report import Verified
+from pipeline.container.record import Verification
 
 CALLS = {
     "list": "none; the container finds the pair list and the images where they are mounted",
@@ -23,12 +23,12 @@ LABELS = (
 """What the organisers ask for, a line each."""
 
 
-def readme(report: Verified, contract: Contract, archive: str) -> str:
-    """The text.
+def readme(report: Verification, contract: Contract, archive: str) -> str:
+    """Write the text.
 
     Args:
-        report: what was measured.
-        contract: whose.
+        report: the measurements.
+        contract: the organiser's.
         archive: file name of the packed image.
     """
     machine, seconds = report.machine, list(report.seconds.values())

@@ -1,4 +1,4 @@
-"""What grand-challenge.org mounts for a job: `inputs.json`, and the images of its sockets."""
+"""The mounts of a grand-challenge.org job: `inputs.json`, and the images of its sockets."""
 
 import json
 from pathlib import Path, PurePosixPath
@@ -16,7 +16,7 @@ FIELD = PurePosixPath("images/displacement-field/output.mha")
 
 
 def write_inputs(folder: Path, pair: Pair) -> None:
-    """Write what a job with this pair would find under `/input`.
+    """Write the files that a job with this pair finds under `/input`.
 
     Args:
         folder: is made.

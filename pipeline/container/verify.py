@@ -13,31 +13,37 @@ from l2r import __version__
 from l2r.check import Finding
 from l2r.console import progress
 from l2r.errors import ConfigError
+from pipeline.container.check_image import check_archive, check_config, check_size
+from pipeline.container.check_run import check_fields, check_run, seconds_per_pair
 from pipeline.container.contracts import GIB, Contract, find_contract
+from pipeline.container.docker_run import RunLimits, RunOutcome, run_container
 from pipeline.container.engine import engine
-from pipeline.container.findings import of_fields, of_run, seconds_per_pair
-from pipeline.container.images import Image, find_image, saved
-from pipeline.container.jobs import Job, field_path, jobs
+from pipeline.container.images import EngineImage, find_image, read_saved
+from pipeline.container.inputs import (
+    PairSource,
+    VerificationInputs,
+    phantom_pair,
+    read_inputs,
+    refuse_private,
+)
 from pipeline.container.machine import describe, differences, limits_for
-from pipeline.container.order import Data, Order, made_up, refuse_private, take_order
-from pipeline.container.rejections import refused, refused_archive, too_large
-from pipeline.container.report import FIELDS, REPORT, Run, Verified, write_report
-from pipeline.container.running import Limits, Ran, run
+from pipeline.container.record import FIELDS, REPORT, RunRecord, Verification, write_record
+from pipeline.container.runs import PlannedRun, field_path, planned_runs
 
 
 @dataclass(frozen=True)
-class Request:
-    """The words of the command line; None where nothing was said."""
+class VerifyRequest:
+    """The options of the command; None where one was not given."""
 
     image: str
     contract: str
-    data: Data | None = None
+    data: PairSource | None = None
     output: Path | None = None
     memory_gib: float | None = None
     model: Path | None = None
 
 
-def verify(request: Request) -> Verified:
+def verify(request: VerifyRequest) -> Verification:
     """Run the image for every pair and check what it wrote.
 
     Raises:
@@ -47,15 +53,15 @@ def verify(request: Request) -> Verified:
     _refuse(request, contract)
     with engine() as client, _folders(request.output) as places:
         image = find_image(client, request.image)
-        data = request.data or made_up(contract, places[0])
-        order = replace(take_order(contract, data, places), model=request.model)
-        report = _verified(client, image, order, request)
+        data = request.data or phantom_pair(contract, places[0])
+        inputs = replace(read_inputs(contract, data, places), model=request.model)
+        report = _verified(client, image, inputs, request)
     if request.output is not None:
-        write_report(request.output / REPORT, report)
+        write_record(request.output / REPORT, report)
     return report
 
 
-def _refuse(request: Request, contract: Contract) -> None:
+def _refuse(request: VerifyRequest, contract: Contract) -> None:
     if request.model is not None and contract.model is None:
         raise ConfigError(f"--model is for grand-challenge; {contract.name} mounts no weights")
     if request.model is not None and not request.model.is_dir():
@@ -69,7 +75,7 @@ def _refuse(request: Request, contract: Contract) -> None:
 
 @contextmanager
 def _folders(output: Path | None) -> Iterator[tuple[Path, Path]]:
-    """One for what a run needs, and one for the fields."""
+    """Make a folder for the files that a run needs, and one for the fields."""
     # What the container's user made in folders of its own, only that user can delete.
     with TemporaryDirectory(prefix="regatta-", ignore_cleanup_errors=True) as name:
         scratch = Path(name)
@@ -78,64 +84,69 @@ def _folders(output: Path | None) -> Iterator[tuple[Path, Path]]:
 
 
 def _verified(
-    client: docker.DockerClient, image: Image, order: Order, request: Request
-) -> Verified:
+    client: docker.DockerClient,
+    image: EngineImage,
+    inputs: VerificationInputs,
+    request: VerifyRequest,
+) -> Verification:
     info = client.info()
-    limits = limits_for(order.contract, info, request.memory_gib)
+    limits = limits_for(inputs.contract, info, request.memory_gib)
     user = limits.user or image.facts.config.user or "root"
-    if order.contract.call != "sockets" and user != f"{os.getuid()}:{os.getgid()}":
-        refuse_private(order, user)
-    ran = _run_all(client, image, order, limits)
-    findings = [*refused(image.facts, order.contract), *_of_size(client, image)]
-    findings += [finding for job, how in ran for finding in of_run(job, how, limits)]
-    findings += of_fields(order)
+    if inputs.contract.call != "sockets" and user != f"{os.getuid()}:{os.getgid()}":
+        refuse_private(inputs, user)
+    ran = _run_all(client, image, inputs, limits)
+    findings = [*check_config(image.facts, inputs.contract), *_of_size(client, image)]
+    findings += [finding for job, how in ran for finding in check_run(job, how, limits)]
+    findings += check_fields(inputs)
     seconds: dict[str, float] = {}
     for job, how in ran:
-        seconds |= seconds_per_pair(order, job, how)
-    return Verified(
+        seconds |= seconds_per_pair(inputs, job, how)
+    return Verification(
         regatta=__version__,
         image=image.name,
         image_id=image.id,
-        contract=order.contract.name,
+        contract=inputs.contract.name,
         dataset=str(request.data.dataset) if request.data else None,
-        listed=order.listed,
+        listed=inputs.listed,
         user=user,
         memory_gib=limits.memory_bytes / GIB,
         machine=describe(info, limits),
         runs=tuple(_record(job, how) for job, how in ran),
         seconds=seconds,
         findings=tuple(findings),
-        notes=tuple(differences(order.contract, limits)),
+        notes=tuple(differences(inputs.contract, limits)),
     )
 
 
 def _run_all(
-    client: docker.DockerClient, image: Image, order: Order, limits: Limits
-) -> list[tuple[Job, Ran]]:
+    client: docker.DockerClient, image: EngineImage, inputs: VerificationInputs, limits: RunLimits
+) -> list[tuple[PlannedRun, RunOutcome]]:
     ran = []
-    with progress(len(order.pairs), order.contract.name) as advance:
-        for job in jobs(order):
+    with progress(len(inputs.pairs), inputs.contract.name) as advance:
+        for job in planned_runs(inputs):
             coming = list(job.pairs)
 
-            def look(coming: list[str] = coming) -> None:
-                while coming and field_path(order, coming[0]).exists():
+            def report_written(coming: list[str] = coming) -> None:
+                while coming and field_path(inputs, coming[0]).exists():
                     advance(f"{coming.pop(0)}: written")
 
-            how = run(client, image.name, job.arguments, job.places, limits, look)
-            look()
+            how = run_container(
+                client, image.name, job.arguments, job.places, limits, report_written
+            )
+            report_written()
             for name in coming:
                 advance(f"{name}: not written")
             ran.append((job, how))
     return ran
 
 
-def _of_size(client: docker.DockerClient, image: Image) -> Iterator[Finding]:
-    yield from too_large("image", image.size)
-    yield from refused_archive(saved(client, image))
+def _of_size(client: docker.DockerClient, image: EngineImage) -> Iterator[Finding]:
+    yield from check_size("image", image.size)
+    yield from check_archive(read_saved(client, image))
 
 
-def _record(job: Job, ran: Ran) -> Run:
-    return Run(
+def _record(job: PlannedRun, ran: RunOutcome) -> RunRecord:
+    return RunRecord(
         pairs=job.pairs,
         exit_code=ran.exit_code,
         seconds=ran.seconds,

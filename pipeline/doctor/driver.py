@@ -1,9 +1,10 @@
-"""What NVIDIA's driver says of itself, asked directly: torch tells little of one it cannot use."""
+"""NVIDIA's driver, asked through NVML: torch says little about one that it cannot use."""
 
-import ctypes
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+import pynvml
 
 _MODULE = Path("/proc/driver/nvidia/version")
 _FOUND = re.compile(r"found version (\d+)")
@@ -21,7 +22,7 @@ class Driver:
     gpus: int
     """How many can be seen from here; a container may have been given none."""
     trouble: str | None = None
-    """What NVIDIA's library said when it could not be asked."""
+    """NVML's message if it could not be asked."""
 
     def __str__(self) -> str:
         cuda = f" (CUDA {self.cuda[0]}.{self.cuda[1]})" if self.cuda else ""
@@ -29,26 +30,23 @@ class Driver:
 
 
 def find_driver() -> Driver | None:
-    """The driver, or None where nothing of one is to be seen."""
+    """Find the driver; None where there is no trace of one."""
     module = module_version()
     try:
-        library = ctypes.CDLL("libnvidia-ml.so.1")
-    except OSError:
-        return Driver(module, None, 0) if module else None
-    if code := library.nvmlInit_v2():
-        library.nvmlErrorString.restype = ctypes.c_char_p
-        told = library.nvmlErrorString(code).decode()
-        return Driver(module, None, 0, told) if module else None
-    version, cuda, gpus = ctypes.create_string_buffer(80), ctypes.c_int(), ctypes.c_uint()
-    library.nvmlSystemGetDriverVersion(version, len(version))
-    library.nvmlSystemGetCudaDriverVersion_v2(ctypes.byref(cuda))
-    library.nvmlDeviceGetCount_v2(ctypes.byref(gpus))
-    library.nvmlShutdown()
-    return Driver(version.value.decode() or module, as_version(cuda.value), gpus.value)
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        # Without the library there is nothing to report but the kernel's module.
+        absent = isinstance(error, pynvml.NVMLError_LibraryNotFound)
+        return Driver(module, None, 0, None if absent else str(error)) if module else None
+    try:
+        cuda = as_version(pynvml.nvmlSystemGetCudaDriverVersion_v2())
+        return Driver(pynvml.nvmlSystemGetDriverVersion(), cuda, pynvml.nvmlDeviceGetCount())
+    finally:
+        pynvml.nvmlShutdown()
 
 
 def module_version(path: Path = _MODULE) -> str | None:
-    """Version of the kernel's module, which containers without a GPU see too."""
+    """Read the version of the kernel's module, which containers without a GPU see too."""
     try:
         found = _VERSION.search(path.read_text())
     except OSError:
@@ -57,11 +55,11 @@ def module_version(path: Path = _MODULE) -> str | None:
 
 
 def as_version(number: int) -> tuple[int, int] | None:
-    """CUDA's way to write a version, 12030 for 12.3; 0 is none."""
+    """Split CUDA's number of a version, 12030 for 12.3; 0 is none."""
     return (number // 1000, number % 1000 // 10) if number else None
 
 
 def cuda_in(text: str) -> tuple[int, int] | None:
-    """The driver's CUDA in what torch says of a driver that is too old."""
+    """Find the driver's CUDA in torch's message about a driver that is too old."""
     found = _FOUND.search(text)
     return as_version(int(found[1])) if found else None

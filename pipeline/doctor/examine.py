@@ -16,7 +16,7 @@ from pipeline.doctor.inputs import check_mounts, check_versions, check_weights
 from pipeline.doctor.limits import check_cores, check_memory
 from pipeline.doctor.places import check_disk, check_output, check_temporary
 from pipeline.doctor.record import Check, Plan, Record
-from pipeline.doctor.trial import check_registration
+from pipeline.doctor.trial_run import check_registration
 
 CHECKS: dict[str, Check] = {
     "versions": check_versions,
@@ -84,7 +84,7 @@ def show(records: dict[str, Record]) -> None:
 
 
 def blocked(records: dict[str, Record]) -> bool:
-    """Whether a run would fail."""
+    """Tell if a run would fail."""
     return _count(records, "blocker") > 0
 
 

@@ -1,4 +1,4 @@
-"""Is there a GPU, and can this build of torch use it with this driver?"""
+"""The check of the GPU: one that this build of torch can use with this driver."""
 
 import os
 import warnings
@@ -20,7 +20,7 @@ BUILDS = "https://download.pytorch.org/whl/"
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of using the GPU by torch."""
+    """The result of a small computation on the GPU by torch."""
 
     wheel: str | None
     """The CUDA that torch was built for; None for its CPU build."""
@@ -62,12 +62,12 @@ def judge(driver: Driver | None, tried: Tried, *, required: bool) -> Record:
 
 
 def hidden() -> bool:
-    """Whether somebody keeps all GPUs from CUDA programs on purpose."""
+    """Tell if the environment hides all GPUs from CUDA programs on purpose."""
     return os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1", "NoDevFiles"}
 
 
 def too_old(wheel: str, driver: Driver) -> bool:
-    """Whether a driver cannot run what was built for a version of CUDA, `12.6` for instance.
+    """Tell if a driver is too old for programs built for a version of CUDA, such as `12.6`.
 
     Minor versions are compatible: what was built for 12.6 runs on a driver made for 12.0.
     """

@@ -1,4 +1,4 @@
-"""What a run reads: weights, and what a challenge has mounted."""
+"""Checks of the inputs of a run: versions, weights, and the mounts of a challenge."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""How much memory and how many cores this process may use, whoever limits them."""
+"""Checks of memory and cores that this process may use, whoever limits them."""
 
 import os
 import resource

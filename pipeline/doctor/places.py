@@ -1,4 +1,4 @@
-"""The folders that a run writes to: may it, and is there room?"""
+"""Checks of the folders that a run writes to: permissions and free space."""
 
 import os
 import secrets
@@ -99,7 +99,7 @@ def _existing(folder: Path) -> Path:
 
 
 def _fields(plan: Plan) -> tuple[int, int]:
-    """How many fields would be written, and the bytes of one; of LUMIR where no list is mounted."""
+    """Count the fields to write and the bytes of one; LUMIR's where no list is mounted."""
     lumir = prod(load_task("lumir24").data.shape or ())
     if plan.mounts is None:
         return 1, lumir * VOXEL

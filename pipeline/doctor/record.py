@@ -1,4 +1,4 @@
-"""What a check is told, and what it answers."""
+"""The question and the answer of a check."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,5 +40,5 @@ Check: TypeAlias = Callable[[Plan], Record]
 
 
 def gib(size: int) -> str:
-    """Bytes for people."""
+    """Format bytes in GiB."""
     return f"{size / GIB:.1f} GiB"

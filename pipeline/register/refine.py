@@ -8,8 +8,8 @@ from typing import TypeAlias
 import torch
 
 from models.descent.field import InstanceOptimisationConfig
-from models.descent.loop import Descent
-from models.descent.objective import Case, Refined
+from models.descent.loop import OptimisationResult
+from models.descent.objective import ImagePair, Refined
 from models.descent.weights import WeightOptimisationConfig
 from models.losses.dice import one_hot
 from models.networks.base import RegistrationModel
@@ -46,13 +46,15 @@ class Refinement(ABC):
     def ways(self, item: Predicted) -> Iterator[Way]:
         """The best first; each is tried if the ones before ran out of GPU memory."""
 
-    def case(self, prepared: Prepared, device: torch.device) -> Case:
+    def case(self, prepared: Prepared, device: torch.device) -> ImagePair:
         """The pair as descents want it."""
         labels = None
         if prepared.labels is not None:
             fixed, moving = (to_torch(volume, device).long() for volume in prepared.labels)
             labels = one_hot(fixed, moving)
-        return Case(to_torch(prepared.fixed, device), to_torch(prepared.moving, device), labels)
+        return ImagePair(
+            to_torch(prepared.fixed, device), to_torch(prepared.moving, device), labels
+        )
 
     def random(self) -> torch.Generator:
         """On the CPU, so that all devices draw alike; with the run's seed."""
@@ -114,7 +116,7 @@ class RefineWeights(Refinement):
             self._model.to(self._device)
 
 
-def _summary(descent: Descent, names: tuple[str, ...]) -> Mapping[str, object]:
+def _summary(descent: OptimisationResult, names: tuple[str, ...]) -> Mapping[str, object]:
     """A descent without its whole course."""
     summary: dict[str, object] = {
         "steps": max(len(descent.losses) - 1, 0),

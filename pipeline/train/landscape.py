@@ -14,7 +14,7 @@ from l2r.dataset import Pair
 from l2r.disk import writing
 from l2r.errors import ConfigError
 from l2r.task import load_task
-from models.descent.objective import Case
+from models.descent.objective import ImagePair
 from models.networks.base import RegistrationModel
 from models.training.cache import Cache
 from models.training.config import TrainConfig, load_training
@@ -65,7 +65,7 @@ def landscape(request: LandscapeRequest, output: Path) -> None:
 
 def _cases(
     request: LandscapeRequest, config: TrainConfig, model: RegistrationModel, device: torch.device
-) -> list[Case]:
+) -> list[ImagePair]:
     labels = config.objective.label_weight is not None
     with TemporaryDirectory() as folder:
         cache = Cache(Path(folder))
@@ -84,7 +84,7 @@ def _cases(
 
 
 def _loss(
-    config: TrainConfig, model: RegistrationModel, cases: list[Case]
+    config: TrainConfig, model: RegistrationModel, cases: list[ImagePair]
 ) -> Callable[[], list[float]]:
     objective = Objective(model, config)
 

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float32, Shaped, UInt8
 
-from eval.metrics.jacobian import central_determinants
+from eval.jacobian import central_determinants
 from eval.warp import warp_linear
 from l2r.arrays import Vectors, Volume
 

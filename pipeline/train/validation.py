@@ -6,10 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from eval.evaluate import WARPS
-from eval.metrics.base import Case, MetricBase
-from eval.protocol import protocol_of
-from eval.truth import GroundTruth
+from eval.scoring import Scorer
 from l2r.arrays import triple
 from l2r.dataset import Pair
 from models.networks.base import InvertibleModel, RegistrationModel
@@ -50,7 +47,8 @@ class Validation:
         Raises:
             ImageError: an image or a label map cannot be used.
         """
-        reading, truth = replace(self.reading, labels=False), GroundTruth(self.folder)
+        reading = replace(self.reading, labels=False)
+        scorer = Scorer.of(self.reading.task, self.folder)
         found: dict[str, list[float]] = {}
         shown: Picture | None = None
         for pair in self.pairs:
@@ -59,9 +57,8 @@ class Validation:
             with torch.inference_mode():
                 field, error = self._predicted(model, images.fixed, images.moving)
             vectors = reading.grid(triple(stored[0].shape)).place(to_numpy(field))
-            case = self._case(pair, vectors, truth)
-            for metric in self._metrics(pair, truth):
-                found.setdefault(metric.name, []).append(metric(case).mean)
+            for name, result in scorer.score_case(pair, vectors, QUICK).results.items():
+                found.setdefault(name, []).append(result.mean)
             if error is not None:
                 found.setdefault(INVERSE, []).append(error)
             if shown is None:
@@ -79,15 +76,6 @@ class Validation:
             return _predicted(model, fixed, moving)
         return MultiPass(model, self.passes)(fixed, moving)[0], None
 
-    def _case(self, pair: Pair, vectors: np.ndarray, truth: GroundTruth) -> Case:
-        protocol = protocol_of(self.reading.task)
-        return Case(pair, vectors, truth, protocol.labels, WARPS[protocol.warp])
-
-    def _metrics(self, pair: Pair, truth: GroundTruth) -> list[MetricBase]:
-        metrics = protocol_of(self.reading.task).metrics
-        quick = [metric for metric in metrics if metric.metric in QUICK]
-        return [metric for metric in quick if metric.has_truth(pair, truth)]
-
 
 def predicted_by(config: TrainConfig) -> PassSettings | None:
     """What a network that was taught so is to do with a pair at full resolution."""
@@ -100,6 +88,6 @@ def _predicted(
     """The field, and how well a network that gives the way back too undoes it in the brain."""
     if not isinstance(model, InvertibleModel):
         return model(fixed, moving), None
-    there, back = model.both(fixed, moving)
+    there, back = model.forward_and_inverse(fixed, moving)
     missed = compose(back, there).norm(dim=1, keepdim=True)
     return there, float(missed[fixed > 0].mean())

@@ -10,7 +10,7 @@ from models.types import State
 from models.weights.convert import count_parameters
 from models.weights.file import read_checkpoint, some, type_of
 from models.weights.match import (
-    Comparison,
+    CatalogMatch,
     as_toml,
     compare_with_catalog,
     in_words,
@@ -82,7 +82,7 @@ def _tensors(state: State) -> str:
     return f"{len(state)} ({', '.join(f'{count} {kind}' for kind, count in types.items())})"
 
 
-def _fit(fitting: list[NetworkConfig], comparisons: list[Comparison]) -> dict[str, str]:
+def _fit(fitting: list[NetworkConfig], comparisons: list[CatalogMatch]) -> dict[str, str]:
     """What it fits, or the nearest that it does not."""
     if fitting:
         return {"fits": "; ".join(map(in_words, fitting))}

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from l2r.errors import ConfigError, OutputError
-from models.weights.registry import SAFETENSORS, Weights, look_up, registered
+from models.weights.registry import SAFETENSORS, RegisteredWeights, look_up, registered
 
 
-def chosen(weights: Sequence[Path], *, everything: bool) -> list[Weights | Path]:
+def chosen(weights: Sequence[Path], *, everything: bool) -> list[RegisteredWeights | Path]:
     """What to verify: what was asked for, and all names in the registry if everything was.
 
     Raises:

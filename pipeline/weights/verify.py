@@ -15,7 +15,7 @@ from models.networks.catalog import ModelConfig
 from models.weights.file import read_checkpoint
 from models.weights.load import load_weights
 from models.weights.match import compare_with_catalog, in_words, name_of, networks
-from models.weights.registry import Weights
+from models.weights.registry import RegisteredWeights
 
 _SMALL = (20, 24, 40)
 """Voxels of the made-up images; the nearest shape that the network allows is taken."""
@@ -36,7 +36,9 @@ class Verdict:
     """Begins with the name or the path."""
 
 
-def verdicts(weights: Sequence[Weights | Path], network: str | None = None) -> Iterator[Verdict]:
+def verdicts(
+    weights: Sequence[RegisteredWeights | Path], network: str | None = None
+) -> Iterator[Verdict]:
     """Check hash, fit and field of each.
 
     Args:
@@ -52,7 +54,7 @@ def verdicts(weights: Sequence[Weights | Path], network: str | None = None) -> I
     _refuse_network(weights, network)
     for one in weights:
         try:
-            if isinstance(one, Weights):
+            if isinstance(one, RegisteredWeights):
                 yield Verdict(good=True, text=f"{one.name}: {_verify_named(one)}")
             else:
                 yield Verdict(good=True, text=f"{one}: {_verify_file(one, network)}")
@@ -60,18 +62,18 @@ def verdicts(weights: Sequence[Weights | Path], network: str | None = None) -> I
             yield Verdict(good=False, text=str(error))
 
 
-def _refuse_network(weights: Sequence[Weights | Path], network: str | None) -> None:
+def _refuse_network(weights: Sequence[RegisteredWeights | Path], network: str | None) -> None:
     if network is None:
         return
     if network not in networks():
         known = ", ".join(networks())
         raise ConfigError(f"--network {network}: no such network; there are {known}")
     for one in weights:
-        if isinstance(one, Weights):
+        if isinstance(one, RegisteredWeights):
             raise ConfigError(f"--network is for files; the registry says what {one.name!r} is")
 
 
-def _verify_named(weights: Weights) -> str:
+def _verify_named(weights: RegisteredWeights) -> str:
     where = f"weights {weights.name!r}: network"
     config = parse(_Network, weights.entry.network, where, WeightsError).root
     if not isinstance(config, NetworkConfig) or config.weights is not None:
@@ -87,7 +89,7 @@ def _verify_file(path: Path, network: str | None) -> str:
 
 def _tried(config: NetworkConfig, path: Path) -> str:
     """The network with these weights, and its field for images of noise."""
-    model = config.network().eval()
+    model = config.build().eval()
     load_weights(model, path)
     shape = model.grid.nearest(_SMALL)
     voxels = " x ".join(map(str, shape))

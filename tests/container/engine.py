@@ -41,7 +41,7 @@ class Engine:
 
 
 @dataclass(frozen=True)
-class Ran:
+class RunOutcome:
     """What a container did."""
 
     code: int
@@ -133,17 +133,17 @@ def started(
 
 def run(
     engine: Engine, image: str, words: Sequence[str] = (), *, mounts: Sequence[str], **more: object
-) -> Ran:
+) -> RunOutcome:
     """As `started`, to its end."""
     with started(engine, image, words, mounts=mounts, **more) as container:
         return finished(container)
 
 
-def finished(container: Container) -> Ran:
+def finished(container: Container) -> RunOutcome:
     """Wait for a container's end."""
     code = container.wait(timeout=300)["StatusCode"]
     out, err = (
         container.logs(stdout=stream == "out", stderr=stream == "err").decode()
         for stream in ("out", "err")
     )
-    return Ran(code, out, err)
+    return RunOutcome(code, out, err)

@@ -7,7 +7,7 @@ import numpy as np
 
 from l2r.formats.nifti import write_volume
 from pipeline.container.contracts import find_contract
-from pipeline.container.order import open_for_reading
+from pipeline.container.inputs import open_for_reading
 from pipeline.container.phantom import make_pair
 
 LARGER = 4

@@ -38,7 +38,7 @@ def tiny(context: Path) -> Iterator[Path]:
     shutil.copytree(folder, kept)
     path = folder / "tiny.safetensors"
     torch.manual_seed(0)
-    save_file(TransMorphOasisConfig(sizes="tiny").network().state_dict(), path)
+    save_file(TransMorphOasisConfig(sizes="tiny").build().state_dict(), path)
     path.chmod(0o600)
     with (folder / "registry.toml").open("a") as registry:
         registry.write(ENTRY.format(sha256=sha256(path)))

@@ -15,26 +15,32 @@ from l2r.formats.nifti import read_image
 from l2r.mounts import find_mounts
 from l2r.sockets import read_sockets
 from l2r.task import Sockets, load_task, task_names
+from pipeline.container.check_run import seconds_per_pair
 from pipeline.container.contracts import CONTRACTS, find_contract
-from pipeline.container.findings import seconds_per_pair
-from pipeline.container.jobs import field_path, jobs
+from pipeline.container.docker_run import RunOutcome
+from pipeline.container.inputs import (
+    PairSource,
+    VerificationInputs,
+    open_for_reading,
+    read_inputs,
+    refuse_private,
+)
 from pipeline.container.machine import STRANGER, differences, limits_for
-from pipeline.container.order import Data, Order, open_for_reading, refuse_private, take_order
 from pipeline.container.phantom import make_pair
 from pipeline.container.readme import command_line
-from pipeline.container.running import Ran
+from pipeline.container.runs import field_path, planned_runs
 
 SHAPE = (8, 10, 12)
 INFO = {"MemTotal": 64 << 30, "Runtimes": {"runc": {}, "nvidia": {}}}
 
 
-def order_of(contract: str, folder: Path, limit: int | None = None) -> Order:
+def order_of(contract: str, folder: Path, limit: int | None = None) -> VerificationInputs:
     """Of a tiny pair."""
     wanted = find_contract(contract)
     dataset = make_pair(wanted, folder / "data", SHAPE)
     places = (folder / "scratch", folder / "out")
     places[0].mkdir()
-    return take_order(wanted, Data(dataset, dataset.parent, limit), places)
+    return read_inputs(wanted, PairSource(dataset, dataset.parent, limit), places)
 
 
 def test_a_list_is_mounted_where_the_main_job_looks_for_it() -> None:
@@ -61,7 +67,7 @@ def test_an_unknown_contract_is_named_with_the_known_ones() -> None:
 @pytest.mark.parametrize("contract", ["lumir24", "lumir25"])
 def test_a_whole_list_is_one_run_without_arguments(contract: str, tmp_path: Path) -> None:
     order = order_of(contract, tmp_path)
-    (job,) = jobs(order)
+    (job,) = planned_runs(order)
     mounted = {str(place.target): (place.source, place.writable) for place in job.places}
     assert job.arguments == ()
     assert mounted == {
@@ -73,7 +79,7 @@ def test_a_whole_list_is_one_run_without_arguments(contract: str, tmp_path: Path
 
 
 def test_what_is_mounted_is_found_by_the_main_job(tmp_path: Path) -> None:
-    (job,) = jobs(order_of("lumir25", tmp_path))
+    (job,) = planned_runs(order_of("lumir25", tmp_path))
     root = tmp_path / "root"
     for place in job.places:
         inside = root / place.target.relative_to("/")
@@ -85,7 +91,7 @@ def test_what_is_mounted_is_found_by_the_main_job(tmp_path: Path) -> None:
 
 
 def test_psmareg_gets_five_paths_in_the_organisers_order(tmp_path: Path) -> None:
-    (job,) = jobs(order_of("psmareg26", tmp_path))
+    (job,) = planned_runs(order_of("psmareg26", tmp_path))
     assert job.arguments == (
         "/app/input/PSMARegPSMA_0001_0000_00.nii.gz",
         "/app/input/PSMARegPSMA_0001_0001_00.nii.gz",
@@ -100,7 +106,7 @@ def test_a_missing_image_is_no_fault_of_the_container(tmp_path: Path) -> None:
     order = order_of("psmareg26", tmp_path)
     (order.input / "PSMARegPSMA_0001_0001_01.nii.gz").unlink()
     with pytest.raises(DatasetError, match=r"0001_01\.nii\.gz: no such file, but .* give --input"):
-        take_order(order.contract, Data(order.dataset, order.input), (tmp_path, tmp_path))
+        read_inputs(order.contract, PairSource(order.dataset, order.input), (tmp_path, tmp_path))
 
 
 def test_sockets_are_what_the_main_job_reads(tmp_path: Path) -> None:
@@ -110,12 +116,12 @@ def test_sockets_are_what_the_main_job_reads(tmp_path: Path) -> None:
     fixed = data / "imagesVal/PHANTOM_0002_0000.nii.gz"
     nib.save(nib.Nifti1Image(nib.load(fixed).dataobj, affine), fixed)
     (tmp_path / "scratch").mkdir()
-    order = take_order(
+    order = read_inputs(
         find_contract("grand-challenge"),
-        Data(data / "PHANTOM_dataset.json", data),
+        PairSource(data / "PHANTOM_dataset.json", data),
         (tmp_path / "scratch", tmp_path / "out"),
     )
-    (job,) = jobs(order)
+    (job,) = planned_runs(order)
     inputs = next(place.source for place in job.places if str(place.target) == "/input")
     pair = read_sockets(inputs / "inputs.json", inputs, Sockets())
     assert (pair.fixed.stem, pair.moving.path.name) == (
@@ -128,7 +134,7 @@ def test_sockets_are_what_the_main_job_reads(tmp_path: Path) -> None:
 
 
 def test_weights_beside_the_image_are_mounted_where_they_are_unpacked(tmp_path: Path) -> None:
-    (job,) = jobs(replace(order_of("grand-challenge", tmp_path), model=tmp_path))
+    (job,) = planned_runs(replace(order_of("grand-challenge", tmp_path), model=tmp_path))
     assert PurePosixPath("/opt/ml/model") in {p.target for p in job.places if not p.writable}
 
 
@@ -140,8 +146,8 @@ def test_every_job_of_a_platform_has_an_output_of_its_own(tmp_path: Path) -> Non
 
 
 def test_a_limited_list_is_a_shorter_list(phantom: Path, tmp_path: Path) -> None:
-    data = Data(phantom / "PHANTOM_dataset.json", phantom, limit=1)
-    order = take_order(find_contract("lumir24"), data, (tmp_path, tmp_path / "out"))
+    data = PairSource(phantom / "PHANTOM_dataset.json", phantom, limit=1)
+    order = read_inputs(find_contract("lumir24"), data, (tmp_path, tmp_path / "out"))
     assert (order.listed, len(order.pairs)) == (2, 1)
     listed = json.loads(order.dataset.read_text())["validation"]
     assert [entry["fixed"] for entry in listed] == ["./imagesVal/PHANTOM_0002_0000.nii.gz"]
@@ -179,14 +185,14 @@ def test_the_command_line_of_the_readme() -> None:
     )
 
 
-def ran(seconds: float) -> Ran:
-    return Ran(exit_code=0, seconds=seconds, peak_gib=1.0, device_gib=None, log=())
+def ran(seconds: float) -> RunOutcome:
+    return RunOutcome(exit_code=0, seconds=seconds, peak_gib=1.0, device_gib=None, log=())
 
 
 def test_seconds_are_the_manifests_and_else_equal_parts(phantom: Path, tmp_path: Path) -> None:
-    data = Data(phantom / "PHANTOM_dataset.json", phantom)
-    order = take_order(find_contract("lumir24"), data, (tmp_path, tmp_path / "out"))
-    (job,) = jobs(order)
+    data = PairSource(phantom / "PHANTOM_dataset.json", phantom)
+    order = read_inputs(find_contract("lumir24"), data, (tmp_path, tmp_path / "out"))
+    (job,) = planned_runs(order)
     first, second = order.pairs
     assert seconds_per_pair(order, job, ran(9.0)) == {first: 4.5, second: 4.5}
     pairs = {first: {"seconds": {"read": 1.0, "refine": 2.5}}, second: {"seconds": {"read": 4.0}}}
@@ -211,7 +217,7 @@ def test_images_that_only_their_owner_reads_are_no_fault_of_the_container(
 def test_what_is_made_for_a_run_is_for_everybody(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
-        (job,) = jobs(order_of("grand-challenge", tmp_path))
+        (job,) = planned_runs(order_of("grand-challenge", tmp_path))
     finally:
         os.umask(before)
     inputs = next(place.source for place in job.places if str(place.target) == "/input")

@@ -14,7 +14,7 @@ from eval.cli import app as judge
 from l2r.disk import sha256
 from l2r.formats.nifti import write_volume
 from l2r.phantom import write_phantom
-from tests.container.engine import STRANGER, Engine, Ran, finished, run, started
+from tests.container.engine import STRANGER, Engine, RunOutcome, finished, run, started
 
 pytestmark = pytest.mark.docker
 
@@ -37,7 +37,7 @@ def output(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def registered(
     engine: Engine, image: str, inputs: str, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Ran]:
+) -> tuple[Path, RunOutcome]:
     """The folder that a strict run has filled, and what it said."""
     folder = for_all(tmp_path_factory.mktemp("registered"))
     return folder, run(engine, image, (*RUN, *LIST), mounts=[inputs, f"{folder}:/output"])
@@ -61,7 +61,7 @@ def whole(folder: Path) -> set[str]:
 
 
 def test_a_stranger_registers_without_network_shared_memory_or_a_place_to_write(
-    engine: Engine, image: str, inputs: str, registered: tuple[Path, Ran]
+    engine: Engine, image: str, inputs: str, registered: tuple[Path, RunOutcome]
 ) -> None:
     folder, ran = registered
     assert (ran.code, ran.out) == (0, "2 done in /output\n"), ran.err
@@ -79,7 +79,7 @@ def test_the_judge_scores_them_as_on_the_host(
     eval_image: str,
     inputs: str,
     phantom: Path,
-    registered: tuple[Path, Ran],
+    registered: tuple[Path, RunOutcome],
     output: Path,
 ) -> None:
     folder, _ = registered

@@ -15,8 +15,8 @@ from l2r.disk import sha256
 from l2r.errors import ContainerError
 from l2r.formats.metaimage import encoded
 from pipeline.cli import app
+from pipeline.container.check_package import PREDICTIONS, README, check_zip
 from pipeline.container.contracts import find_contract
-from pipeline.container.packed import PREDICTIONS, README, check_zip
 from pipeline.container.readme import LABELS, missing
 from tests.container.engine import Engine
 from tests.container.pairs import enlarged_pair
@@ -210,7 +210,7 @@ def test_what_is_missing_in_a_zip_is_named(zipped: Path, tmp_path: Path) -> None
     path = rewritten(zipped, tmp_path / "a.zip", {README: b"CPUs: 2\nRAM:  \n", PREDICTIONS: None})
     found = {finding.name: finding.text for finding in check_zip(path, CONTRACT)}
     assert found["zip"] == "validation_predictions.zip is missing; pack it again"
-    assert found[README].startswith("nothing about Image, Load, Run, Arguments")
+    assert found[README].startswith("nothing about Image, Load, RunRecord, Arguments")
     assert "CPUs" not in found[README]
     assert "RAM" in found[README]
 

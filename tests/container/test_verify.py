@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from l2r.errors import ContainerError
 from l2r.formats.nifti import write_field
 from pipeline.cli import app
-from pipeline.container.build import Build, build_image
-from pipeline.container.report import read_report
+from pipeline.container.build import BuildRequest, build_image
+from pipeline.container.record import read_record
 from tests.container.engine import Engine
 from tests.container.pairs import enlarged_pair
 from tests.container.small_images import FIELD, built, knowing
@@ -94,7 +94,7 @@ def test_every_organiser_would_accept_the_image(
     code, told = verify(quick, *words)
     assert code == 0, told
     assert f"{contract} would accept it" in told
-    report = read_report(out)
+    report = read_record(out)
     assert report.problems == []
     assert [run.exit_code for run in report.runs] == [0]
     assert 0.2 < report.peak_gib < 4
@@ -328,7 +328,7 @@ def test_the_image_is_built_step_by_step(
     """The same build again, which costs nothing, but with our own command's code."""
     monkeypatch.setenv("DOCKER_HOST", engine.base_url)
     told: list[str] = []
-    again = build_image(Build("again", dict(build_args), "host"), told.append, context)
+    again = build_image(BuildRequest("again", dict(build_args), "host"), told.append, context)
     assert again.id == engine.client.images.get(image).id
     assert again.name == "again:latest"
     assert told[0].startswith("Step 1/")
@@ -343,13 +343,13 @@ def test_a_step_that_fails_is_named_with_its_last_words(
     lines = (f"FROM {base_image} AS run", "RUN echo no such wheel >&2; exit 4")
     (tmp_path / "Dockerfile").write_text("\n".join(lines))
     with pytest.raises(ContainerError, match=r"Step 2/2 : RUN .*: no such wheel; .* code: 4") as e:
-        build_image(Build("broken", {}, "none"), [].append, tmp_path)
+        build_image(BuildRequest("broken", {}, "none"), [].append, tmp_path)
     assert "\n" not in str(e.value)
 
 
 def test_a_record_that_cannot_be_read_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ContainerError, match=r"verified\.json: no such file; make it with"):
-        read_report(tmp_path)
+        read_record(tmp_path)
     (tmp_path / "verified.json").write_text("{}")
     with pytest.raises(ContainerError, match=r"verified\.json: regatta: field required"):
-        read_report(tmp_path)
+        read_record(tmp_path)

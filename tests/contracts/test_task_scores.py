@@ -14,8 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from eval.cli import app
-from eval.evaluate import score
-from eval.report import write_report
+from eval.metrics_file import write_metrics
+from eval.scoring import score_submission
 from l2r.errors import FieldError, ImageError
 from l2r.formats.nifti import read_labels, write_field
 from l2r.submission import accepted_names, field_name, open_submission
@@ -43,7 +43,7 @@ def challenge(name: str, written: Callable[[str], Challenge], tmp_path: Path) ->
 
 
 def scored(made: Challenge):
-    return score(open_submission(made.fields), made.task, made.pairs, made.folder)
+    return score_submission(open_submission(made.fields), made.task, made.pairs, made.folder)
 
 
 @EVERY
@@ -54,7 +54,7 @@ def test_all_its_metrics_are_computed_and_are_numbers(challenge: Challenge, name
         assert list(case.results) == [metric.name for metric in challenge.protocol.metrics]
         assert all(math.isfinite(result.mean) for result in case.results.values())
     path = challenge.folder / "metrics.json"
-    write_report(path, report)
+    write_metrics(path, report.metrics_file())
     written = json.loads(path.read_text())
     assert list(written) == ["name", "aggregates", "cases", "eval_version"]
     plain = oracles.aggregates(written["cases"])
@@ -98,7 +98,9 @@ def test_a_wrong_submission_is_refused_with_the_name_that_is_right(
     message = SPOILT[spoil](challenge, challenge.fields / right)
     submission = pack(challenge) if zipped else challenge.fields
     with pytest.raises(FieldError, match=message) as caught:
-        score(open_submission(submission), challenge.task, challenge.pairs, challenge.folder)
+        score_submission(
+            open_submission(submission), challenge.task, challenge.pairs, challenge.folder
+        )
     assert right in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -196,7 +198,7 @@ def test_lumir25_has_a_dice_per_group_and_the_worse_end_of_landmarks(
     errors = [case.results["TRE_lm"].mean for case in report.cases]
     assert over["TRE_lm"].quantile30 == pytest.approx(np.quantile(errors, 0.7))
     assert over["DSC"].quantile30 == pytest.approx(np.quantile(dice, 0.3))
-    assert (report.name, report.version) == ("LUMIR", "3.0")
+    assert (report.protocol.name, report.protocol.version) == ("LUMIR", "3.0")
 
 
 @pytest.mark.parametrize("name", ["thorax_cbct"])

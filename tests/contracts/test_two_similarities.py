@@ -7,8 +7,8 @@ from scipy.ndimage import gaussian_filter
 
 from eval.metrics.gradient_correlation import gradient_correlation
 from eval.metrics.lncc import local_correlation
-from models.losses.gradient_correlation import GradientCorrelationConfig
-from models.losses.lncc import LnccConfig
+from models.losses.gradient_correlation import GradientCorrelation
+from models.losses.lncc import Lncc
 
 SHAPE = (17, 14, 15)
 
@@ -22,7 +22,7 @@ def images(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return body / body.max(), other / other.max()
 
 
-def loss(config: LnccConfig | GradientCorrelationConfig, fixed, warped) -> float:
+def loss(config: Lncc | GradientCorrelation, fixed, warped) -> float:
     one, other = (torch.from_numpy(image).float()[None, None] for image in (fixed, warped))
     return float(config.bind(one)(other))
 
@@ -31,12 +31,12 @@ def loss(config: LnccConfig | GradientCorrelationConfig, fixed, warped) -> float
 @pytest.mark.parametrize("window", [3, 9])
 def test_local_correlation(seed: int, window: int) -> None:
     fixed, warped = images(seed)
-    found = -loss(LnccConfig(window=window), fixed, warped)
+    found = -loss(Lncc(window=window), fixed, warped)
     assert found == pytest.approx(local_correlation(fixed, warped, window), abs=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_gradient_correlation(seed: int) -> None:
     fixed, warped = images(seed)
-    found = 1 - loss(GradientCorrelationConfig(), fixed, warped)
+    found = 1 - loss(GradientCorrelation(), fixed, warped)
     assert found == pytest.approx(gradient_correlation(fixed, warped), abs=1e-5)

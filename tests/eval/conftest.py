@@ -11,6 +11,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from eval.metrics.base import Case
+from eval.scoring import Scorer
 from eval.truth import GroundTruth
 from l2r.dataset import Pair, read_pairs
 from l2r.formats.nifti import write_field
@@ -68,6 +69,10 @@ class Phantom:
     @property
     def task(self) -> Task:
         return load_task(str(self.task_file))
+
+    @property
+    def scorer(self) -> Scorer:
+        return Scorer.of(self.task, self.folder)
 
     @property
     def pairs(self) -> list[Pair]:

@@ -79,7 +79,7 @@ def tre(fixed: np.ndarray, warped: np.ndarray) -> float:
     )
 
 
-def folded_volume(vectors: np.ndarray, inside: np.ndarray) -> float:
+def non_diffeomorphic_volume(vectors: np.ndarray, inside: np.ndarray) -> float:
     """Ten determinants per interior voxel, each by the linear algebra library."""
     index = np.moveaxis(np.indices(vectors.shape[:3]), 0, -1)
     places = index + vectors.astype(np.float64)
@@ -106,7 +106,7 @@ def folds(rows: list[np.ndarray], inside: np.ndarray) -> float:
 def ndv(vectors: np.ndarray, image: np.ndarray) -> float:
     """In percent of the positive interior voxels."""
     inside = image > 0
-    return 100 * folded_volume(vectors, inside) / int(inside[1:-1, 1:-1, 1:-1].sum())
+    return 100 * non_diffeomorphic_volume(vectors, inside) / int(inside[1:-1, 1:-1, 1:-1].sum())
 
 
 def jacobian(vectors: np.ndarray) -> np.ndarray:

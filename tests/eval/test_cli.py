@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from eval import commands as session
+from eval import commands
 from eval.cli import app
 from l2r.formats.nifti import write_field
 from tests.eval.conftest import Phantom
@@ -148,7 +148,7 @@ def test_a_defect_keeps_its_traceback(phantom: Phantom, monkeypatch: pytest.Monk
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(session, "score", fail)
+    monkeypatch.setattr(commands.Scorer, "score_submission", fail)
     with pytest.raises(ZeroDivisionError):
         call(phantom)
 
@@ -201,7 +201,7 @@ def modules(*words: str) -> set[str]:
 
 def test_scoring_never_imports_torch(phantom: Phantom) -> None:
     imported = modules(*arguments(phantom))
-    assert {"eval.evaluate", "scipy"} <= imported
+    assert {"eval.scoring", "scipy"} <= imported
     assert not {"torch", "models", "pipeline"} & imported
 
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from eval.cli import app
-from eval.evaluate import score
+from eval.scoring import score_submission
 from l2r.formats.nifti import read_field, write_field
 from tests.eval.conftest import Phantom
 
@@ -86,7 +86,7 @@ def metrics(platform: Path) -> dict:
 @pytest.fixture
 def expected(phantom: Phantom) -> list[float]:
     """Dice and TRE by case, before anything moves."""
-    report = score(phantom.submission, phantom.task, phantom.pairs, phantom.folder)
+    report = score_submission(phantom.submission, phantom.task, phantom.pairs, phantom.folder)
     return [result.mean for case in report.cases for result in case.results.values()]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eval.protocol import Aggregates, Group, protocol_of
+from eval.protocol import Aggregates, CaseGroup, protocol_of
 from l2r.errors import TaskError
 from l2r.task import Task, load_task, task_names
 from tests.l2r.making import pair
@@ -84,12 +84,12 @@ def test_a_fault_in_the_table_is_one_line_that_names_it(
 
 @pytest.mark.parametrize(("number", "inside"), [(9, False), (10, True), (12, True), (13, False)])
 def test_a_group_holds_the_pairs_of_its_fixed_subjects(number: int, inside: bool) -> None:
-    group = Group(name="G", metric="DSC", fixed=(10, 12))
+    group = CaseGroup(name="G", metric="DSC", fixed=(10, 12))
     assert group.holds(pair(f"A_{number:04}_0000", "A_0011_0000")) == inside
 
 
 def test_what_is_about_other_metrics_can_be_left_out() -> None:
-    groups = tuple(Group(name=f"G{m}", metric=m, fixed=(1, 2)) for m in ("A", "B"))
+    groups = tuple(CaseGroup(name=f"G{m}", metric=m, fixed=(1, 2)) for m in ("A", "B"))
     rules = Aggregates(worst={"A": 0.0, "B": 1.0}, quantiles={"B": 0.7}, groups=groups)
     assert rules.about({"A"}) == Aggregates(worst={"A": 0.0}, groups=groups[:1])
     assert rules.about({"A", "B"}) == rules

@@ -10,15 +10,21 @@ import pytest
 from eval.metrics.base import Result
 from eval.metrics.dice import Dice
 from eval.metrics.tre import Tre
-from eval.protocol import Aggregates, Group
-from eval.report import CaseScore, Report, aggregate, finite, write_report
+from eval.metrics_file import finite, write_json, write_metrics
+from eval.protocol import Aggregates, CaseGroup
+from eval.report import CaseScore, ScoreReport, aggregate
 from l2r.errors import OutputError
+from tests.eval.reports import make_report
 
 NAN, INF = math.nan, math.inf
 
 
-def report(**cases: dict[str, Result]) -> Report:
-    return Report(
+def write(path: Path, made: ScoreReport, *, strict: bool = False) -> None:
+    write_metrics(path, made.metrics_file(), strict=strict)
+
+
+def report(**cases: dict[str, Result]) -> ScoreReport:
+    return make_report(
         "LUMIR",
         (Tre(name="TRE_lm"), Dice(name="DSC")),
         tuple(CaseScore(name, results) for name, results in cases.items()),
@@ -26,7 +32,7 @@ def report(**cases: dict[str, Result]) -> Report:
 
 
 def test_the_file_has_the_organisers_layout(tmp_path: Path) -> None:
-    write_report(
+    write(
         tmp_path / "metrics.json",
         report(
             a={"DSC": Result(0.25, (0.25, NAN), unregistered=0.1)},
@@ -119,17 +125,17 @@ def test_a_note_says_where_it_belongs() -> None:
 
 def test_a_file_that_cannot_be_written_is_reported_and_the_old_one_stays(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="nowhere"):
-        write_report(tmp_path / "nowhere" / "metrics.json", report())
+        write(tmp_path / "nowhere" / "metrics.json", report())
     kept = tmp_path / "metrics.json"
     kept.write_text("old")
     with pytest.raises(TypeError):
-        write_report(kept, report(a={"DSC": Result({1.0}, (1.0,))}))  # not JSON: dies half-way
+        write_json(kept, {"a": 1.0, "b": {1.0}}, strict=False)  # a set is no JSON: dies half-way
     assert kept.read_text() == "old"
     assert list(tmp_path.iterdir()) == [kept]
 
 
 def test_it_can_be_read_back(tmp_path: Path) -> None:
-    write_report(tmp_path / "m.json", report(a={"DSC": Result(1 / 3, (1 / 3, NAN))}))
+    write(tmp_path / "m.json", report(a={"DSC": Result(1 / 3, (1 / 3, NAN))}))
     read = json.loads((tmp_path / "m.json").read_text())
     assert read["cases"]["a"]["DSC"]["mean"] == 1 / 3
     assert math.isnan(read["cases"]["a"]["DSC"]["detailed"][1])
@@ -140,11 +146,11 @@ def grouped(rules: Aggregates, *means: float) -> dict[str, tuple[float, float, f
         CaseScore(str(place), {"DSC": Result(mean, (mean,))}, ("odd",) if place % 2 else ())
         for place, mean in enumerate(means)
     )
-    over = Report("X", (Dice(name="DSC"),), cases, rules=rules).aggregates()
+    over = make_report("X", (Dice(name="DSC"),), cases, rules=rules).aggregates()
     return {name: (a.mean, a.std, a.quantile30) for name, a in over.items()}
 
 
-ODD = Group(name="odd", metric="DSC", fixed=(0, 0))
+ODD = CaseGroup(name="odd", metric="DSC", fixed=(0, 0))
 
 
 @pytest.mark.parametrize(
@@ -180,21 +186,21 @@ def test_a_protocols_rules_for_aggregates(
 def test_aggregates_may_stand_in_the_scorers_order() -> None:
     case = CaseScore("a", {"TRE_lm": Result(1.0, 1.0), "DSC": Result(1.0, (1.0,))})
     metrics = (Tre(name="TRE_lm"), Dice(name="DSC"))
-    ordered = Report("X", metrics, (case,), rules=Aggregates(order="scorer"))
+    ordered = make_report("X", metrics, (case,), rules=Aggregates(order="scorer"))
     assert list(ordered.aggregates()) == ["TRE_lm", "DSC"]
 
 
 def test_strict_json_has_null_for_what_is_no_number(tmp_path: Path) -> None:
     path = tmp_path / "metrics.json"
     spoilt = report(a={"DSC": Result(0.5, (0.5, NAN)), "TRE_lm": Result(INF, -INF)})
-    write_report(path, spoilt, strict=True)
+    write(path, spoilt, strict=True)
     read = json.loads(path.read_text(), parse_constant=pytest.fail)
     assert read["cases"]["a"] == {
         "DSC": {"mean": 0.5, "detailed": [0.5, None]},
         "TRE_lm": {"mean": None, "detailed": None},
     }
     assert read["aggregates"]["DSC"]["mean"] == 0.5
-    write_report(path, spoilt)
+    write(path, spoilt)
     assert math.isinf(json.loads(path.read_text())["cases"]["a"]["TRE_lm"]["mean"])
 
 

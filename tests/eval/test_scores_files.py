@@ -9,21 +9,22 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from eval.evaluate import score
 from eval.metrics.base import Result
 from eval.metrics.dice import Dice
 from eval.metrics.key_points import KeyPoints
 from eval.metrics.tre import Tre
 from eval.protocol import Aggregates
-from eval.report import CaseScore, Report
+from eval.report import CaseScore
 from eval.scores_files import check_output, long_table, write_scores
+from eval.scoring import score_submission
 from l2r.errors import OutputError
 from l2r.formats.nifti import read_labels
 from tests.eval.conftest import Phantom
+from tests.eval.reports import make_report
 
 NAN, INF = math.nan, math.inf
 IDS = (0, 7, 3)
-REPORT = Report(
+REPORT = make_report(
     "LUMIR",
     (Tre(name="TRE_lm"), Dice(name="DSC")),
     (
@@ -64,7 +65,7 @@ def test_parquet_holds_the_same_with_types(tmp_path: Path) -> None:
 
 
 def test_no_case_is_an_empty_table(tmp_path: Path) -> None:
-    empty = Report("X", REPORT.metrics, ())
+    empty = make_report("X", REPORT.protocol.metrics, ())
     write_scores(tmp_path / "s.parquet", empty, "team", "x")
     assert parquet.read_table(tmp_path / "s.parquet").num_rows == 0
 
@@ -72,7 +73,7 @@ def test_no_case_is_an_empty_table(tmp_path: Path) -> None:
 def test_structures_have_their_ids_where_the_protocol_names_none(phantom: Phantom) -> None:
     open_ended = {k: v for k, v in phantom.task.evaluation.items() if k != "labels"}
     task = phantom.task.model_copy(update={"evaluation": open_ended})
-    report = score(phantom.submission, task, phantom.pairs, phantom.folder)
+    report = score_submission(phantom.submission, task, phantom.pairs, phantom.folder)
     scored = [case for case in report.cases if "DSC" in case.results]
     assert scored
     for case in scored:
@@ -85,14 +86,16 @@ def test_structures_have_their_ids_where_the_protocol_names_none(phantom: Phanto
 
 def test_points_are_counted() -> None:
     case = CaseScore("a", {"TRE_kp": Result(2.0, (1.0, 2.0, 3.0))})
-    report = Report("X", (KeyPoints(name="TRE_kp"),), (case,))
+    report = make_report("X", (KeyPoints(name="TRE_kp"),), (case,))
     found = [(score.label, score.unit) for score in long_table(report, "team", "x")]
     assert found == [(None, "mm"), ("#1", "mm"), ("#2", "mm"), ("#3", "mm")]
 
 
 def test_codabench_gets_scores_and_details_in_strict_json(tmp_path: Path) -> None:
     rules = Aggregates(non_finite="dropped", worst={"DSC": 0.0, "TRE_lm": 1e6}, order="scorer")
-    report = Report("PSMAReg", REPORT.metrics, REPORT.cases, rules=rules, layout="codabench")
+    report = make_report(
+        "PSMAReg", REPORT.protocol.metrics, REPORT.cases, rules=rules, layout="codabench"
+    )
     write_scores(tmp_path / "scores.json", report, "team", "psmareg26")
     assert json.loads((tmp_path / "scores.json").read_text()) == {"TRE_lm": 1e6, "DSC": 0.3}
     text = (tmp_path / "detailed_results.json").read_text()
@@ -123,7 +126,7 @@ def test_codabench_calls_cases_by_their_subjects_as_long_as_these_are_distinct(
     names: list[str], subjects: list[str], tmp_path: Path
 ) -> None:
     cases = tuple(CaseScore(name, {"DSC": Result(0.5, (0.5,))}) for name in names)
-    report = Report("PSMAReg", REPORT.metrics, cases, layout="codabench")
+    report = make_report("PSMAReg", REPORT.protocol.metrics, cases, layout="codabench")
     write_scores(tmp_path / "scores.json", report, "team", "psmareg26")
     details = json.loads((tmp_path / "detailed_results.json").read_text())
     assert [row["subject_id"] for row in details["per_subject"]] == subjects

@@ -19,6 +19,9 @@ from eval.warp import warp_nearest
 SHAPE = (5, 4, 3)
 label_maps = arrays(np.int16, SHAPE, elements=st.integers(-2, 6))
 id_lists = st.lists(st.integers(-3, 9), unique=True).map(tuple)
+any_label = st.sampled_from((-(2**63), -(10**12), -1, 0, 1, 2**31, 10**12, 2**63 - 1))
+wide_maps = arrays(np.int64, SHAPE, elements=any_label)
+wide_lists = st.lists(any_label, unique=True).map(tuple)
 index_maps = arrays(np.uint8, SHAPE, elements=st.integers(0, 3))
 
 
@@ -33,6 +36,46 @@ def test_an_index_is_the_labels_place_in_the_list(labels: np.ndarray, ids: tuple
     for place, label in enumerate(ids, start=1):
         np.testing.assert_array_equal(indexed == place, labels == label)
     np.testing.assert_array_equal(indexed == 0, ~np.isin(labels, ids))
+
+
+@settings(deadline=None)
+@given(wide_maps, wide_lists)
+def test_an_index_is_the_place_in_the_list_however_large_the_labels_are(
+    labels: np.ndarray, ids: tuple[int, ...]
+) -> None:
+    indexed = index_map(labels, ids)
+    for place, label in enumerate(ids, start=1):
+        np.testing.assert_array_equal(indexed == place, labels == label)
+    np.testing.assert_array_equal(indexed == 0, ~np.isin(labels, np.array(ids, np.int64)))
+
+
+@settings(deadline=None)
+@given(label_maps, id_lists)
+def test_searching_finds_what_the_table_finds(labels: np.ndarray, ids: tuple[int, ...]) -> None:
+    searched = index_map(labels, ids, widest_table=0)
+    np.testing.assert_array_equal(searched, index_map(labels, ids))
+    assert searched.dtype == index_map(labels, ids).dtype
+
+
+@pytest.mark.parametrize(
+    ("kind", "label"),
+    [
+        (np.uint32, 614_454_277),
+        (np.uint32, 2**32 - 1),
+        (np.int32, -(2**31)),
+        (np.int64, 10**12),
+        (np.int64, -(10**12)),
+        (np.uint64, 2**63 + 5),
+        (np.uint64, 2**64 - 1),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_large_labels_of_any_type_are_told_apart(kind: type, label: int, order: str) -> None:
+    near = label - 1 if label > 0 else label + 1
+    labels = np.array([[[0, 1], [label, near]]], kind, order=order)
+    assert index_map(labels, (label, 0)).tolist() == [[[2, 0], [1, 0]]]
+    assert index_map(labels, (0, 1)).tolist() == [[[1, 2], [0, 0]]]
 
 
 @pytest.mark.parametrize("count", [255, 256])
@@ -98,13 +141,13 @@ def test_a_structure_that_vanishes_in_warping_is_still_defined() -> None:
 def test_without_a_list_all_labels_of_the_fixed_map_but_the_background_count() -> None:
     fixed = np.array([[[0, 7, 3, 3]]], np.uint8)
     found = moved(fixed, fixed + np.uint8(1), np.zeros((1, 1, 4, 3)), None)
-    assert found.ids == (3, 7)
+    assert found.labels == (3, 7)
 
 
 def test_an_empty_fixed_map_has_no_structures() -> None:
     empty = np.zeros(SHAPE, np.uint8)
     found = moved(empty, empty, np.zeros((*SHAPE, 3)), None)
-    assert found.ids == ()
+    assert found.labels == ()
     assert found.defined.size == 0
 
 

@@ -8,24 +8,25 @@ from eval.metrics.base import Result
 from eval.metrics.dice import Dice
 from eval.metrics.hd95 import Hd95
 from eval.metrics.tre import Tre
-from eval.report import CaseScore, Report
+from eval.report import CaseScore, ScoreReport
 from eval.terminal import line, table
+from tests.eval.reports import make_report
 
 METRICS = (Dice(name="DSC"), Hd95(name="HD95"), Tre(name="TRE_lm"))
 
 
-def lines(report: Report, width: int = 1000) -> list[str]:
+def lines(report: ScoreReport, width: int = 1000) -> list[str]:
     out = StringIO()
     Console(file=out, width=width).print(table(report))
     return [text.rstrip() for text in out.getvalue().splitlines()]
 
 
-def row(report: Report, start: str) -> list[str]:
+def row(report: ScoreReport, start: str) -> list[str]:
     (found,) = [text.split() for text in lines(report) if text.split()[:1] == [start]]
     return found[1:]
 
 
-REPORT = Report(
+REPORT = make_report(
     "LUMIR",
     METRICS,
     (
@@ -52,7 +53,7 @@ def test_a_metric_that_no_case_has_gets_no_column() -> None:
 
 
 def test_a_metric_that_a_case_lacks_leaves_a_gap() -> None:
-    mixed = Report(
+    mixed = make_report(
         "X",
         METRICS,
         (*REPORT.cases, CaseScore("c", {"TRE_lm": Result(2.0, 2.0, unregistered=4.0)})),
@@ -65,7 +66,7 @@ def test_a_metric_that_a_case_lacks_leaves_a_gap() -> None:
 
 def test_names_are_shown_as_they_are_however_long() -> None:
     name = "[bold]" + 150 * "x"
-    long = Report("[red]X", METRICS, (CaseScore(name, REPORT.cases[0].results),))
+    long = make_report("[red]X", METRICS, (CaseScore(name, REPORT.cases[0].results),))
     assert row(long, name) == ["0.7000", "3.0000"]
     assert "[red]X" in lines(long)[0]
 
@@ -74,7 +75,7 @@ def test_on_a_narrow_terminal_the_headings_wrap_but_not_names_and_numbers() -> N
     long = "a rather long name of a metric"
     results = {"DSC": Result(0.7, (0.7,)), long: Result(123.0, (123.0,))}
     case = CaseScore("0001_0000<--0002_0000", results)
-    shown = lines(Report("X", (Dice(name="DSC"), Hd95(name=long)), (case,)), width=48)
+    shown = lines(make_report("X", (Dice(name="DSC"), Hd95(name=long)), (case,)), width=48)
     assert [text.split() for text in shown if "<--" in text] == [[case.name, "0.7000", "123.0000"]]
 
 

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from eval import warp as module
 from eval.warp import warp_linear, warp_nearest
 from tests.eval import oracles
 
@@ -99,12 +98,12 @@ def test_the_labels_keep_their_type() -> None:
     assert warp_nearest(ROW.astype(np.int32), constant(ROW.shape, 0.3)).dtype == np.int32
 
 
-def test_the_size_of_the_slabs_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("planes", [1, 3, 100])
+def test_the_size_of_the_slabs_does_not_show(planes: int) -> None:
     rng = np.random.default_rng(3)
     moving, vectors = rng.integers(0, 9, SHAPE), rng.normal(0, 2, (*SHAPE, 3))
-    before = warp_nearest(moving, vectors)
-    monkeypatch.setattr(module, "_PLANES", 3)
-    np.testing.assert_array_equal(warp_nearest(moving, vectors), before)
+    expected = warp_nearest(moving, vectors)
+    np.testing.assert_array_equal(warp_nearest(moving, vectors, planes=planes), expected)
 
 
 @pytest.mark.golden

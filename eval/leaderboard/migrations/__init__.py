@@ -1,1 +1,1 @@
-"""How the database came to be as `eval.leaderboard.models` describes it, step by step."""
+"""Changes of the database's schema, up to that of `eval.leaderboard.models`, step by step."""

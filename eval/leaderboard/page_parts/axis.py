@@ -21,7 +21,7 @@ _EDGE = 2.0
 
 
 @dataclass(frozen=True)
-class Axis:
+class PlotAxis:
     """From `low` to `high`."""
 
     low: float
@@ -49,17 +49,17 @@ class Axis:
         return value if self.threshold is None else math.asinh(value / self.threshold)
 
 
-def axis_of(numbers: Sequence[float]) -> Axis:
+def axis_of(numbers: Sequence[float]) -> PlotAxis:
     """An axis that all numbers fit on; at least one is needed."""
     low, high = min(numbers), max(numbers)
     positive = [n for n in numbers if n > 0]
     if low >= 0 and high > _SPANS_DECADES * float(np.median(numbers)) and positive:
         typical = float(np.quantile(positive, 0.25))
-        return Axis(0.0, high, 10.0 ** math.floor(math.log10(typical)))
+        return PlotAxis(0.0, high, 10.0 ** math.floor(math.log10(typical)))
     if low == high:
         room = abs(low) / 10 or 1.0
-        return Axis(low - room, high + room)
-    return Axis(low, high)
+        return PlotAxis(low - room, high + room)
+    return PlotAxis(low, high)
 
 
 def _round_numbers(low: float, high: float, about: int = 5) -> tuple[float, ...]:

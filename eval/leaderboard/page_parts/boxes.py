@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.leaderboard.board import Board, Column, Values
-from eval.leaderboard.page_parts.axis import Axis, axis_of
+from eval.leaderboard.board import Board, CaseValues, MetricColumn
+from eval.leaderboard.page_parts.axis import PlotAxis, axis_of
 from eval.leaderboard.page_parts.markup import Markup, element, section
 from eval.leaderboard.page_parts.numbers import direction, metric_decimals, short, written
 from eval.terminal import ARROWS
@@ -27,7 +27,7 @@ _LANES = (-4, 2, -2, 4, 0)
 
 
 @dataclass(frozen=True)
-class Box:
+class BoxSummary:
     """Five numbers of a sample."""
 
     low: float
@@ -37,17 +37,17 @@ class Box:
     high: float
 
 
-def box_of(numbers: Sequence[float]) -> Box:
+def box_of(numbers: Sequence[float]) -> BoxSummary:
     """Quartiles by linear interpolation, and the outermost numbers within 1.5 box lengths.
 
     Example:
         >>> box_of([1.0, 2.0, 3.0, 4.0, 100.0])
-        Box(low=1.0, lower=2.0, median=3.0, upper=4.0, high=4.0)
+        BoxSummary(low=1.0, lower=2.0, median=3.0, upper=4.0, high=4.0)
     """
     lower, median, upper = (float(q) for q in np.quantile(numbers, (0.25, 0.5, 0.75)))
     reach = 1.5 * (upper - lower)
     inside = [n for n in numbers if lower - reach <= n <= upper + reach]
-    return Box(min(inside), lower, median, upper, max(inside))
+    return BoxSummary(min(inside), lower, median, upper, max(inside))
 
 
 def boxes(board: Board) -> Markup:
@@ -62,11 +62,11 @@ def boxes(board: Board) -> Markup:
     return section("cases", "Case by case", EXPLANATION, element("div", *plots, class_="plots"))
 
 
-def _numbers(values: Values) -> list[float]:
+def _numbers(values: CaseValues) -> list[float]:
     return [n for n in values.cases if n is not None]
 
 
-def _plot(board: Board, column: Column, values: list[Values]) -> Markup:
+def _plot(board: Board, column: MetricColumn, values: list[CaseValues]) -> Markup:
     axis = axis_of([n for v in values for n in _numbers(v)])
     digits = metric_decimals(board)[column.name]
     rows = [_row(board, v, axis, digits) for v in values]
@@ -89,7 +89,7 @@ def _plot(board: Board, column: Column, values: list[Values]) -> Markup:
     return element("table", caption, head, element("tbody", *rows), class_="boxes", data_steps=True)
 
 
-def _row(board: Board, values: Values, axis: Axis, digits: int) -> Markup:
+def _row(board: Board, values: CaseValues, axis: PlotAxis, digits: int) -> Markup:
     numbers = _numbers(values)
     box = box_of(numbers)
     label = (
@@ -112,14 +112,14 @@ def _row(board: Board, values: Values, axis: Axis, digits: int) -> Markup:
     return element("tr", name, element("td", drawing, class_="strip"), median, data_step_row=True)
 
 
-def _grid(axis: Axis) -> list[Markup]:
+def _grid(axis: PlotAxis) -> list[Markup]:
     return [
         element("line", class_="grid", x1=x, x2=x, y1=0, y2=HEIGHT)
         for x in map(_percent, map(axis.at, axis.ticks()))
     ]
 
 
-def _box(box: Box, axis: Axis) -> list[Markup]:
+def _box(box: BoxSummary, axis: PlotAxis) -> list[Markup]:
     middle = HEIGHT / 2
     low, lower, median, upper, high = (
         axis.at(n) for n in (box.low, box.lower, box.median, box.upper, box.high)
@@ -136,7 +136,7 @@ def _box(box: Box, axis: Axis) -> list[Markup]:
     ]
 
 
-def _points(values: Values, axis: Axis) -> list[Markup]:
+def _points(values: CaseValues, axis: PlotAxis) -> list[Markup]:
     return [
         element(
             "circle",
@@ -150,7 +150,7 @@ def _points(values: Values, axis: Axis) -> list[Markup]:
     ]
 
 
-def _ticks(axis: Axis) -> Markup:
+def _ticks(axis: PlotAxis) -> Markup:
     texts = [
         element("text", short(tick), x=_percent(axis.at(tick)), y=12, text_anchor="middle")
         for tick in axis.ticks()

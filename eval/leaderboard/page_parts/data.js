@@ -22,7 +22,7 @@ function structureText(mark) {
 }
 
 function duelText(mark) {
-  const duels = board.duels[mark.closest("table").dataset.duels];
+  const duels = board.pairwise_tests[mark.closest("table").dataset.duels];
   const [i, j] = [mark.closest("tr").sectionRowIndex, mark.dataset.duel];
   const p = duels.p_values[i][j];
   const verb = duels.wins[i][j] ? "beats" : "does not beat";

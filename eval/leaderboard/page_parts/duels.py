@@ -1,6 +1,6 @@
 """Who beats whom, one matrix per metric."""
 
-from eval.leaderboard.board import Board, Duels
+from eval.leaderboard.board import Board, PairwiseTests
 from eval.leaderboard.page_parts.markup import (
     Markup,
     element,
@@ -20,7 +20,7 @@ EXPLANATION = (
 
 def duels(board: Board) -> Markup:
     """The section; nothing where no two submissions were compared."""
-    compared = [matrix for matrix in board.duels if len(matrix.names) > 1]
+    compared = [matrix for matrix in board.pairwise_tests if len(matrix.names) > 1]
     if not compared:
         return Markup()
     panels = (
@@ -31,7 +31,7 @@ def duels(board: Board) -> Markup:
     return section("duels", "Who beats whom", EXPLANATION, tools, *panels)
 
 
-def _matrix(board: Board, matrix: Duels) -> Markup:
+def _matrix(board: Board, matrix: PairwiseTests) -> Markup:
     caption = element("caption", element("strong", matrix.metric), element("small", " p-values"))
     corner = element("th", "Row beats column", scope="col", class_="name")
     total = element("th", "Wins", scope="col", class_="wins")
@@ -44,20 +44,20 @@ def _matrix(board: Board, matrix: Duels) -> Markup:
         element("tbody", *rows),
         class_="duels",
         data_steps=True,
-        data_duels=board.duels.index(matrix),
+        data_duels=board.pairwise_tests.index(matrix),
         style=f"--names:{len(matrix.names)}",
     )
     return region(f"Who beats whom in {matrix.metric}, scrolls sideways", table)
 
 
-def _row(matrix: Duels, i: int) -> Markup:
+def _row(matrix: PairwiseTests, i: int) -> Markup:
     cells = (_cell(matrix, i, j) for j in range(len(matrix.names)))
     name = element("th", element("bdi", matrix.names[i]), scope="row", class_="name")
     wins = element("td", str(sum(matrix.wins[i])), class_="wins")
     return element("tr", name, wins, *cells, data_step_row=True)
 
 
-def _cell(matrix: Duels, i: int, j: int) -> Markup:
+def _cell(matrix: PairwiseTests, i: int, j: int) -> Markup:
     if i == j:
         return element("td", hidden("itself"), class_="self")
     text = p_value(matrix.p_values[i][j])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.leaderboard.board import Board, Column, Values
+from eval.leaderboard.board import Board, CaseValues, MetricColumn
 from eval.leaderboard.page_parts.markup import Markup, element, panel, region, section, switch
 from eval.leaderboard.page_parts.numbers import decimals, direction, written
 
@@ -28,7 +28,7 @@ _HEADS = 70
 
 
 @dataclass(frozen=True)
-class Scale:
+class ColourScale:
     """What the colours of one metric mean."""
 
     worst: float
@@ -49,7 +49,7 @@ class Scale:
         return round(SIDE_STEPS * min(max(better / self.reach, -1.0), 1.0))
 
 
-def scale_of(column: Column, values: Sequence[Values]) -> Scale:
+def scale_of(column: MetricColumn, values: Sequence[CaseValues]) -> ColourScale:
     """The scale of the numbers that are there; at least one is needed."""
     numbers = [n for v in values for n in v.labels if n is not None]
     low, high = (float(q) for q in np.quantile(numbers, (0.02, 0.98)))
@@ -61,10 +61,10 @@ def scale_of(column: Column, values: Sequence[Values]) -> Scale:
         if n is not None and m is not None
     ]
     worst, best = (low, high) if column.better == "higher" else (high, low)
-    return Scale(worst, best, float(np.quantile(differences, 0.98)))
+    return ColourScale(worst, best, float(np.quantile(differences, 0.98)))
 
 
-def medians(values: Sequence[Values]) -> list[float | None]:
+def medians(values: Sequence[CaseValues]) -> list[float | None]:
     """Of each structure over the submissions that have it."""
     columns = zip(*(v.labels for v in values), strict=True)
     return [_median([n for n in column if n is not None]) for column in columns]
@@ -95,11 +95,11 @@ def heat(board: Board) -> Markup:
     return section("structures", "Structure by structure", EXPLANATION, tools, *panels)
 
 
-def _any(values: Values) -> bool:
+def _any(values: CaseValues) -> bool:
     return any(n is not None for n in values.labels)
 
 
-def _map(board: Board, column: Column, values: list[Values]) -> list[Markup]:
+def _map(board: Board, column: MetricColumn, values: list[CaseValues]) -> list[Markup]:
     scale = scale_of(column, values)
     digits = decimals(n for v in values for n in v.labels)
     middle = medians(values)
@@ -140,7 +140,7 @@ def _head(labels: tuple[str, ...]) -> Markup:
     )
 
 
-def _cell(value: float | None, median: float | None, scale: Scale, digits: int) -> Markup:
+def _cell(value: float | None, median: float | None, scale: ColourScale, digits: int) -> Markup:
     if value is None or median is None:
         return element("td", "none", class_="none")
     side = scale.side(value - median)
@@ -148,7 +148,7 @@ def _cell(value: float | None, median: float | None, scale: Scale, digits: int) 
     return element("td", written(value, digits), style=style, class_="worse" if side < 0 else None)
 
 
-def _legend(scale: Scale, digits: int) -> Markup:
+def _legend(scale: ColourScale, digits: int) -> Markup:
     """Two rulers; the style shows the one that is in use."""
     steps = (element("i", style=f"--s:{s}") for s in range(STEPS + 1))
     sides = (

@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from eval.leaderboard.board import Board, Row
+from eval.leaderboard.board import Board, BoardRow
 from eval.leaderboard.page_parts.markup import Markup, element, section
 
 EXPLANATION = "What each submission says of itself: its run, its weights and their hashes."
@@ -16,7 +16,7 @@ def manifests(board: Board) -> Markup:
     return section("manifests", "Manifests", EXPLANATION, element("div", *found, class_="files"))
 
 
-def _manifest(number: int, row: Row) -> Markup:
+def _manifest(number: int, row: BoardRow) -> Markup:
     download = element(
         "a",
         "Download",

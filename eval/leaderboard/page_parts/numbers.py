@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from eval.leaderboard.board import Board, Column
+from eval.leaderboard.board import Board, MetricColumn
 from eval.terminal import NOTHING
 
 _SIGNIFICANT = 5
@@ -63,11 +63,11 @@ def best_means(board: Board) -> dict[str, float]:
     return found
 
 
-def direction(column: Column) -> str:
+def direction(column: MetricColumn) -> str:
     """In words, with the unit.
 
     Example:
-        >>> direction(Column(name="TRE_lm", unit="mm", better="lower", weight=0.4))
+        >>> direction(MetricColumn(name="TRE_lm", unit="mm", better="lower", weight=0.4))
         'mm, lower is better'
     """
     return ", ".join(filter(None, (column.unit, f"{column.better} is better")))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from eval.leaderboard.board import Board, Column, Row
+from eval.leaderboard.board import Board, BoardRow, MetricColumn
 from eval.leaderboard.page_parts.markup import Markup, element, hidden
 from eval.leaderboard.page_parts.numbers import (
     best_means,
@@ -56,12 +56,12 @@ def frame_of(board: Board) -> Frame:
     )
 
 
-def table_row(row: Row, frame: Frame) -> Markup:
+def table_row(row: BoardRow, frame: Frame) -> Markup:
     """The row; cells carry what they are sorted by as `data-key`, if anything."""
     return element("tr", *_cells(row, frame), class_=row.kind, data_name=row.name)
 
 
-def _cells(row: Row, frame: Frame) -> Iterator[Markup]:
+def _cells(row: BoardRow, frame: Frame) -> Iterator[Markup]:
     yield _place(row, frame)
     yield _name(row, frame.sources)
     if frame.scored:
@@ -77,7 +77,7 @@ def _cells(row: Row, frame: Frame) -> Iterator[Markup]:
         yield element("td", _manifest(row, frame.board))
 
 
-def _place(row: Row, frame: Frame) -> Markup:
+def _place(row: BoardRow, frame: Frame) -> Markup:
     """Sorted by the board's own order, which places rows without a rank too."""
     parts = [element("span", NOTHING if row.rank is None else short(row.rank), class_="rank")]
     if row.rank is not None and row.interval is not None:
@@ -104,7 +104,7 @@ def _bar(rank: float, low: float, high: float, last: float) -> Markup:
     )
 
 
-def _name(row: Row, sources: tuple[str, ...]) -> Markup:
+def _name(row: BoardRow, sources: tuple[str, ...]) -> Markup:
     parts = [element("bdi", row.name)]
     if row.kind == "published":
         place = f"#source-{sources.index(row.source) + 1}" if row.source else None
@@ -115,7 +115,7 @@ def _name(row: Row, sources: tuple[str, ...]) -> Markup:
     return element("th", *parts, scope="row", class_="name", data_key=row.name)
 
 
-def _told(row: Row) -> str:
+def _told(row: BoardRow) -> str:
     """Rank and score as the organisers published them."""
     rank = "" if row.published_rank is None else f"rank {row.published_rank}"
     score = "" if row.published_score is None else f"score {short(row.published_score)}"
@@ -123,7 +123,7 @@ def _told(row: Row) -> str:
     return f"{told} as published" if told else ""
 
 
-def _mean(row: Row, column: Column, frame: Frame) -> Markup:
+def _mean(row: BoardRow, column: MetricColumn, frame: Frame) -> Markup:
     mean, digits = row.means.get(column.name), frame.digits[column.name]
     text = written(mean, digits)
     is_best = mean is not None and mean == frame.best.get(column.name)
@@ -131,7 +131,7 @@ def _mean(row: Row, column: Column, frame: Frame) -> Markup:
     return element("td", *shown, _spread(row, column, frame), data_key=mean)
 
 
-def _spread(row: Row, column: Column, frame: Frame) -> Markup:
+def _spread(row: BoardRow, column: MetricColumn, frame: Frame) -> Markup:
     """The standard deviation, as wide where it is missing, so that means stand in line."""
     if not any(column.name in other.deviations for other in frame.board.rows):
         return Markup()
@@ -141,7 +141,7 @@ def _spread(row: Row, column: Column, frame: Frame) -> Markup:
     return element("small", text, style=f"min-width:{digits + 3}ch")
 
 
-def _manifest(row: Row, board: Board) -> Markup | str:
+def _manifest(row: BoardRow, board: Board) -> Markup | str:
     if not row.manifest:
         return NOTHING
     spoken = hidden(f" manifest of {row.name}")

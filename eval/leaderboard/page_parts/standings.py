@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from eval.leaderboard.board import Board, Column
+from eval.leaderboard.board import Board, MetricColumn
 from eval.leaderboard.page_parts.markup import Markup, element, hidden, linked, region, section
 from eval.leaderboard.page_parts.numbers import direction, short
 from eval.leaderboard.page_parts.row import Frame, frame_of, table_row
@@ -62,7 +62,7 @@ def _headings(board: Board, frame: Frame) -> Iterator[Markup]:
         yield element("th", "Manifest", scope="col")
 
 
-def _metric_heading(column: Column) -> Markup:
+def _metric_heading(column: MetricColumn) -> Markup:
     weight = f"weight {short(column.weight)}" if column.weight else "not ranked"
     return _heading(
         column.name,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from eval.leaderboard.board import Board, Column, Values
+from eval.leaderboard.board import Board, CaseValues, MetricColumn
 from eval.leaderboard.page_parts.markup import Markup, element, region, section
 from eval.leaderboard.page_parts.numbers import metric_decimals, written
 from eval.terminal import NOTHING
@@ -13,7 +13,7 @@ EXPLANATION = (
 )
 
 
-def worst_case(values: Values, column: Column) -> int | None:
+def worst_case(values: CaseValues, column: MetricColumn) -> int | None:
     """Index of the worst case, the first of equals; None where no case has a number."""
     there = [(n, i) for i, n in enumerate(values.cases) if n is not None]
     sign = 1 if column.better == "higher" else -1
@@ -64,7 +64,9 @@ def _cell(board: Board, case: tuple[int, float | None] | None, digits: int) -> M
 
 
 def _most_often(
-    board: Board, columns: list[Column], found: dict[tuple[str, str], tuple[int, float | None]]
+    board: Board,
+    columns: list[MetricColumn],
+    found: dict[tuple[str, str], tuple[int, float | None]],
 ) -> Markup:
     cells = []
     for column in columns:

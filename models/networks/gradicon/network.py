@@ -17,7 +17,7 @@ from models.networks.gradicon.preprocess import Intensities, normalised, resized
 from models.networks.gradicon.to_voxels import Conversion, displacement
 from models.networks.gradicon.tree import Halved, Step, TwoSteps, two_steps
 from models.networks.gradicon.unet import UNetSizes
-from models.spatial.coordinate_maps import Images, Map
+from models.spatial.coordinate_maps import CoordinateMap, ImageBatch
 from models.types import Fields, OtherFields, State, Volumes
 
 
@@ -59,7 +59,7 @@ class UniGradIconConfig(NetworkConfig):
         """With and without the last step."""
         return (cls(last_step=any(name.startswith("netPsi.") for name in state)),)
 
-    def network(self) -> "UniGradIcon":
+    def build(self) -> "UniGradIcon":
         return UniGradIcon(self)
 
     def pretrained_parts(self) -> Mapping[str, NetworkConfig]:
@@ -77,7 +77,7 @@ class UniGradIcon(InvertibleModel, MapModel):
         super().__init__()
 
         def step() -> Step:
-            return Step(config.sizes, checkpoint=config.checkpoint)
+            return Step(config.sizes, recompute=config.recompute)
 
         self.netPhi = TwoSteps(Halved(TwoSteps(Halved(step()), step())), step())
         self.netPsi = step() if config.last_step else None
@@ -88,18 +88,18 @@ class UniGradIcon(InvertibleModel, MapModel):
         phi = self.phi(self.prepared(moving), self.prepared(fixed))
         return self._displacement(phi, fixed)
 
-    def both(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
+    def forward_and_inverse(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
         """The way back is predicted by itself, from the images in exchanged parts."""
         a, b = self.prepared(moving), self.prepared(fixed)
-        there, back = (self.phi(*images) for images in ((a, b), (b, a)))
-        return self._displacement(there, fixed), self._displacement(back, moving)
+        forward, inverse = (self.phi(*images) for images in ((a, b), (b, a)))
+        return self._displacement(forward, fixed), self._displacement(inverse, moving)
 
-    def prepared(self, image: Volumes) -> Images:
+    def prepared(self, image: Volumes) -> ImageBatch:
         """The image as `phi` wants it: in [0, 1], on the network's grid, axes (z, y, x)."""
         image = resized(normalised(image, self._config.intensities), self._config.shape)
         return image.transpose(2, 4).contiguous()
 
-    def phi(self, moving: Images, fixed: Images) -> Map:
+    def phi(self, moving: ImageBatch, fixed: ImageBatch) -> CoordinateMap:
         """The map from places of `fixed` to places of `moving`, as a function of any places.
 
         Losses on maps and the optimisation of weights for a pair work with this.
@@ -109,10 +109,10 @@ class UniGradIcon(InvertibleModel, MapModel):
             fixed: on the same grid, also called B.
         """
         if self.netPsi is None:
-            found: Map = self.netPhi(moving, fixed)
+            found: CoordinateMap = self.netPhi(moving, fixed)
             return found
         return two_steps(self.netPhi, self.netPsi, moving, fixed)
 
-    def _displacement(self, phi: Map, image: Volumes) -> OtherFields:
+    def _displacement(self, phi: CoordinateMap, image: Volumes) -> OtherFields:
         config = self._config
         return displacement(phi, image, triple(config.shape), config.conversion)

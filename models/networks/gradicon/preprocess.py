@@ -18,8 +18,8 @@ Intensities: TypeAlias = Literal["quantile", "kthvalue", "none"]
     none        as the task gives it
 """
 
-Values = Float[Tensor, "batch voxel"]
-Value = Float[Tensor, " batch"]
+VoxelRows = Float[Tensor, "batch voxel"]
+PerImage = Float[Tensor, " batch"]
 
 KEPT = 0.99
 """Of the voxels; the brightest are clipped."""
@@ -44,7 +44,7 @@ def normalised(image: Volumes, intensities: Intensities) -> Volumes:
     return (image.minimum(most) - least) / span
 
 
-def _quantile(values: Values) -> Value:
+def _quantile(values: VoxelRows) -> PerImage:
     """`torch.quantile` without its limit of 16 million values, and without sorting all of them."""
     rank = KEPT * (values.shape[1] - 1)
     below = int(rank)
@@ -53,7 +53,7 @@ def _quantile(values: Values) -> Value:
     return lower.lerp(upper, rank - below)
 
 
-def _kept_by_rank(values: Values) -> Value:
+def _kept_by_rank(values: VoxelRows) -> PerImage:
     return values.kthvalue(int(KEPT * values.shape[1]), dim=1).values
 
 

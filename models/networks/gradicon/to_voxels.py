@@ -16,13 +16,15 @@ from typing import Literal, TypeAlias
 import torch
 
 from l2r.arrays import Shape, triple
-from models.spatial.coordinate_maps import Map, Points, evenly_spaced, identity
+from models.spatial.coordinate_maps import CoordinateMap, GridPoints, evenly_spaced, identity
 from models.types import Fields, Volumes
 
 Conversion: TypeAlias = Literal["exact", "lumir"]
 
 
-def displacement(phi: Map, image: Volumes, network: Shape, conversion: Conversion) -> Fields:
+def displacement(
+    phi: CoordinateMap, image: Volumes, network: Shape, conversion: Conversion
+) -> Fields:
     """In voxels of the image's grid, axes and components in the order (x, y, z).
 
     Args:
@@ -45,9 +47,9 @@ def displacement(phi: Map, image: Volumes, network: Shape, conversion: Conversio
     return torch.stack(parts, dim=1)
 
 
-def _centres(image: Volumes, sizes: Shape, network: Shape) -> Points:
+def _centres(image: Volumes, sizes: Shape, network: Shape) -> GridPoints:
     """Where the image's voxels lie on the network's grid."""
     if sizes == network:
         return identity(image, sizes)
     first = [(new / old - 1) / 2 / (new - 1) for old, new in zip(sizes, network, strict=True)]
-    return Points(evenly_spaced(image, sizes, first))
+    return GridPoints(evenly_spaced(image, sizes, first))

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from models.networks.gradicon.unet import UNet, UNetSizes
 from models.networks.recompute import recomputed
-from models.spatial.coordinate_maps import Map, composed, displaced, identity
+from models.spatial.coordinate_maps import CoordinateMap, composed, displaced, identity
 from models.spatial.warp import sample
 from models.types import Volumes
 
@@ -20,13 +20,13 @@ from models.types import Volumes
 class Step(nn.Module):
     """A leaf: a U-Net predicts the displacement at once."""
 
-    def __init__(self, sizes: UNetSizes, *, checkpoint: bool) -> None:
+    def __init__(self, sizes: UNetSizes, *, recompute: bool) -> None:
         super().__init__()
         self.net = UNet(sizes)
-        self._checkpoint = checkpoint
+        self._recompute = recompute
 
-    def forward(self, moving: Volumes, fixed: Volumes) -> Map:
-        return displaced(recomputed(self.net, moving, fixed, when=self._checkpoint))
+    def forward(self, moving: Volumes, fixed: Volumes) -> CoordinateMap:
+        return displaced(recomputed(self.net, moving, fixed, when=self._recompute))
 
 
 class Halved(nn.Module):
@@ -36,7 +36,7 @@ class Halved(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, moving: Volumes, fixed: Volumes) -> Map:
+    def forward(self, moving: Volumes, fixed: Volumes) -> CoordinateMap:
         moving, fixed = (
             functional.avg_pool3d(image, 2, ceil_mode=True) for image in (moving, fixed)
         )
@@ -50,12 +50,14 @@ class TwoSteps(nn.Module):
         super().__init__()
         self.netPhi, self.netPsi = first, second
 
-    def forward(self, moving: Volumes, fixed: Volumes) -> Map:
+    def forward(self, moving: Volumes, fixed: Volumes) -> CoordinateMap:
         return two_steps(self.netPhi, self.netPsi, moving, fixed)
 
 
-def two_steps(first: nn.Module, second: nn.Module, moving: Volumes, fixed: Volumes) -> Map:
+def two_steps(
+    first: nn.Module, second: nn.Module, moving: Volumes, fixed: Volumes
+) -> CoordinateMap:
     """`phi(psi(p))`: `phi` from `moving` to `fixed`, `psi` from the warped `moving(phi(p))`."""
-    phi: Map = first(moving, fixed)
+    phi: CoordinateMap = first(moving, fixed)
     warped = sample(moving, phi(identity(moving)).coordinates, padding="border")
     return composed(phi, second(warped, fixed))

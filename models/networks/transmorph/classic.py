@@ -28,7 +28,7 @@ class TransMorphIxiConfig(FourLevelConfig):
 
     name: Literal["transmorph_ixi"] = "transmorph_ixi"
 
-    def network(self) -> "TransMorphIxi":
+    def build(self) -> "TransMorphIxi":
         return TransMorphIxi(self)
 
 
@@ -39,7 +39,7 @@ class TransMorphOasisConfig(FourLevelConfig):
     correct_bias: bool = False
     """Translate the field from the warp of the training to the scorer's, up to half a voxel."""
 
-    def network(self) -> "TransMorphOasis":
+    def build(self) -> "TransMorphOasis":
         return TransMorphOasis(self)
 
 
@@ -57,7 +57,7 @@ class ClassicTransMorph(FourLevelTransMorph):
         """Displacement in voxels, intensities in [0, 1]."""
         self.check_grid(fixed)
         pair = torch.cat([moving, fixed], dim=1)
-        return recomputed(self.read, self.quarter_features(pair), pair, when=self._checkpoint)
+        return recomputed(self.read, self.quarter_features(pair), pair, when=self._recompute)
 
     @abstractmethod
     def read(self, features: Features, pair: Pairs) -> OtherFields:

@@ -32,9 +32,9 @@ class FourLevelTransMorph(RegistrationModel):
 
     def __init__(self, config: FourLevelConfig) -> None:
         super().__init__()
-        self._sizes, self._checkpoint = classic_sizes(config.sizes), config.checkpoint
+        self._sizes, self._recompute = classic_sizes(config.sizes), config.recompute
         channels = self._sizes.embed_dim
-        self.transformer = SwinEncoder(self._sizes, checkpoint=config.checkpoint)
+        self.transformer = SwinEncoder(self._sizes, recompute=config.recompute)
         self.up0 = DecoderBlock(8 * channels, 4 * channels, 4 * channels)
         self.up1 = DecoderBlock(4 * channels, 2 * channels, 2 * channels)
         self.up2 = DecoderBlock(2 * channels, channels, channels)

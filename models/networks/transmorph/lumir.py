@@ -29,7 +29,7 @@ class TransMorphLumirConfig(NetworkConfig):
     on, the scorer sees what the network meant. See `models.spatial.warp.correct_lumir_bias`.
     """
 
-    def network(self) -> "TransMorphLumir":
+    def build(self) -> "TransMorphLumir":
         return TransMorphLumir(self)
 
 
@@ -48,7 +48,7 @@ class TransMorphLumir(RegistrationModel):
         super().__init__()
         sizes, channels = config.sizes, config.sizes.embed_dim
         half, last, steps = channels // 2, sizes.head_channels, range(sizes.time_steps)
-        self.transformer = SwinEncoder(sizes, checkpoint=config.checkpoint)
+        self.transformer = SwinEncoder(sizes, recompute=config.recompute)
         self.up0 = DecoderBlock(4 * channels, 2 * channels, 2 * channels)
         self.up1 = DecoderBlock(2 * channels, channels, channels)
         self.up2 = DecoderBlock(channels, half, half)
@@ -57,7 +57,7 @@ class TransMorphLumir(RegistrationModel):
         self.up3s = nn.ModuleList(DecoderBlock(half, half, last) for _ in steps)
         self.reg_heads = nn.ModuleList(nn.Sequential(FieldHead(last)) for _ in steps)
         self.reg_head = nn.Sequential(FieldHead(last))
-        self._checkpoint, self._correct_bias = config.checkpoint, config.correct_bias
+        self._recompute, self._correct_bias = config.recompute, config.correct_bias
 
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
         """Displacement in voxels of the full grid, intensities in [0, 1]."""
@@ -77,6 +77,6 @@ class TransMorphLumir(RegistrationModel):
         parts = zip(self.cs, self.up3s, self.reg_heads, strict=True)
         steps = [VelocityStep(*part) for part in parts]
         field, _ = follow_velocities(
-            steps, double(features), fixed, moving, checkpoint=self._checkpoint
+            steps, double(features), fixed, moving, recompute=self._recompute
         )
         return field

@@ -17,7 +17,7 @@ from models.networks.recompute import recomputed
 from models.networks.transmorph.sizes import TransMorphSizes
 from models.networks.transmorph.windows import (
     Extent,
-    Tokens,
+    TokenGrid,
     Windows,
     join,
     pad,
@@ -28,7 +28,7 @@ from models.networks.transmorph.windows import (
 )
 from models.types import Pairs
 
-Mask = Float[Tensor, "_ token token"]
+AttentionMask = Float[Tensor, "_ token token"]
 
 PATCH = 4
 """Voxels of the input per token and axis."""
@@ -40,11 +40,11 @@ _PARITIES = ("000", "100", "010", "001", "110", "011", "101", "111")
 class SwinEncoder(nn.Module):
     """Features of a stacked pair at 1/4, 1/8, 1/16 and so on of its resolution."""
 
-    def __init__(self, sizes: TransMorphSizes, *, checkpoint: bool) -> None:
+    def __init__(self, sizes: TransMorphSizes, *, recompute: bool) -> None:
         super().__init__()
         self.patch_embed = PatchEmbed(sizes.embed_dim)
         self.layers = nn.ModuleList(
-            Stage(sizes, level, checkpoint=checkpoint) for level in range(len(sizes.depths))
+            Stage(sizes, level, recompute=recompute) for level in range(len(sizes.depths))
         )
         for level in range(len(sizes.depths)):
             self.add_module(f"norm{level}", nn.LayerNorm(sizes.embed_dim * 2**level))
@@ -69,32 +69,32 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv3d(2, channels, PATCH, stride=PATCH)
         self.norm = nn.LayerNorm(channels)
 
-    def forward(self, pair: Pairs) -> Tokens:
+    def forward(self, pair: Pairs) -> TokenGrid:
         return self.norm(self.proj(pair).movedim(1, -1))
 
 
 class Stage(nn.Module):
     """The blocks of one level, and the step to the next level where there is one."""
 
-    def __init__(self, sizes: TransMorphSizes, level: int, *, checkpoint: bool) -> None:
+    def __init__(self, sizes: TransMorphSizes, level: int, *, recompute: bool) -> None:
         super().__init__()
         channels, before = sizes.embed_dim * 2**level, sum(sizes.depths[:level])
         count = sum(sizes.depths)
         drops = [sizes.drop_path * block / max(count - 1, 1) for block in range(count)]
         self.blocks = nn.ModuleList(
-            Block(channels, sizes.heads[level], sizes.window, drop, shifted=number % 2 == 1)
+            SwinBlock(channels, sizes.heads[level], sizes.window, drop, shifted=number % 2 == 1)
             for number, drop in enumerate(drops[before : before + sizes.depths[level]])
         )
         last = level == len(sizes.depths) - 1
         self.downsample = nn.Identity() if last else PatchMerging(channels)
-        self._window, self._checkpoint = sizes.window, checkpoint
+        self._window, self._recompute = sizes.window, recompute
 
-    def forward(self, tokens: Tokens) -> tuple[Tokens, Float[Tensor, "batch _ _ _ _"]]:
+    def forward(self, tokens: TokenGrid) -> tuple[TokenGrid, Float[Tensor, "batch _ _ _ _"]]:
         """What this level makes of its tokens, and where the next level starts."""
         x, y, z = tokens.shape[1:4]
         mask = shift_mask((x, y, z), self._window, tokens.device)
         for block in self.blocks:
-            tokens = recomputed(block, tokens, mask, when=self._checkpoint)
+            tokens = recomputed(block, tokens, mask, when=self._recompute)
         return tokens, self.downsample(tokens)
 
 
@@ -106,13 +106,13 @@ class PatchMerging(nn.Module):
         self.norm = nn.LayerNorm(8 * channels)
         self.reduction = nn.Linear(8 * channels, 2 * channels, bias=False)
 
-    def forward(self, tokens: Tokens) -> Float[Tensor, "batch _ _ _ _"]:
+    def forward(self, tokens: TokenGrid) -> Float[Tensor, "batch _ _ _ _"]:
         starts = (map(int, parity) for parity in _PARITIES)
         parts = [tokens[:, i::2, j::2, k::2] for i, j, k in starts]
         return self.reduction(self.norm(torch.cat(parts, dim=-1)))
 
 
-class Block(nn.Module):
+class SwinBlock(nn.Module):
     """Attention within windows, then two linear layers per token; each is added to its input."""
 
     def __init__(
@@ -126,11 +126,11 @@ class Block(nn.Module):
         self._window, self._drop_path = window, drop_path
         self._shift = shift_of(window) if shifted else (0, 0, 0)
 
-    def forward(self, tokens: Tokens, mask: Mask) -> Tokens:
+    def forward(self, tokens: TokenGrid, mask: AttentionMask) -> TokenGrid:
         tokens = tokens + self._sometimes(self._attend(self.norm1(tokens), mask))
         return tokens + self._sometimes(self.mlp(self.norm2(tokens)))
 
-    def _attend(self, tokens: Tokens, mask: Mask) -> Tokens:
+    def _attend(self, tokens: TokenGrid, mask: AttentionMask) -> TokenGrid:
         """Padding follows the normalisation: padded tokens are zero and do take part."""
         _, x, y, z, _ = tokens.shape
         grid = pad(tokens, self._window)
@@ -142,7 +142,7 @@ class Block(nn.Module):
             grid = grid.roll(self._shift, dims=(1, 2, 3))
         return grid[:, :x, :y, :z]
 
-    def _sometimes(self, change: Tokens) -> Tokens:
+    def _sometimes(self, change: TokenGrid) -> TokenGrid:
         """In training, leave the change out for some samples and enlarge it for the others."""
         if not self.training or self._drop_path == 0:
             return change
@@ -164,7 +164,7 @@ class WindowAttention(nn.Module):
         self.proj = nn.Linear(channels, channels)
         self._heads = heads
 
-    def forward(self, windows: Windows, mask: Mask | None = None) -> Windows:
+    def forward(self, windows: Windows, mask: AttentionMask | None = None) -> Windows:
         count, length, _ = windows.shape
         qkv = self.qkv(windows).view(count, length, 3, self._heads, -1)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
@@ -172,7 +172,7 @@ class WindowAttention(nn.Module):
         mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         return self.proj(mixed.transpose(1, 2).flatten(2))
 
-    def _bias(self, mask: Mask | None, count: int) -> Float[Tensor, "_ head token token"]:
+    def _bias(self, mask: AttentionMask | None, count: int) -> Float[Tensor, "_ head token token"]:
         """What is added to the products: one for all windows, or one for each of `count`."""
         bias = self.relative_position_bias_table.T[:, self.relative_position_index][None]
         if mask is None:
@@ -189,7 +189,7 @@ class Mlp(nn.Module):
         self.fc1 = nn.Linear(channels, ratio * channels)
         self.fc2 = nn.Linear(ratio * channels, channels)
 
-    def forward(self, tokens: Tokens) -> Tokens:
+    def forward(self, tokens: TokenGrid) -> TokenGrid:
         return self.fc2(functional.gelu(self.fc1(tokens)))
 
 

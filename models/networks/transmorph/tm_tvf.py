@@ -20,7 +20,11 @@ from models.networks.blocks import FieldHead, double
 from models.networks.transmorph.decoder import DecoderBlock, conv_block, halved
 from models.networks.transmorph.four_levels import FourLevelConfig, FourLevelTransMorph
 from models.networks.transmorph.sizes import ClassicSizes, SizeName
-from models.networks.transmorph.velocities import VelocityStep, follow_velocities, way_back
+from models.networks.transmorph.velocities import (
+    VelocityStep,
+    follow_velocities,
+    inverse_displacement,
+)
 from models.spatial.warp import correct_lumir_bias
 from models.types import Fields, OtherFields, State, Volumes
 
@@ -42,7 +46,7 @@ class TmTvfConfig(FourLevelConfig):
         steps = {"time_steps": len(heads)} if heads else {}
         return tuple(cls(sizes=size, **steps) for size in get_args(SizeName))
 
-    def network(self) -> "TmTvf":
+    def build(self) -> "TmTvf":
         return TmTvf(self)
 
 
@@ -67,18 +71,18 @@ class TmTvf(FourLevelTransMorph, VelocityModel):
 
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
         """Displacement in voxels, intensities in [0, 1]."""
-        return self.with_velocities(fixed, moving)[0]
+        return self.forward_with_velocities(fixed, moving)[0]
 
-    def with_velocities(
+    def forward_with_velocities(
         self, fixed: Volumes, moving: Volumes
     ) -> tuple[OtherFields, list[OtherFields]]:
         field, velocities = self.velocities(fixed, moving)
         return self._on_full_grid(field), velocities
 
-    def both(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
+    def forward_and_inverse(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
         """The way back subtracts every velocity where it leads; it inverts only roughly."""
-        field, velocities = self.with_velocities(fixed, moving)
-        return field, self._on_full_grid(way_back(velocities))
+        field, velocities = self.forward_with_velocities(fixed, moving)
+        return field, self._on_full_grid(inverse_displacement(velocities))
 
     def velocities(self, fixed: Volumes, moving: Volumes) -> tuple[OtherFields, list[OtherFields]]:
         """On the half grid: the sum of the carried velocities, and the velocities as predicted."""
@@ -92,7 +96,7 @@ class TmTvf(FourLevelTransMorph, VelocityModel):
             features,
             fixed=coarse[:, 1:],
             moving=coarse[:, :1],
-            checkpoint=self._checkpoint,
+            recompute=self._recompute,
         )
 
     def _on_full_grid(self, coarse: Fields) -> OtherFields:

@@ -39,7 +39,7 @@ def follow_velocities(
     fixed: Volumes,
     moving: Volumes,
     *,
-    checkpoint: bool,
+    recompute: bool,
 ) -> tuple[Fields, list[Fields]]:
     """The velocities `v_t`, each predicted from what the ones before have made of the moving image.
 
@@ -48,7 +48,7 @@ def follow_velocities(
         features: of the decoder, at the resolution of the images.
         fixed: what every step compares with.
         moving: what the field so far warps for the next step; the first sees it as it is.
-        checkpoint: keep less for the backward pass and compute it again there.
+        recompute: keep less for the backward pass and compute it again there.
 
     Returns:
         Where they lead, `u_t(p) = u_(t-1)(p) + v_t(p + v_t(p))` from `u_0 = 0`, and the velocities.
@@ -56,7 +56,7 @@ def follow_velocities(
 
     def velocity(step: VelocityStep, warped: Volumes) -> Fields:
         inputs = (features, warped, fixed)
-        return recomputed(step.velocity, *inputs, when=checkpoint, statistics=step.look)
+        return recomputed(step.velocity, *inputs, when=recompute, statistics=step.look)
 
     first, *later = steps
     velocities = [velocity(first, moving)]
@@ -67,7 +67,7 @@ def follow_velocities(
     return field, velocities
 
 
-def way_back(velocities: Sequence[Fields]) -> Fields:
+def inverse_displacement(velocities: Sequence[Fields]) -> Fields:
     """`w_t(p) = w_(t-1)(p) - v_t(p - v_t(p))`: the way back in the order of the way there."""
     first, *later = velocities
     field = carried(-first)

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-Tokens = Float[Tensor, "batch x y z channel"]
+TokenGrid = Float[Tensor, "batch x y z channel"]
 Windows = Float[Tensor, "window token channel"]
 Extent: TypeAlias = tuple[int, int, int]
 
@@ -19,13 +19,13 @@ _APART = -100.0
 """Added to the attention between tokens that only the roll made neighbours, as published."""
 
 
-def pad(tokens: Tokens, window: Extent) -> Float[Tensor, "batch _ _ _ channel"]:
+def pad(tokens: TokenGrid, window: Extent) -> Float[Tensor, "batch _ _ _ channel"]:
     """Zeros at the end of each axis up to whole windows."""
     ends = [-size % side for size, side in zip(tokens.shape[1:4], window, strict=True)]
     return functional.pad(tokens, (0, 0, 0, ends[2], 0, ends[1], 0, ends[0]))
 
 
-def split(tokens: Tokens, window: Extent) -> Windows:
+def split(tokens: TokenGrid, window: Extent) -> Windows:
     """Windows of a grid that is a whole number of them, sample by sample."""
     _, x, y, z, channels = tokens.shape
     i, j, k = window
@@ -33,7 +33,7 @@ def split(tokens: Tokens, window: Extent) -> Windows:
     return boxes.permute(0, 1, 3, 5, 2, 4, 6, 7).reshape(-1, i * j * k, channels)
 
 
-def join(windows: Windows, shape: tuple[int, ...], window: Extent) -> Tokens:
+def join(windows: Windows, shape: tuple[int, ...], window: Extent) -> TokenGrid:
     """The grid of `shape`, all its axes, that `split` has cut."""
     _, x, y, z, channels = shape
     i, j, k = window

@@ -26,15 +26,15 @@ from models.networks.blocks import ConvBlock, Features, FieldHead, JoinBlock, Ot
 from models.networks.recompute import recomputed
 from models.types import Fields, OtherFields, Pairs, Volumes
 
-FourLevels: TypeAlias = tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
+FourWidths: TypeAlias = tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
 OneOrMore: TypeAlias = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 
 
 class UnetConfig(NetworkConfig):
     """How many channels the convolutions give, in the order of the computation."""
 
-    encoder: FourLevels = (16, 32, 32, 32)
-    decoder: FourLevels = (32, 32, 32, 32)
+    encoder: FourWidths = (16, 32, 32, 32)
+    decoder: FourWidths = (32, 32, 32, 32)
     """From 1/16 to 1/2 of the resolution."""
     extras: OneOrMore = (32, 16, 16)
     """At full resolution, before the convolution that gives the field."""
@@ -44,10 +44,10 @@ class VoxelMorph1Config(UnetConfig):
     """VoxelMorph-1, the smaller one; on-the-fly guidance has it too."""
 
     name: Literal["voxelmorph_1"] = "voxelmorph_1"
-    encoder: FourLevels = (8, 32, 32, 32)
+    encoder: FourWidths = (8, 32, 32, 32)
     extras: OneOrMore = (32, 8, 8)
 
-    def network(self) -> "VoxelMorph":
+    def build(self) -> "VoxelMorph":
         return VoxelMorph(self)
 
 
@@ -56,12 +56,12 @@ class VoxelMorph2Config(UnetConfig):
 
     name: Literal["voxelmorph_2"] = "voxelmorph_2"
 
-    def network(self) -> "VoxelMorph":
+    def build(self) -> "VoxelMorph":
         return VoxelMorph(self)
 
 
 def decoder_blocks(
-    config: UnetConfig, skipped: FourLevels
+    config: UnetConfig, skipped: FourWidths
 ) -> tuple[list[nn.Module], list[nn.Module]]:
     """The blocks up to half the resolution, and those at full resolution.
 
@@ -134,13 +134,13 @@ class UnetModel(RegistrationModel):
         super().__init__()
         self.unet_model = unet
         self.flow = FieldHead(config.extras[-1])
-        self._checkpoint = config.checkpoint
+        self._recompute = config.recompute
 
     def read(self, fixed: Volumes, moving: Volumes) -> Fields:
         """The field at full resolution as the last convolution gives it."""
         self.check_grid(fixed)
         coarse, skipped = self.unet_model(torch.cat([moving, fixed], dim=1))
-        return recomputed(self._finish, coarse, skipped, when=self._checkpoint)
+        return recomputed(self._finish, coarse, skipped, when=self._recompute)
 
     def _finish(self, coarse: OtherFeatures, skipped: Features) -> OtherFields:
         return self.flow(self.unet_model.finish(coarse, skipped))

@@ -34,7 +34,7 @@ class VoxelMorphConfig(UnetConfig):
     int_downsize: Literal[1, 2, 4] = 2
     """How much coarser than the images the grid is on which velocities are integrated."""
 
-    def network(self) -> "VoxelMorphOfficial":
+    def build(self) -> "VoxelMorphOfficial":
         return VoxelMorphOfficial(self)
 
 
@@ -77,7 +77,7 @@ class VoxelMorphOfficial(UnetModel, VelocityModel):
         """Displacement in voxels, intensities in [0, 1]."""
         return self._displacement(self.velocity(fixed, moving))
 
-    def both(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
+    def forward_and_inverse(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
         """Integrals of the velocity and of its negative: they undo each other inside the image.
 
         Without squarings they are the displacement and its negative, and do so only roughly.
@@ -85,7 +85,7 @@ class VoxelMorphOfficial(UnetModel, VelocityModel):
         velocity = self.velocity(fixed, moving)
         return self._displacement(velocity), self._displacement(-velocity)
 
-    def with_velocities(
+    def forward_with_velocities(
         self, fixed: Volumes, moving: Volumes
     ) -> tuple[OtherFields, list[OtherFields]]:
         velocity = self.velocity(fixed, moving)

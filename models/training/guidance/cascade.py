@@ -9,10 +9,10 @@ from torch import nn
 
 from l2r.grid import GridRule
 from models.descent.loop import Kept
-from models.descent.objective import Weighted
+from models.descent.objective import WeightedRegulariser
 from models.descent.weights import WeightOptimisation, WeightOptimisationConfig
 from models.losses.catalog import Similarity
-from models.losses.lncc import LnccConfig
+from models.losses.lncc import Lncc
 from models.networks.base import RegistrationModel
 from models.networks.catalog import ModelConfig
 from models.networks.voxelmorph.lumir import VoxelMorph1Config
@@ -29,8 +29,8 @@ from models.weights.load import build_network
 class CascadeDescent(WeightOptimisationConfig):
     """A descent on the cascade's weights, with the papers' five steps at 1e-4."""
 
-    similarity: Similarity = LnccConfig()
-    regularisers: tuple[Weighted, ...] = SMOOTH
+    similarity: Similarity = Lncc()
+    regularisers: tuple[WeightedRegulariser, ...] = SMOOTH
     optimiser: Optimiser = AdamConfig(amsgrad=True)
     steps: PositiveInt = 5
     learning_rate: PositiveFloat = 1e-4

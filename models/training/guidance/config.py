@@ -12,8 +12,8 @@ from pydantic import (
 )
 
 from l2r.schema import Frozen
-from models.descent.objective import Weighted
-from models.losses.diffusion import DiffusionConfig
+from models.descent.objective import WeightedRegulariser
+from models.losses.diffusion import Diffusion
 from models.training.guidance.cascade import CascadeConfig
 from models.training.guidance.optimiser import OnlineOptimiserConfig
 from models.training.guidance.teacher_network import NetworkTeacherConfig
@@ -64,7 +64,9 @@ class Lesson(Frozen):
     similarity: NonNegativeFloat = 0.0
     """Of the similarity, and of the label term if there is one, as the training's objective has
     them."""
-    regularisers: tuple[Weighted, ...] = (Weighted(weight=0.02, term=DiffusionConfig()),)
+    regularisers: tuple[WeightedRegulariser, ...] = (
+        WeightedRegulariser(weight=0.02, term=Diffusion()),
+    )
     """These instead of the objective's."""
 
     @property

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import torch
 
-from models.descent.objective import Case
-from models.descent.transform import NetworkTrial
+from models.descent.objective import ImagePair
+from models.descent.transform import NetworkTransform
 from models.optim.combine import Losses
 from models.training.config import TrainConfig, TrainingObjective
 from models.training.dataset import apart, drawn, seeded
@@ -34,22 +34,24 @@ class Guide:
         turns = (part[:2] for part in lessons if part[0].when.teaches(epoch, part[2]))
         self._turn, self._epoch = next(turns, None), epoch
 
-    def __call__(self, trial: NetworkTrial, case: Case, random: torch.Generator) -> Losses:
+    def __call__(
+        self, transform: NetworkTransform, case: ImagePair, random: torch.Generator
+    ) -> Losses:
         """One number per loss of the training, weights included; those that do not count are 0."""
         if self._turn is None:
-            found = _named(self._config.objective, trial, case, random)
+            found = _named(self._config.objective, transform, case, random)
         else:
             lesson, teacher = self._turn
-            truth = self._truth(teacher, trial.displacement.detach(), case, random)
-            found = self._from_images(lesson, trial, case, random)
+            truth = self._truth(teacher, transform.displacement.detach(), case, random)
+            found = self._from_images(lesson, transform, case, random)
             for part in lesson.regularisers:
-                found[part.term.name] = part.weight * part.term.judge(trial, random)
-            found[GUIDANCE] = lesson.weight * (trial.displacement - truth).square().mean()
-        nothing = trial.fixed.new_zeros(())
+                found[part.term.name] = part.weight * part.term.penalty(transform, random)
+            found[GUIDANCE] = lesson.weight * (transform.displacement - truth).square().mean()
+        nothing = transform.fixed.new_zeros(())
         return tuple(found.get(name, nothing) for name in self._config.losses)
 
     def _truth(
-        self, teacher: Teacher, prediction: Fields, case: Case, random: torch.Generator
+        self, teacher: Teacher, prediction: Fields, case: ImagePair, random: torch.Generator
     ) -> Fields:
         """Pair by pair, so that no pair is taught otherwise in a batch than alone."""
         epochs = self._config.epochs
@@ -58,19 +60,22 @@ class Guide:
         return torch.cat([teacher(question).detach() for question in questions])
 
     def _from_images(
-        self, lesson: Lesson, trial: NetworkTrial, case: Case, random: torch.Generator
+        self, lesson: Lesson, transform: NetworkTransform, case: ImagePair, random: torch.Generator
     ) -> dict[str, Scalar]:
         if lesson.similarity == 0:
             return {}
         objective = self._config.objective.model_copy(update={"regularisers": ()})
-        losses = _named(objective, trial, case, random)
+        losses = _named(objective, transform, case, random)
         return {name: lesson.similarity * loss for name, loss in losses.items()}
 
 
 def _named(
-    objective: TrainingObjective, trial: NetworkTrial, case: Case, random: torch.Generator
+    objective: TrainingObjective,
+    transform: NetworkTransform,
+    case: ImagePair,
+    random: torch.Generator,
 ) -> dict[str, Scalar]:
-    losses = objective.bind(case, objective.similarity, random)(trial)
+    losses = objective.bind(case, objective.similarity, random)(transform)
     return dict(zip(objective.objectives, losses, strict=True))
 
 

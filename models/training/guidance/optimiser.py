@@ -5,17 +5,17 @@ from typing import Literal
 import torch
 
 from l2r.grid import GridRule
-from models.descent.field import InstanceOptimisationConfig, Level
+from models.descent.field import InstanceOptimisationConfig, ResolutionLevel
 from models.descent.loop import Kept
-from models.descent.objective import Weighted
-from models.losses.diffusion import DiffusionConfig
+from models.descent.objective import WeightedRegulariser
+from models.losses.diffusion import Diffusion
 from models.optim.optimisers import AdamConfig, Optimiser
-from models.spatial.parametrisation import DisplacementConfig, Parametrisation
+from models.spatial.parametrisation import Displacement, Parametrisation
 from models.training.guidance.teacher import Question, Teacher, TeacherConfig
 from models.training.schedule import PolyConfig, Schedule
 from models.types import Fields
 
-SMOOTH = (Weighted(weight=1.0, term=DiffusionConfig()),)
+SMOOTH = (WeightedRegulariser(weight=1.0, term=Diffusion()),)
 
 
 class OnlineDescent(InstanceOptimisationConfig):
@@ -28,10 +28,12 @@ class OnlineDescent(InstanceOptimisationConfig):
     be added to the prediction is found on a coarser grid.
     """
 
-    parametrisation: Parametrisation = DisplacementConfig()
-    regularisers: tuple[Weighted, ...] = SMOOTH
+    parametrisation: Parametrisation = Displacement()
+    regularisers: tuple[WeightedRegulariser, ...] = SMOOTH
     optimiser: Optimiser = AdamConfig(amsgrad=True)
-    levels: tuple[Level, ...] = (Level(shrink=1, control=1, steps=10, learning_rate=0.1),)
+    levels: tuple[ResolutionLevel, ...] = (
+        ResolutionLevel(shrink=1, control=1, steps=10, learning_rate=0.1),
+    )
     keep: Kept = "last"
 
 

@@ -7,7 +7,7 @@ import torch
 
 from l2r.grid import GridRule
 from l2r.schema import Frozen
-from models.descent.objective import Case
+from models.descent.objective import ImagePair
 from models.networks.base import RegistrationModel
 from models.networks.catalog import ModelConfig
 from models.types import Fields
@@ -17,7 +17,7 @@ from models.types import Fields
 class Question:
     """One pair, what the network says about it, and when."""
 
-    case: Case
+    case: ImagePair
     prediction: Fields
     """Of a batch of one; no gradient passes through it."""
     epoch: int

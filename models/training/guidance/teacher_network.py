@@ -78,4 +78,4 @@ class NetworkTeacher(Teacher):
 def grid_of(model: ModelConfig) -> GridRule:
     """What a network can work on."""
     with torch.device("meta"):  # no weights are needed for that
-        return model.network().grid
+        return model.build().grid

@@ -4,7 +4,7 @@ import torch
 
 from l2r.arrays import Shape, triple
 from models.spatial.affine import Matrix, affine, either_way, rotation
-from models.spatial.parametrisation import VelocityConfig
+from models.spatial.parametrisation import Velocity
 from models.spatial.warp import resize_field
 from models.training.synthesis.config import Deformation
 from models.training.synthesis.smooth import smooth_noise
@@ -12,7 +12,7 @@ from models.types import Fields
 
 _COARSER = 4
 """How much coarser than the label map the grid is on which velocities are drawn and followed."""
-_FLOW = VelocityConfig(squarings=5)
+_FLOW = Velocity(squarings=5)
 
 
 def random_deformation(
@@ -34,7 +34,7 @@ def random_deformation(
         In voxels of the result.
     """
     full = triple([size * shrink for size in shape])
-    field = resize_field(_FLOW.there(_velocity(full, config, random).to(device)), shape)
+    field = resize_field(_FLOW.forward(_velocity(full, config, random).to(device)), shape)
     shift = either_way(config.voxels, random) / shrink
     return affine(field, _matrix(config, random), shift)
 

@@ -9,7 +9,7 @@ import torch
 from l2r.arrays import triple
 from l2r.dataset import Scan
 from l2r.errors import ImageError
-from models.descent.objective import Case
+from models.descent.objective import ImagePair
 from models.training.cache import Stored, name_of
 from models.training.dataset import Source, drawn
 from models.training.sampling import Reading
@@ -67,13 +67,13 @@ class SyntheticPairs(Source):
         another = (place + step) % self._config.kept  # of one map it must be another image
         return Chosen(maps, names, ((first, place, _KEPT), (second, another, _KEPT)))
 
-    def make(self, read: Chosen, device: torch.device) -> Case:
+    def make(self, read: Chosen, device: torch.device) -> ImagePair:
         """A batch of one on the network's grid."""
         fixed, fixed_map = self._image(read, 0, device)
         moving, moving_map = self._image(read, 1, device)
         if not self._reading.labels:
-            return Case(fixed, moving)
-        return Case(fixed, moving, self._reading.stacks(fixed_map, moving_map))
+            return ImagePair(fixed, moving)
+        return ImagePair(fixed, moving, self._reading.stacks(fixed_map, moving_map))
 
     def _image(
         self, read: Chosen, side: int, device: torch.device

@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eval import metrics_file
 from eval.leaderboard.database import Database
-from eval.leaderboard.scores import Score, Scores
-from eval.leaderboard.store import Submission
-from eval.metrics.base import Result
-from eval.protocol import protocol_of
-from eval.report import CaseScore, Report, write_report
+from eval.leaderboard.store import NewSubmission
+from eval.metrics_file import MetricScore, MetricsFile
 from l2r.task import Task, load_task
 
 CASES = tuple(f"{n + 1:04}_0000<--{n:04}_0000" for n in range(1, 7))
@@ -56,7 +54,7 @@ def database(tmp_path: Path) -> Database:
     return made
 
 
-def made_up(seed: int, *, shift: float = 0.0) -> dict[str, dict[str, Score]]:
+def synthetic_scores(seed: int, *, shift: float = 0.0) -> dict[str, dict[str, MetricScore]]:
     """Scores of the toy task; a larger shift is better in Dice, HD95 and TRE."""
     rng = np.random.default_rng(seed)
     cases = {}
@@ -64,43 +62,25 @@ def made_up(seed: int, *, shift: float = 0.0) -> dict[str, dict[str, Score]]:
         dice = np.clip(rng.normal(0.7, 0.02, 3) + shift, 0, 1)
         hd95 = np.clip(rng.normal(3.0, 0.1, 3) - 10 * shift, 0, None)
         cases[case] = {
-            "NDV": Score(float(rng.random())),
-            "DSC": Score(float(dice.mean()), tuple(dice.tolist())),
-            "HD95": Score(float(hd95.mean()), tuple(hd95.tolist())),
-            "TRE": Score(float(rng.normal(3 - 10 * shift, 0.1))),
+            "NDV": MetricScore(mean=float(rng.random())),
+            "DSC": MetricScore(mean=float(dice.mean()), detailed=dice.tolist()),
+            "HD95": MetricScore(mean=float(hd95.mean()), detailed=hd95.tolist()),
+            "TRE": MetricScore(mean=float(rng.normal(3 - 10 * shift, 0.1))),
         }
     return cases
 
 
-def submission(name: str, seed: int, *, shift: float = 0.0) -> Submission:
-    return Submission("toy", name, Scores(made_up(seed, shift=shift)))
+def submission(name: str, seed: int, *, shift: float = 0.0) -> NewSubmission:
+    return NewSubmission("toy", name, MetricsFile(cases=synthetic_scores(seed, shift=shift)))
 
 
 @pytest.fixture
 def write_metrics(tmp_path: Path, task: Task) -> Callable[..., Path]:
     """A metrics file, written by the judge's own writer."""
 
-    def write(name: str, cases: dict[str, dict[str, Score]]) -> Path:
-        report = Report(
-            "TOY",
-            protocol_of(task).metrics,
-            tuple(
-                CaseScore(
-                    case,
-                    {
-                        metric: Result(
-                            float("nan") if score.mean is None else score.mean,
-                            tuple(float("nan") if v is None else v for v in score.labels)
-                            or (float("nan") if score.mean is None else score.mean),
-                        )
-                        for metric, score in results.items()
-                    },
-                )
-                for case, results in cases.items()
-            ),
-        )
+    def write(name: str, cases: dict[str, dict[str, MetricScore]]) -> Path:
         path = tmp_path / f"{name}.json"
-        write_report(path, report)
+        metrics_file.write_metrics(path, MetricsFile(name="TOY", cases=cases))
         json.loads(path.read_text())
         return path
 

@@ -10,13 +10,13 @@ from eval.leaderboard.assemble import assemble
 from eval.leaderboard.board import Board
 from eval.leaderboard.competition import Competition
 from eval.leaderboard.database import Database
-from eval.leaderboard.published import Line, Metric, PublishedTable
-from eval.leaderboard.rules import Rule, load_rule
-from eval.leaderboard.scores import Score, Scores
-from eval.leaderboard.store import Submission, add, load
+from eval.leaderboard.published import MetricInfo, PublishedTable, PublishedTeam
+from eval.leaderboard.rules import RankingRule, load_rule
+from eval.leaderboard.store import NewSubmission, add, load
+from eval.metrics_file import MetricScore, MetricsFile
 from eval.protocol import protocol_of
 from l2r.task import Task
-from tests.eval.leaderboard.conftest import CASES, made_up, submission
+from tests.eval.leaderboard.conftest import CASES, submission, synthetic_scores
 
 LUMIR = load_rule("lumir24")
 TABLE = PublishedTable(
@@ -27,18 +27,18 @@ TABLE = PublishedTable(
     pairs=6,
     text="Means.",
     columns=(
-        Metric(name="DSC", kind="dice", better="higher"),
-        Metric(name="Time", kind="seconds", better="lower", unit="s"),
+        MetricInfo(name="DSC", kind="dice", better="higher"),
+        MetricInfo(name="Time", kind="seconds", better="lower", unit="s"),
     ),
     rows=(
-        Line(name="best", values=(0.99, 1.0), score=0.9, rank=1),
-        Line(name="worst", values=(0.1, float("nan")), deviations=(0.01, float("nan"))),
+        PublishedTeam(name="best", values=(0.99, 1.0), score=0.9, rank=1),
+        PublishedTeam(name="worst", values=(0.1, float("nan")), deviations=(0.01, float("nan"))),
     ),
 )
 
 
 def competition(
-    database: Database, task: Task, rule: Rule = LUMIR, *tables: PublishedTable
+    database: Database, task: Task, rule: RankingRule = LUMIR, *tables: PublishedTable
 ) -> Competition:
     return Competition(task, protocol_of(task), rule, load(database, task.name), tables)
 
@@ -72,7 +72,7 @@ def test_published_lines_have_no_rank_and_no_significance(board: Board) -> None:
         assert row.rank is None
         assert row.interval is None
         assert row.score is None
-        assert all(row.name not in duel.names for duel in board.duels)
+        assert all(row.name not in tests.names for tests in board.pairwise_tests)
     assert (best.published_rank, best.published_score, best.table) == (1, 0.9, "old")
     assert worst.deviations == {"DSC": 0.01, "Time": None}
 
@@ -89,7 +89,7 @@ def test_all_stand_by_the_means_that_they_share(board: Board) -> None:
 
 
 def test_means_and_deviations_are_those_over_the_cases(board: Board) -> None:
-    dice = [case["DSC"].mean for case in made_up(1).values()]
+    dice = [case["DSC"].mean for case in synthetic_scores(1).values()]
     weak = board.rows[1]
     assert weak.means["DSC"] == pytest.approx(np.mean(dice))
     assert weak.deviations["DSC"] == pytest.approx(np.std(dice))
@@ -106,15 +106,15 @@ def test_values_are_there_case_by_case_and_label_by_label(board: Board) -> None:
     assert board.labels == ("0", "4", "11")
     values = {(v.submission, v.metric): v for v in board.values}
     assert len(values) == 2 * 4
-    dice = [case["DSC"] for case in made_up(1).values()]
+    dice = [case["DSC"] for case in synthetic_scores(1).values()]
     assert values["weak", "DSC"].cases == tuple(score.mean for score in dice)
-    expected = np.mean([score.labels for score in dice], axis=0)
+    expected = np.mean([score.values for score in dice], axis=0)
     np.testing.assert_allclose(np.array(values["weak", "DSC"].labels, float), expected)
     assert values["weak", "NDV"].labels == ()
 
 
-def test_duels_say_who_beats_whom(board: Board) -> None:
-    (dice,) = (duel for duel in board.duels if duel.metric == "DSC")
+def test_pairwise_tests_say_who_beats_whom(board: Board) -> None:
+    (dice,) = (tests for tests in board.pairwise_tests if tests.metric == "DSC")
     assert dice.names == ("weak", "strong")
     assert dice.wins == ((False, False), (True, False))
     assert dice.p_values[0][0] is None
@@ -134,12 +134,14 @@ def test_what_is_no_number_is_none_on_the_board_and_last_in_the_ranking(
     database: Database, task: Task
 ) -> None:
     for name, seed in (("whole", 1), ("broken", 2)):
-        cases = made_up(seed)
+        cases = synthetic_scores(seed)
         if name == "broken":
             for case in CASES:
-                cases[case]["TRE"] = Score(None)
-                cases[case]["HD95"] = Score(float("inf"), (1.0, float("inf"), None))
-        add(database, Submission("toy", name, Scores(cases)))
+                cases[case]["TRE"] = MetricScore(mean=None)
+                cases[case]["HD95"] = MetricScore(
+                    mean=float("inf"), detailed=[1.0, float("inf"), None]
+                )
+        add(database, NewSubmission("toy", name, MetricsFile(cases=cases)))
     board = assemble(competition(database, task), bootstraps=10)
     broken = board.rows[1]
     assert broken.name == "broken"
@@ -153,7 +155,7 @@ def test_what_is_no_number_is_none_on_the_board_and_last_in_the_ranking(
 def test_an_empty_board_shows_the_published_lines(database: Database, task: Task) -> None:
     board = assemble(competition(database, task, LUMIR, TABLE))
     assert [row.rank_by_means for row in board.rows] == [1, 2]
-    assert board.duels == ()
+    assert board.pairwise_tests == ()
     assert board.cases == ()
 
 
@@ -174,28 +176,28 @@ def test_only_the_metrics_that_were_asked_for_count(database: Database, task: Ta
     asked = dataclasses.replace(competition(database, task), only=("NDV",))
     board = assemble(asked, bootstraps=10)
     assert [(column.name, column.weight) for column in board.columns] == [("NDV", 1.0)]
-    assert [duel.metric for duel in board.duels] == ["NDV"]
+    assert [tests.metric for tests in board.pairwise_tests] == ["NDV"]
 
 
 def test_a_metric_that_a_submission_lacks_is_noted_and_costs_it_the_comparison(
     database: Database, task: Task
 ) -> None:
     add(database, submission("whole", 1))
-    cases = made_up(2, shift=0.1)
+    cases = synthetic_scores(2, shift=0.1)
     for results in cases.values():
         del results["TRE"]
-    add(database, Submission("toy", "partial", Scores(cases)))
+    add(database, NewSubmission("toy", "partial", MetricsFile(cases=cases)))
     board = assemble(competition(database, task), bootstraps=10)
     assert "partial lacks TRE." in board.notes
-    (tre,) = (duel for duel in board.duels if duel.metric == "TRE")
+    (tre,) = (tests for tests in board.pairwise_tests if tests.metric == "TRE")
     assert tre.wins[0][1]
 
 
 def test_metrics_that_nobody_has_are_noted(database: Database, task: Task) -> None:
-    cases = made_up(2)
+    cases = synthetic_scores(2)
     for results in cases.values():
         del results["TRE"]
-    add(database, Submission("toy", "a", Scores(cases)))
+    add(database, NewSubmission("toy", "a", MetricsFile(cases=cases)))
     board = assemble(competition(database, task), bootstraps=10)
     assert any(
         note.startswith("The rule also weighs TRE, which no submission") for note in board.notes
@@ -218,7 +220,9 @@ def test_the_hardest_entries_are_a_column_once_the_unregistered_pairs_are_there(
     )
     assert dice.weight == hardest.weight > 0
     initial = next(row for row in board.rows if row.name == "initial")
-    labels = sorted(v for case in made_up(2).values() for v in case["DSC"].labels if v is not None)
+    labels = sorted(
+        v for case in synthetic_scores(2).values() for v in case["DSC"].values if v is not None
+    )
     values = {(v.submission, v.metric): v.cases for v in board.values}
     assert initial.rank is not None
     # 18 entries, 5 of them the hardest; a case's value is the mean of its own.

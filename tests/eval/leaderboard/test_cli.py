@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from eval.cli import app
 from eval.leaderboard.board import Board
 from l2r.task import Task
-from tests.eval.leaderboard.conftest import CASES, made_up
+from tests.eval.leaderboard.conftest import CASES, synthetic_scores
 from tests.eval.test_cli import modules
 
 Write = Callable[..., Path]
@@ -34,7 +34,7 @@ def filled(call: Callable[..., Result], write_metrics: Write) -> Callable[..., R
     """A leaderboard with two submissions in its default place."""
     assert call("init").exit_code == 0
     for name, seed, shift in (("weak", 1, 0.0), ("strong", 2, 0.1)):
-        path = write_metrics(name, made_up(seed, shift=shift))
+        path = write_metrics(name, synthetic_scores(seed, shift=shift))
         assert call("add", path, "--task", "toy.toml", "--name", name).exit_code == 0
     return call
 
@@ -53,10 +53,10 @@ def test_the_place_may_come_from_the_environment(call: Callable[..., Result]) ->
 
 def test_add_says_what_it_did(call: Callable[..., Result], write_metrics: Write) -> None:
     call("init")
-    path = write_metrics("a", made_up(1))
+    path = write_metrics("a", synthetic_scores(1))
     words = ("add", path, "--task", "toy.toml", "--name", "me")
     assert "submission 1, 'me' to toy, 6 cases" in call(*words).stdout
-    assert "is there already, with the same scores" in call(*words).stdout
+    assert "exists already, with the same scores" in call(*words).stdout
 
 
 def test_a_manifest_and_a_note_reach_the_board(
@@ -65,7 +65,7 @@ def test_a_manifest_and_a_note_reach_the_board(
     call("init")
     manifest = tmp_path / "manifest.json"
     manifest.write_text('{"regatta": "0.1"}')
-    path = write_metrics("a", made_up(1))
+    path = write_metrics("a", synthetic_scores(1))
     options = ("--task", "toy.toml", "--name", "me", "--manifest", manifest, "--note", "late")
     assert call("add", path, *options).exit_code == 0
     board = Board.model_validate_json(call("show", "--task", "toy.toml", "--json").stdout)
@@ -79,7 +79,7 @@ def test_show_prints_the_ranking(filled: Callable[..., Result]) -> None:
     assert strong.split()[0] == "1"
     assert weak.split()[0] == "2"
     assert lines.index(strong) < lines.index(weak)
-    dice = [case["DSC"].mean for case in made_up(1).values()]
+    dice = [case["DSC"].mean for case in synthetic_scores(1).values()]
     assert f"{np.mean(dice):.4f} ± {np.std(dice):.4f}" in weak
     assert "rule lumir24: Weighted geometric mean" in result.stdout
     assert "note: The organisers have not published the rule" in result.stdout
@@ -102,7 +102,7 @@ def test_one_metric_can_be_ranked_alone(filled: Callable[..., Result]) -> None:
 def test_replaced_submissions_are_shown_when_asked_for(
     filled: Callable[..., Result], write_metrics: Write
 ) -> None:
-    path = write_metrics("again", made_up(7))
+    path = write_metrics("again", synthetic_scores(7))
     filled("add", path, "--task", "toy.toml", "--name", "weak")
     names = {
         flag: {
@@ -165,7 +165,7 @@ def test_refusals_are_one_line_and_exit_code_2(
 def test_metrics_of_another_task_are_refused_and_nothing_is_stored(
     filled: Callable[..., Result], write_metrics: Write
 ) -> None:
-    path = write_metrics("a", made_up(1))
+    path = write_metrics("a", synthetic_scores(1))
     result = filled("add", path, "--task", "lumir24", "--name", "a")
     assert result.exit_code == 2
     assert "metric 'NDV' is not of task lumir24" in result.stderr
@@ -175,7 +175,7 @@ def test_metrics_of_another_task_are_refused_and_nothing_is_stored(
 def test_a_manifest_that_is_no_json_is_refused(
     filled: Callable[..., Result], write_metrics: Write, tmp_path: Path
 ) -> None:
-    path = write_metrics("a", made_up(9))
+    path = write_metrics("a", synthetic_scores(9))
     (tmp_path / "m.json").write_text("{")
     result = filled("add", path, "--task", "toy.toml", "--name", "a", "--manifest", "m.json")
     assert result.exit_code == 2

@@ -9,7 +9,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
 from eval.leaderboard.database import Database
-from eval.leaderboard.models import Base
+from eval.leaderboard.models import StoredRecord
 from eval.leaderboard.store import add, load
 from l2r.errors import LeaderboardError
 from tests.eval.leaderboard.conftest import submission
@@ -40,14 +40,14 @@ def test_models_and_migrations_agree(database: Database) -> None:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
-        assert compare_metadata(context, Base.metadata) == []
+        assert compare_metadata(context, StoredRecord.metadata) == []
 
 
 def test_every_constraint_of_the_migrations_has_the_models_name(database: Database) -> None:
     """`compare_metadata` does not look at the names of primary and foreign keys."""
     with database.reading() as connection:
         inspector = inspect(connection)
-        for table in Base.metadata.sorted_tables:
+        for table in StoredRecord.metadata.sorted_tables:
             found = {key["name"] for key in inspector.get_foreign_keys(table.name)}
             found |= {inspector.get_pk_constraint(table.name)["name"]}
             found |= {key["name"] for key in inspector.get_unique_constraints(table.name)}
@@ -57,14 +57,14 @@ def test_every_constraint_of_the_migrations_has_the_models_name(database: Databa
 def test_making_it_twice_keeps_what_is_there(database: Database) -> None:
     add(database, submission("a", 1))
     database.upgrade()
-    assert [entry.name for entry in load(database, "toy").entries] == ["a"]
+    assert [entry.name for entry in load(database, "toy").submissions] == ["a"]
 
 
 def test_a_url_is_as_good_as_a_path(tmp_path: Path) -> None:
     path = tmp_path / "board.sqlite"
     Database(f"sqlite:///{path}").upgrade()
     add(Database(str(path)), submission("a", 1))
-    assert len(load(Database(f"sqlite:///{path}"), "toy").entries) == 1
+    assert len(load(Database(f"sqlite:///{path}"), "toy").submissions) == 1
 
 
 def test_a_writer_that_fails_leaves_nothing(database: Database) -> None:

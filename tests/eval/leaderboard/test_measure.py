@@ -3,41 +3,45 @@
 import numpy as np
 import pytest
 
-from eval.leaderboard.measure import Raw, choose, measure, units_of, weights
-from eval.leaderboard.published import Metric
-from eval.leaderboard.rules import Rule, Selector, load_rule
-from eval.leaderboard.store import Entries, Entry, Table
+from eval.leaderboard.measure import MetricValues, choose, measure, units_of, weights
+from eval.leaderboard.published import MetricInfo
+from eval.leaderboard.rules import MetricSelector, RankingRule, load_rule
+from eval.leaderboard.store import LoadedSubmission, MetricTable, TaskSubmissions
 
-DICE = Metric(name="DSC", kind="dice", better="higher")
-HD95 = Metric(name="HD95", kind="hd95", better="lower")
-TRE = Metric(name="TRE", kind="tre", better="lower")
-NDV = Metric(name="NDV", kind="ndv", better="lower")
+DICE = MetricInfo(name="DSC", kind="dice", better="higher")
+HD95 = MetricInfo(name="HD95", kind="hd95", better="lower")
+TRE = MetricInfo(name="TRE", kind="tre", better="lower")
+NDV = MetricInfo(name="NDV", kind="ndv", better="lower")
 LUMIR = load_rule("lumir24")
 CODED = load_rule("l2r_classic_as_coded")
 PSMA = load_rule("psmareg26")
 NAN = float("nan")
 
 
-def table(means: list[float], labels: list[list[float]] | None = None) -> Table:
+def table(means: list[float], labels: list[list[float]] | None = None) -> MetricTable:
     values = np.array(means)
     has = ~np.isneginf(values)  # here, minus infinity means that the case has no score
     grid = np.empty((len(means), 0)) if labels is None else np.array(labels)
-    return Table(np.where(has, values, np.nan), has, grid)
+    return MetricTable(np.where(has, values, np.nan), has, grid)
 
 
-def entries(*teams: dict[str, Table], cases: tuple[str, ...] = ("a", "b", "c")) -> Entries:
+def entries(
+    *teams: dict[str, MetricTable], cases: tuple[str, ...] = ("a", "b", "c")
+) -> TaskSubmissions:
     names = ["initial", "x", "y"]
-    return Entries(
+    return TaskSubmissions(
         cases,
         tuple(
-            Entry(number, names[number], "2024-10-07T00:00:00Z", "", "", tables)
+            LoadedSubmission(number, names[number], "2024-10-07T00:00:00Z", "", "", tables)
             for number, tables in enumerate(teams)
         ),
     )
 
 
-def measures(rule: Rule, metrics: list[Metric], what: Entries) -> dict[str, Raw]:
-    return {raw.chosen.name: raw for raw in measure(rule, choose(rule, metrics), what)}
+def measures(
+    rule: RankingRule, metrics: list[MetricInfo], what: TaskSubmissions
+) -> dict[str, MetricValues]:
+    return {values.metric.name: values for values in measure(rule, choose(rule, metrics), what)}
 
 
 def test_cases_count_once_each_by_their_mean() -> None:
@@ -112,7 +116,9 @@ def test_the_hardest_are_those_of_the_unregistered_pairs_for_every_team() -> Non
 
 
 def test_the_hardest_are_left_out_without_the_unregistered_pairs() -> None:
-    what = Entries(("a",), (Entry(0, "x", "", "", "", {"DSC": table([0.5], [[0.1, 0.9]])}),))
+    what = TaskSubmissions(
+        ("a",), (LoadedSubmission(0, "x", "", "", "", {"DSC": table([0.5], [[0.1, 0.9]])}),)
+    )
     assert list(measures(CODED, [DICE], what)) == ["DSC"]
 
 
@@ -123,7 +129,7 @@ def test_both_directions_of_a_patient_are_one_entry() -> None:
     np.testing.assert_allclose(raw.values, [[0.3, -np.inf]])
     units = units_of(PSMA, cases)
     assert units.tolist() == [0, 1, 0, 1]
-    assert raw.measured(units).units.tolist() == [0, 1]
+    assert raw.oriented(units).units.tolist() == [0, 1]
 
 
 def test_pairs_of_two_subjects_are_a_unit_of_their_own() -> None:
@@ -142,8 +148,8 @@ def test_for_the_tests_greater_is_better() -> None:
         LUMIR, [DICE, HD95], entries({"DSC": table([0.5]), "HD95": table([2.0])}, cases=("a",))
     )
     units = np.array([0])
-    assert found["DSC"].measured(units).values.tolist() == [[0.5]]
-    assert found["HD95"].measured(units).values.tolist() == [[-2.0]]
+    assert found["DSC"].oriented(units).values.tolist() == [[0.5]]
+    assert found["HD95"].oriented(units).values.tolist() == [[-2.0]]
 
 
 def test_weights_are_shared_in_a_group_and_add_to_one() -> None:
@@ -154,6 +160,6 @@ def test_weights_are_shared_in_a_group_and_add_to_one() -> None:
 
 
 def test_a_selector_picks_by_kind_or_by_name() -> None:
-    assert Selector(kind="dice").picks("dice", "DSC")
-    assert Selector(name="MTV Percent Error").picks("lesions", "MTV Percent Error")
-    assert not Selector(kind="dice").picks("hd95", "HD95")
+    assert MetricSelector(kind="dice").picks("dice", "DSC")
+    assert MetricSelector(name="MTV Percent Error").picks("lesions", "MTV Percent Error")
+    assert not MetricSelector(kind="dice").picks("hd95", "HD95")

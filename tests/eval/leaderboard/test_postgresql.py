@@ -12,11 +12,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from eval.leaderboard.database import Database
-from eval.leaderboard.models import Base
-from eval.leaderboard.scores import Score, Scores
-from eval.leaderboard.store import Added, Submission, add, load
+from eval.leaderboard.models import StoredRecord
+from eval.leaderboard.store import AddedSubmission, NewSubmission, add, load
+from eval.metrics_file import MetricScore, MetricsFile
 from l2r.errors import LeaderboardError
-from tests.eval.leaderboard.conftest import CASES, made_up, submission
+from tests.eval.leaderboard.conftest import CASES, submission, synthetic_scores
 from tests.eval.leaderboard.test_store import WORKER
 
 URL = os.environ.get("REGATTA_POSTGRESQL", "")
@@ -34,17 +34,17 @@ def postgresql() -> Iterator[Database]:
 def test_models_and_migrations_agree(postgresql: Database) -> None:
     with postgresql.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, Base.metadata) == []
+        assert compare_metadata(context, StoredRecord.metadata) == []
 
 
 def test_what_was_added_is_loaded_once(postgresql: Database) -> None:
-    cases = made_up(1)
-    cases[CASES[0]]["TRE"] = Score(None)
-    cases[CASES[1]]["HD95"] = Score(float("inf"), (1.0, float("inf"), None))
-    mine = Submission("toy", "a", Scores(cases))
+    cases = synthetic_scores(1)
+    cases[CASES[0]]["TRE"] = MetricScore(mean=None)
+    cases[CASES[1]]["HD95"] = MetricScore(mean=float("inf"), detailed=[1.0, float("inf"), None])
+    mine = NewSubmission("toy", "a", MetricsFile(cases=cases))
     assert add(postgresql, mine).new
     assert not add(postgresql, mine).new
-    (entry,) = load(postgresql, "toy").entries
+    (entry,) = load(postgresql, "toy").submissions
     assert entry.tables["HD95"].means[1] == np.inf
     assert np.isnan(entry.tables["TRE"].means[0])
     np.testing.assert_array_equal(entry.tables["HD95"].labels[1], [1.0, np.inf, np.nan])
@@ -64,7 +64,7 @@ def test_several_processes_at_once_lose_nothing_and_store_nothing_twice(
     ]
     errors = [worker.communicate(timeout=120)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0, 0, 0], errors
-    entries = load(postgresql, "toy", every=True).entries
+    entries = load(postgresql, "toy", every=True).submissions
     assert len(entries) == 4 * 5 + 5
     assert all(len(entry.tables) == 4 for entry in entries)
 
@@ -74,7 +74,7 @@ def test_where_the_tables_are_missing_the_error_says_so(postgresql: Database) ->
     with pytest.raises(LeaderboardError, match="has schema none"):
         add(postgresql, submission("a", 1))
     postgresql.upgrade()
-    assert add(postgresql, submission("a", 1)) == Added(1, new=True)
+    assert add(postgresql, submission("a", 1)) == AddedSubmission(1, new=True)
 
 
 def test_a_server_that_does_not_answer_is_one_line() -> None:

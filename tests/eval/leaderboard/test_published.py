@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.leaderboard.published import Metric, load_table, table_names, tables_of
-from eval.leaderboard.ranking import combine
+from eval.leaderboard.mean_rank import MeanRank, mean_ranks
+from eval.leaderboard.published import MetricInfo, load_table, table_names, tables_of
+from eval.leaderboard.rule_scores import combine
 from eval.leaderboard.rules import load_rule
-from eval.leaderboard.standing import standings
 from eval.protocol import protocol_of
 from l2r.errors import LeaderboardError
 from l2r.task import load_task
@@ -16,7 +16,7 @@ from l2r.task import load_task
 LUMIR = load_rule("lumir24")
 
 
-def table_means(name: str) -> tuple[list[Metric], list[str], list[dict[str, float | None]]]:
+def table_means(name: str) -> tuple[list[MetricInfo], list[str], list[dict[str, float | None]]]:
     table = load_table(name)
     columns = [column.name for column in table.columns]
     means = [dict(zip(columns, row.values, strict=True)) for row in table.rows]
@@ -74,9 +74,9 @@ def test_the_inferred_rule_gives_the_zero_field_its_published_score(folded: str)
     """
     metrics, names, means = table_means("lumir24_test")
     means[names.index(folded)]["Non-diffeomorphic Volumes"] = 0.00001
-    places, compared = standings(LUMIR, metrics, names, means)
+    places, compared = mean_ranks(LUMIR, metrics, names, means)
     zero = places[names.index("zero displacement")]
-    assert zero is not None
+    assert zero.score is not None
     assert zero.score == pytest.approx(0.1**0.8 * 0.955**0.2)
     assert round(zero.score, 3) == 0.157
     assert set(compared) == {"DSC", "HD95", "TRE_lm", "Non-diffeomorphic Volumes"}
@@ -87,8 +87,8 @@ def test_from_the_rounded_means_alone_the_zero_field_gets_a_thousandth_less() ->
     assert [n for n, m in zip(names, means, strict=True) if not m["Non-diffeomorphic Volumes"]] == [
         *NO_FOLDS
     ]
-    zero = standings(LUMIR, metrics, names, means)[0][-1]
-    assert zero is not None
+    zero = mean_ranks(LUMIR, metrics, names, means)[0][-1]
+    assert zero.score is not None
     assert zero.score == pytest.approx(0.1**0.8 * 0.9325**0.2)
 
 
@@ -107,8 +107,8 @@ def test_the_winners_score_needs_the_weights_of_the_rule() -> None:
 def test_the_inferred_rule_is_near_the_published_scores() -> None:
     """Near only: which of the means differ significantly nobody outside knows."""
     table = load_table("lumir24_test")
-    places, _ = standings(LUMIR, *table_means("lumir24_test"))
-    found = np.array([place.score for place in places if place is not None])
+    places, _ = mean_ranks(LUMIR, *table_means("lumir24_test"))
+    found = np.array([place.score for place in places if place.score is not None])
     published = np.array([row.score for row in table.rows], dtype=np.float64)
     assert len(found) == len(published)
     assert np.abs(found - published).mean() < 0.035
@@ -117,30 +117,30 @@ def test_the_inferred_rule_is_near_the_published_scores() -> None:
 
 def test_rows_are_compared_by_what_all_of_them_have() -> None:
     metrics = [
-        Metric(name="DSC", kind="dice", better="higher"),
-        Metric(name="HD95", kind="hd95", better="lower"),
+        MetricInfo(name="DSC", kind="dice", better="higher"),
+        MetricInfo(name="HD95", kind="hd95", better="lower"),
     ]
     means = [{"DSC": 0.5, "HD95": 1.0}, {"DSC": 0.6, "HD95": None}, {}, {"DSC": 0.6}]
-    places, compared = standings(LUMIR, metrics, list("abcd"), means)
+    places, compared = mean_ranks(LUMIR, metrics, list("abcd"), means)
     assert compared == ("DSC",)
-    assert [place and place.rank for place in places] == [3, 1.5, None, 1.5]
+    assert [place.rank for place in places] == [3, 1.5, None, 1.5]
 
 
 def test_rows_that_share_no_metric_are_not_compared() -> None:
     metrics = [
-        Metric(name="DSC", kind="dice", better="higher"),
-        Metric(name="HD95", kind="hd95", better="lower"),
+        MetricInfo(name="DSC", kind="dice", better="higher"),
+        MetricInfo(name="HD95", kind="hd95", better="lower"),
     ]
-    places, compared = standings(LUMIR, metrics, ["a", "b"], [{"DSC": 1.0}, {"HD95": 1.0}])
-    assert places == [None, None]
+    places, compared = mean_ranks(LUMIR, metrics, ["a", "b"], [{"DSC": 1.0}, {"HD95": 1.0}])
+    assert places == [MeanRank(), MeanRank()]
     assert compared == ()
 
 
 def test_the_gate_and_the_cap_hold_among_means_too() -> None:
     """The zero field is best in biomarkers and regularity, and last of all."""
     metrics, names, means = table_means("psmareg26_test")
-    places, _ = standings(load_rule("psmareg26"), metrics, names, means)
-    ranked = {n: p.rank for n, p in zip(names, places, strict=True) if p is not None}
+    places, _ = mean_ranks(load_rule("psmareg26"), metrics, names, means)
+    ranked = {n: p.rank for n, p in zip(names, places, strict=True) if p.rank}
     assert "ConvexAdam" not in ranked
     assert ranked["neeldey"] == 1
     assert ranked["zero displacement"] == max(ranked.values())

@@ -19,7 +19,7 @@ from eval.leaderboard.page import render
 from eval.leaderboard.serve import listen, serve
 from l2r.errors import ConfigError, OutputError
 from tests.eval.leaderboard.page.boards import lumir_board
-from tests.eval.leaderboard.page.browser import eventually
+from tests.eval.leaderboard.waiting import eventually
 
 BOARD = lumir_board(2)
 ROOT = Path(__file__).parents[3]
@@ -97,12 +97,12 @@ def test_a_board_that_cannot_be_read_is_one_line_and_not_the_end() -> None:
 
 
 def test_a_reader_who_leaves_early_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
-    left, asked = Event(), Event()
+    left, asked, large = Event(), Event(), lumir_board(21)
 
     def make() -> Board:
         asked.set()
         left.wait(20)
-        return lumir_board(21)
+        return large
 
     with serving(make) as port:
         threads = active_count()

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import zoom
 
-from eval.evaluate import score
-from eval.metrics.ndv import folded_volume
-from eval.report import write_report
+from eval.metrics.ndv import non_diffeomorphic_volume
+from eval.metrics_file import write_metrics
+from eval.scoring import score_submission
 from l2r.dataset import read_pairs
 from l2r.formats.nifti import write_field
 from l2r.submission import open_submission
@@ -71,8 +71,8 @@ def assert_equal(found: object, expected: object) -> None:
 
 
 def ours(phantom: Phantom) -> dict:
-    report = score(phantom.submission, phantom.task, phantom.pairs, phantom.folder)
-    write_report(phantom.folder / "metrics.json", report)
+    report = score_submission(phantom.submission, phantom.task, phantom.pairs, phantom.folder)
+    write_metrics(phantom.folder / "metrics.json", report.metrics_file())
     return json.loads((phantom.folder / "metrics.json").read_text())
 
 
@@ -108,7 +108,7 @@ def test_a_real_pair_has_the_second_implementations_scores(shared: Path, tmp_pat
     vectors = np.stack([zoom(part, 8, order=1) for part in coarse], axis=-1).astype(np.float32)
     write_field(tmp_path / "disp_0001_0002.nii.gz", vectors, np.eye(4))
 
-    (case,) = score(open_submission(tmp_path), task, [pair], folder).cases
+    (case,) = score_submission(open_submission(tmp_path), task, [pair], folder).cases
     labels = task.evaluation["labels"]
     fixed, moving = (
         load(folder / "labelsVal" / scan.path.name) for scan in (pair.fixed, pair.moving)
@@ -126,7 +126,7 @@ def test_a_real_pair_has_the_second_implementations_scores(shared: Path, tmp_pat
     assert case.results["Non-diffeomorphic Volumes"].mean > 0
     part = slice(80, 86)
     np.testing.assert_allclose(
-        folded_volume(vectors[part], image[part] > 0),
-        oracles.folded_volume(vectors[part], image[part] > 0),
+        non_diffeomorphic_volume(vectors[part], image[part] > 0),
+        oracles.non_diffeomorphic_volume(vectors[part], image[part] > 0),
         rtol=1e-10,
     )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.metrics.sdlogj import SdLogJ, spread
+from eval.metrics.sdlogj import SdLogJ, sd_log_jacobian
 from l2r.errors import ImageError
 from tests.eval import oracles
 from tests.eval.conftest import SHAPE, Phantom, save
@@ -14,25 +14,27 @@ FIXED = "PHANTOM_0002_0000.nii.gz"
 
 
 def test_the_spread_of_equally_often_halved_and_doubled_volumes() -> None:
-    assert spread(np.array([0.5, 2.0])) == pytest.approx(np.log(2))
+    assert sd_log_jacobian(np.array([0.5, 2.0])) == pytest.approx(np.log(2))
 
 
 def test_a_fold_counts_as_the_least_volume_unless_3_is_added() -> None:
     folded = np.array([-1.0, 1.0])
-    assert spread(folded) == pytest.approx(np.log(1e9) / 2)
-    assert spread(folded, 3.0) == pytest.approx(np.log(2) / 2)
+    assert sd_log_jacobian(folded) == pytest.approx(np.log(1e9) / 2)
+    assert sd_log_jacobian(folded, 3.0) == pytest.approx(np.log(2) / 2)
 
 
 def test_no_voxels_have_no_spread() -> None:
-    assert np.isnan(spread(np.zeros(0)))
+    assert np.isnan(sd_log_jacobian(np.zeros(0)))
 
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0.1, 10), min_size=2, max_size=9), st.floats(0.5, 2))
 def test_a_change_of_scale_does_not_matter_to_the_right_value(values, factor: float) -> None:
     determinants = np.array(values)
-    assert spread(factor * determinants) == pytest.approx(spread(determinants), abs=1e-9)
-    assert 0 <= spread(determinants, 3.0) <= spread(determinants) + 1e-9
+    assert sd_log_jacobian(factor * determinants) == pytest.approx(
+        sd_log_jacobian(determinants), abs=1e-9
+    )
+    assert 0 <= sd_log_jacobian(determinants, 3.0) <= sd_log_jacobian(determinants) + 1e-9
 
 
 def test_it_is_the_scorers_value_and_the_note_has_the_right_one(phantom: Phantom) -> None:
@@ -69,4 +71,6 @@ def test_a_mask_of_another_shape_is_refused(phantom: Phantom) -> None:
 def test_the_published_value_is_reproduced(golden) -> None:
     vectors = golden("metrics")
     determinants = vectors["folded.l2r_jacdet"]
-    assert spread(determinants, 3.0) == pytest.approx(float(vectors["folded.sdlogj"]), rel=1e-12)
+    assert sd_log_jacobian(determinants, 3.0) == pytest.approx(
+        float(vectors["folded.sdlogj"]), rel=1e-12
+    )

@@ -189,12 +189,31 @@ def test_labels_may_be_stored_as_floats(kind: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(labels, COUNTED - 7)
 
 
+@pytest.mark.parametrize(
+    ("label", "kind"),
+    [
+        (3_000_000_000, np.int64),
+        (10**12, np.int64),
+        (-(10**12), np.int64),
+        (2**63, np.uint64),
+    ],
+    ids=str,
+)
+def test_large_labels_stored_as_floats_keep_their_value(
+    label: int, kind: type, tmp_path: Path
+) -> None:
+    array = (COUNTED - COUNTED.min()).astype("f8")
+    array[1, 2, 3] = label
+    labels = read_labels(save(tmp_path / "labels.nii", array))
+    assert (labels.dtype, int(labels[1, 2, 3])) == (kind, label)
+
+
 @pytest.mark.parametrize("kind", ["u1", "<i2", "<i4", "<i8"])
 def test_labels_keep_their_integer_type(kind: str, tmp_path: Path) -> None:
     assert read_labels(save(tmp_path / "labels.nii", COUNTED.astype(kind))).dtype == kind
 
 
-@pytest.mark.parametrize("value", [2.5, 1e-3, np.nan, np.inf, 1e10])
+@pytest.mark.parametrize("value", [2.5, 1e-3, np.nan, np.inf, 1e20])
 def test_labels_that_are_not_whole_numbers_are_refused(value: float, tmp_path: Path) -> None:
     array = COUNTED.astype("f8")
     array[1, 2, 3] = value

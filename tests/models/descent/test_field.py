@@ -7,34 +7,34 @@ from pydantic import ValidationError
 from torch import Tensor
 from torch.nn import functional
 
-from models.descent.field import InstanceOptimisationConfig, Level
+from models.descent.field import InstanceOptimisationConfig, ResolutionLevel
 from models.descent.loop import Convergence
-from models.descent.objective import Case, Refined, Weighted
-from models.losses.bending import BendingConfig
+from models.descent.objective import ImagePair, Refined, WeightedRegulariser
+from models.losses.bending import Bending
 from models.losses.catalog import Regulariser
-from models.losses.diffusion import DiffusionConfig
-from models.losses.folding import FoldingConfig
-from models.losses.lncc import LnccConfig
-from models.optim.combine import Combine, PcGradConfig, ProjectOneConfig, SumConfig
+from models.losses.diffusion import Diffusion
+from models.losses.folding import Folding
+from models.losses.lncc import Lncc
+from models.optim.combine import Combine, PCGrad, ProjectOne, SumGradients
 from models.optim.optimisers import AdamConfig, AdamWConfig, FAdamConfig, Optimiser, SgdConfig
 from models.spatial.parametrisation import (
-    DisplacementConfig,
+    Displacement,
     Parametrisation,
-    TimeVaryingVelocityConfig,
-    VelocityConfig,
+    TimeVaryingVelocity,
+    Velocity,
 )
 from models.spatial.warp import warp
 from tests.models.conftest import Golden
 
 LEVELS = (
-    Level(shrink=2, control=4, similarity=LnccConfig(window=5), steps=30, learning_rate=0.1),
-    Level(shrink=1, control=2, similarity=LnccConfig(window=5), steps=30, learning_rate=0.1),
+    ResolutionLevel(shrink=2, control=4, similarity=Lncc(window=5), steps=30, learning_rate=0.1),
+    ResolutionLevel(shrink=1, control=2, similarity=Lncc(window=5), steps=30, learning_rate=0.1),
 )
-PARAMETRISATIONS = (VelocityConfig(), TimeVaryingVelocityConfig(), DisplacementConfig())
+PARAMETRISATIONS = (Velocity(), TimeVaryingVelocity(), Displacement())
 
 
-def smooth(weight: float) -> tuple[Weighted, ...]:
-    return (Weighted(weight=weight, term=DiffusionConfig()),)
+def smooth(weight: float) -> tuple[WeightedRegulariser, ...]:
+    return (WeightedRegulariser(weight=weight, term=Diffusion()),)
 
 
 def blobs(seed: int = 0) -> Tensor:
@@ -53,11 +53,11 @@ def error(field: Tensor) -> float:
 
 
 ZERO = torch.zeros_like(true_field())
-PAIR = Case(warp(blobs(), true_field()), blobs())
-OTHERS = Case(blobs(1), blobs(2))
+PAIR = ImagePair(warp(blobs(), true_field()), blobs())
+OTHERS = ImagePair(blobs(1), blobs(2))
 
 
-def refine(case: Case = PAIR, prediction: Tensor = ZERO, **changed: object) -> Refined:
+def refine(case: ImagePair = PAIR, prediction: Tensor = ZERO, **changed: object) -> Refined:
     """With a generator of its own, and `changed` over settings that find the true field."""
     settings = {"regularisers": smooth(0.05), "levels": LEVELS, **changed}
     config = InstanceOptimisationConfig(**settings)
@@ -79,11 +79,11 @@ def test_it_refines_a_prediction(parametrisation: Parametrisation) -> None:
     assert error(refined.field) < 0.8 * error(prediction)
 
 
-@pytest.mark.parametrize("combine", [SumConfig(), ProjectOneConfig(), PcGradConfig()])
+@pytest.mark.parametrize("combine", [SumGradients(), ProjectOne(), PCGrad()])
 def test_every_combination_of_gradients_gets_there(combine: Combine) -> None:
     refined = refine(combine=combine)
     assert error(refined.field) < 0.6 * error(ZERO)
-    apart = not isinstance(combine, SumConfig)
+    apart = not isinstance(combine, SumGradients)
     assert all((descent.conflict_rate is not None) == apart for descent in refined.course)
 
 
@@ -107,7 +107,7 @@ def test_every_regulariser_goes_with_every_parametrisation(
     term: Regulariser, parametrisation: Parametrisation
 ) -> None:
     short = tuple(level.model_copy(update={"steps": 3}) for level in LEVELS)
-    parts = (Weighted(weight=0.1, term=term),)
+    parts = (WeightedRegulariser(weight=0.1, term=term),)
     refined = refine(parametrisation=parametrisation, regularisers=parts, levels=short)
     assert refined.field.isfinite().all()
     assert all(len(descent.losses[0]) == 2 for descent in refined.course)
@@ -121,18 +121,18 @@ def test_both_ways_costs_both_ways() -> None:
 
 def test_both_ways_is_the_same_backwards() -> None:
     """With a velocity, exchanging the images exchanges the map and its inverse."""
-    there = refine(direction="both_ways").field
-    back = refine(Case(PAIR.moving, PAIR.fixed), direction="both_ways").field
+    forward = refine(direction="both_ways").field
+    inverse = refine(ImagePair(PAIR.moving, PAIR.fixed), direction="both_ways").field
     inside = (..., slice(5, -5), slice(5, -5), slice(5, -5))
-    gone_and_back = back + warp(there, back, padding="border")
-    assert gone_and_back[inside].abs().mean() < 0.15 * there[inside].abs().mean()
+    gone_and_back = inverse + warp(forward, inverse, padding="border")
+    assert gone_and_back[inside].abs().mean() < 0.15 * forward[inside].abs().mean()
 
 
 def test_a_penalty_on_folds_leaves_fewer_of_them() -> None:
-    strong = {"regularisers": smooth(0.001), "parametrisation": DisplacementConfig()}
-    folds = FoldingConfig(margin=1e-3)
+    strong = {"regularisers": smooth(0.001), "parametrisation": Displacement()}
+    folds = Folding(margin=1e-3)
     free = refine(OTHERS, **strong)
-    parts = (*smooth(0.001), Weighted(weight=100.0, term=FoldingConfig()))
+    parts = (*smooth(0.001), WeightedRegulariser(weight=100.0, term=Folding()))
     held = refine(OTHERS, **{**strong, "regularisers": parts})
     assert folds(free.field) > 0
     assert folds(held.field) < 0.02 * folds(free.field)
@@ -142,7 +142,7 @@ def test_labels_bring_together_what_images_do_not_show() -> None:
     cube = torch.zeros(1, 1, 24, 28, 20)
     cube[..., 8:14, 10:18, 6:14] = 1
     flat = torch.zeros_like(cube)
-    case = Case(flat, flat, (cube, cube.roll(3, dims=2)))
+    case = ImagePair(flat, flat, (cube, cube.roll(3, dims=2)))
     moved = warp(case.labels[1], refine(case, label_weight=1.0).field)
     before = (case.labels[1] - cube).abs().sum()
     assert (moved - cube).abs().sum() < 0.4 * before
@@ -154,7 +154,7 @@ def test_labels_follow_a_prediction_like_the_image() -> None:
     cube[..., 8:14, 10:18, 6:14] = 1
     prediction = torch.zeros(1, 3, 24, 28, 20)
     prediction[:, 0] = 3.0
-    case = Case(cube, cube.roll(3, dims=2), (cube, cube.roll(3, dims=2)))
+    case = ImagePair(cube, cube.roll(3, dims=2), (cube, cube.roll(3, dims=2)))
     course = refine(case, prediction, label_weight=1.0).course
     assert course[0].losses[0][2] == pytest.approx(0, abs=1e-3)
 
@@ -189,9 +189,9 @@ def test_a_stiff_regulariser_lets_nothing_move_differently_from_its_neighbour() 
 def test_two_runs_are_bit_identical(device: str, parametrisation: Parametrisation) -> None:
     if device == "cuda" and not torch.cuda.is_available():
         pytest.skip("no GPU here")
-    parts = (*smooth(0.1), Weighted(weight=10.0, term=FoldingConfig()))
-    case = Case(OTHERS.fixed.to(device), OTHERS.moving.to(device))
-    settings = {"parametrisation": parametrisation, "combine": PcGradConfig()}
+    parts = (*smooth(0.1), WeightedRegulariser(weight=10.0, term=Folding()))
+    case = ImagePair(OTHERS.fixed.to(device), OTHERS.moving.to(device))
+    settings = {"parametrisation": parametrisation, "combine": PCGrad()}
     first, second = (
         refine(case, ZERO.to(device), regularisers=parts, **settings).field for _ in range(2)
     )
@@ -212,13 +212,13 @@ def test_it_is_the_optimiser_of_on_the_fly_guidance(
 ) -> None:
     vectors = golden("ofg")
     config = InstanceOptimisationConfig(
-        parametrisation=DisplacementConfig(),
+        parametrisation=Displacement(),
         regularisers=smooth(weight),
         optimiser=AdamConfig(amsgrad=True),
-        levels=(Level(shrink=1, control=1, steps=steps, learning_rate=rate),),
+        levels=(ResolutionLevel(shrink=1, control=1, steps=steps, learning_rate=rate),),
     )
     flow = vectors["in.flow"]
-    refined = config.build()(Case(vectors["in.y"], vectors["in.x"]), flow)
+    refined = config.build()(ImagePair(vectors["in.y"], vectors["in.x"]), flow)
     (descent,) = refined.course
     assert descent.best == steps  # every step was better than the one before
     expected = vectors[f"{case}.flow_opt"]
@@ -276,7 +276,7 @@ def test_nonsense_is_refused(wrong: dict[str, object], told: str) -> None:
 
 
 def test_what_is_best_may_be_named() -> None:
-    parts = (*smooth(5.0), Weighted(weight=1.0, term=BendingConfig()))
+    parts = (*smooth(5.0), WeightedRegulariser(weight=1.0, term=Bending()))
     by_total, by_name = (refine(regularisers=parts, best_by=name) for name in ("total", "bending"))
     assert by_name.course[0].best == 0  # nothing bends less than rest
     assert by_total.course[0].best > 0

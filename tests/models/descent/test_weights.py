@@ -5,31 +5,31 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from models.descent.objective import Case, Weighted
+from models.descent.objective import ImagePair, WeightedRegulariser
 from models.descent.weights import WeightOptimisationConfig, as_before
-from models.losses.consistency import GradIconConfig
-from models.losses.diffusion import DiffusionConfig
-from models.losses.lncc import LnccConfig
+from models.losses.consistency import GradIcon
+from models.losses.diffusion import Diffusion
+from models.losses.lncc import Lncc
 from models.networks.base import RegistrationModel
 from models.networks.gradicon.network import UniGradIconConfig
 from models.networks.gradicon.unet import UNetSizes
 from models.networks.identity import IdentityConfig
 from models.networks.transmorph.lumir import LumirSizes, TransMorphLumirConfig
 from models.networks.voxelmorph.lumir import VoxelMorph1Config
-from models.optim.combine import PcGradConfig
+from models.optim.combine import PCGrad
 from models.optim.optimisers import AdamConfig
 from tests.models.descent.test_field import PAIR
 
 QUICK = WeightOptimisationConfig(
-    similarity=LnccConfig(window=5),
-    regularisers=(Weighted(weight=0.05, term=DiffusionConfig()),),
+    similarity=Lncc(window=5),
+    regularisers=(WeightedRegulariser(weight=0.05, term=Diffusion()),),
     steps=8,
     learning_rate=3e-3,
 )
 P2 = WeightOptimisationConfig(
-    regularisers=(Weighted(weight=1.5, term=GradIconConfig()),),
+    regularisers=(WeightedRegulariser(weight=1.5, term=GradIcon()),),
     direction="both_ways",
-    combine=PcGradConfig(),
+    combine=PCGrad(),
     optimiser=AdamConfig(amsgrad=True, weight_decay=1e-3),
     steps=4,
     learning_rate=1e-4,
@@ -47,22 +47,22 @@ def awake(model: RegistrationModel) -> RegistrationModel:
 
 @pytest.fixture
 def voxelmorph() -> RegistrationModel:
-    return awake(VoxelMorph1Config().network())
+    return awake(VoxelMorph1Config().build())
 
 
 @pytest.fixture
 def icon() -> RegistrationModel:
-    return awake(ICON.network())
+    return awake(ICON.build())
 
 
 def state_of(model: nn.Module) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in model.state_dict().items()}
 
 
-def padded(case: Case) -> Case:
+def padded(case: ImagePair) -> ImagePair:
     """On a grid that VoxelMorph works on."""
     fixed, moving = (nn.functional.pad(v, (0, 12, 0, 4, 0, 8)) for v in (case.fixed, case.moving))
-    return Case(fixed, moving)
+    return ImagePair(fixed, moving)
 
 
 def test_the_network_learns_the_pair_by_heart(voxelmorph: RegistrationModel) -> None:
@@ -104,7 +104,7 @@ def test_they_have_after_a_failure_too(icon: nn.Module) -> None:
 def test_a_pair_does_not_know_what_the_one_before_was(icon: RegistrationModel) -> None:
     optimise = P2.build(icon)
     first = optimise(PAIR, random=torch.Generator().manual_seed(5)).field
-    optimise(Case(PAIR.moving, PAIR.fixed))
+    optimise(ImagePair(PAIR.moving, PAIR.fixed))
     again = optimise(PAIR, random=torch.Generator().manual_seed(5)).field
     assert torch.equal(first, again)
 
@@ -145,7 +145,7 @@ def test_without_time_it_is_the_networks_own_prediction(icon: RegistrationModel)
 def test_a_prediction_before_does_not_disturb_it() -> None:
     """Networks keep tables between calls, which must not be bound to inference."""
     sizes = LumirSizes(embed_dim=12, depths=(1, 1, 1), heads=(2, 2, 2), window=(2, 2, 2))
-    model = awake(TransMorphLumirConfig(sizes=sizes).network())
+    model = awake(TransMorphLumirConfig(sizes=sizes).build())
     case = padded(PAIR)
     with torch.inference_mode():
         model(case.fixed, case.moving)
@@ -160,7 +160,7 @@ def test_labels_count_where_the_network_has_the_grid_of_the_images(
 ) -> None:
     config = QUICK.model_copy(update={"label_weight": 1.0, "steps": 1})
     case = padded(PAIR)
-    labelled = Case(case.fixed, case.moving, (case.fixed.round(), case.moving.round()))
+    labelled = ImagePair(case.fixed, case.moving, (case.fixed.round(), case.moving.round()))
     (descent,) = config.build(voxelmorph)(labelled).course
     assert 0 < descent.losses[0][2] < 1
     with pytest.raises(ValueError, match="leave label_weight out"):
@@ -169,7 +169,7 @@ def test_labels_count_where_the_network_has_the_grid_of_the_images(
 
 def test_a_network_without_weights_is_refused() -> None:
     with pytest.raises(ValueError, match="no weights"):
-        QUICK.build(IdentityConfig().network())
+        QUICK.build(IdentityConfig().build())
 
 
 def test_nonsense_is_refused() -> None:

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.losses.bending import BendingConfig
+from models.losses.bending import Bending
 from tests.models.conftest import Golden
 
-bending = BendingConfig()
+bending = Bending()
 
 
 def coordinates(shape: tuple[int, int, int] = (7, 6, 8)) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,27 +9,32 @@ import torch
 from torch import Tensor
 
 from models.descent.transform import as_map
-from models.losses.base import Trial
-from models.losses.catalog import Part, Regulariser, Single, SumOfSimilaritiesConfig
-from models.losses.dice import DiceConfig
-from models.losses.lncc import LnccConfig
-from models.losses.mse import MseConfig
-from models.spatial.coordinate_maps import Images, Map
+from models.losses.base import CandidateTransform
+from models.losses.catalog import (
+    Regulariser,
+    SingleSimilarity,
+    SumOfSimilarities,
+    WeightedSimilarity,
+)
+from models.losses.dice import SoftDice
+from models.losses.lncc import Lncc
+from models.losses.mse import Mse
+from models.spatial.coordinate_maps import CoordinateMap, ImageBatch
 from models.spatial.warp import warp
 from models.types import Stacks
 
 SUM = partial(
-    SumOfSimilaritiesConfig,
-    parts=(Part(term=LnccConfig(window=5)), Part(weight=0.5, term=MseConfig())),
+    SumOfSimilarities,
+    parts=(WeightedSimilarity(term=Lncc(window=5)), WeightedSimilarity(weight=0.5, term=Mse())),
 )
-SIMILARITIES = (*get_args(get_args(Single)[0]), SUM)
+SIMILARITIES = (*get_args(get_args(SingleSimilarity)[0]), SUM)
 REGULARISERS = get_args(get_args(Regulariser)[0])
 
 Term = Callable[[Tensor], Tensor]
 
 
-class Between(Trial):
-    """The displacement under test, and a fixed one for the way back."""
+class Between(CandidateTransform):
+    """The displacement under test, and a fixed one for the inverse."""
 
     def __init__(self, field: Tensor) -> None:
         self.fixed = field[:, :1]
@@ -44,23 +49,23 @@ class Between(Trial):
         return self._field
 
     @property
-    def there(self) -> Map:
+    def forward(self) -> CoordinateMap:
         return as_map(self._field)
 
     @cached_property
-    def back(self) -> Map:
+    def inverse(self) -> CoordinateMap:
         return as_map(0.3 * torch.ones_like(self._field))
 
     def warp(self, moving: Stacks) -> Stacks:
         return warp(moving, self._field)
 
-    def warp_back(self, fixed: Images) -> Images:
+    def warp_inverse(self, fixed: ImageBatch) -> ImageBatch:
         return fixed
 
 
 def regular(kind: type, scale: float = 6.0) -> Term:
     """Scaled so that fields in [0, 1] fold."""
-    return lambda field: kind().judge(Between(scale * field), torch.Generator().manual_seed(0))
+    return lambda field: kind().penalty(Between(scale * field), torch.Generator().manual_seed(0))
 
 
 def random(channels: int, seed: int, batch: int = 2) -> Tensor:
@@ -69,11 +74,11 @@ def random(channels: int, seed: int, batch: int = 2) -> Tensor:
 
 
 def terms(batch: slice = slice(None)) -> list[tuple[Term, Tensor]]:
-    """Each term with something to judge."""
+    """Each term with something to penalise."""
     similarities = [
         (kind().bind(random(1, 0)[batch]), random(1, 1)[batch]) for kind in SIMILARITIES
     ]
-    labels = [(DiceConfig().bind(random(4, 5)[batch]), random(4, 6)[batch])]
+    labels = [(SoftDice().bind(random(4, 5)[batch]), random(4, 6)[batch])]
     return similarities + labels + [(regular(kind), random(3, 2)[batch]) for kind in REGULARISERS]
 
 
@@ -130,6 +135,6 @@ def test_no_image_is_more_similar_than_the_image_itself(kind: type) -> None:
 @pytest.mark.parametrize("kind", REGULARISERS)
 def test_nothing_is_more_regular_than_rest(kind: type) -> None:
     still = torch.zeros(1, 3, 9, 8, 10, dtype=torch.float64)
-    trial = Between(still)
-    trial.__dict__["back"] = as_map(still)
-    assert kind().judge(trial, torch.Generator()) == pytest.approx(0, abs=1e-20)
+    transform = Between(still)
+    transform.__dict__["inverse"] = as_map(still)
+    assert kind().penalty(transform, torch.Generator()) == pytest.approx(0, abs=1e-20)

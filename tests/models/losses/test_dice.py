@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from models.losses.dice import DiceConfig, one_hot
+from models.losses.dice import SoftDice, one_hot
 from tests.models.conftest import Golden
 
 
@@ -14,7 +14,7 @@ def random(*shape: int, seed: int = 0) -> Tensor:
 
 
 def dice(fixed: Tensor, warped: Tensor) -> Tensor:
-    return DiceConfig().bind(fixed)(warped)
+    return SoftDice().bind(fixed)(warped)
 
 
 def transcribed(fixed: Tensor, warped: Tensor) -> Tensor:
@@ -38,7 +38,7 @@ def test_value_and_gradient_are_those_of_the_definition(
 
 
 def test_the_gradient_by_hand_passes_gradcheck() -> None:
-    term = DiceConfig().bind(random(2, 3, 3, 2, 4))
+    term = SoftDice().bind(random(2, 3, 3, 2, 4))
     assert torch.autograd.gradcheck(term, random(2, 3, 3, 2, 4, seed=1).requires_grad_())
 
 
@@ -87,6 +87,13 @@ def test_labels_of_both_become_channels_in_their_order(dtype: torch.dtype) -> No
 def test_another_precision_can_be_had() -> None:
     first, second = one_hot(labels([1, 0]), labels([1, 1]), torch.float64)
     assert first.dtype == second.dtype == torch.float64
+
+
+def test_labels_of_64_bits_become_channels_too() -> None:
+    large = 10**12
+    fixed, moving = one_hot(labels([large, large + 1]), labels([large + 2, large]))
+    assert fixed.flatten().tolist() == [1, 0]
+    assert moving.flatten().tolist() == [0, 1]
 
 
 def test_labels_that_no_two_images_share_are_refused() -> None:

@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from eval.metrics.ndv import folded_volume
-from models.losses.folding import TETRAHEDRA, FoldingConfig
+from eval.metrics.ndv import non_diffeomorphic_volume
+from models.losses.folding import TETRAHEDRA, Folding
 
 
 def squeezed(factor: float, shape: tuple[int, int, int] = (7, 6, 8)) -> Tensor:
@@ -22,17 +22,17 @@ def noisy(size: float, seed: int = 0) -> Tensor:
 
 @pytest.mark.parametrize("factor", [1.0, 0.5, 0.2, 3.0])
 def test_what_keeps_enough_volume_costs_nothing(factor: float) -> None:
-    assert FoldingConfig(margin=0.199)(squeezed(factor)) == 0
+    assert Folding(margin=0.199)(squeezed(factor)) == 0
 
 
 @pytest.mark.parametrize("factor", [0.1, 0.0, -1.0])
 def test_what_lacks_volume_costs_the_square_of_what_it_lacks(factor: float) -> None:
-    cost = FoldingConfig(margin=0.2)(squeezed(factor))
+    cost = Folding(margin=0.2)(squeezed(factor))
     assert float(cost) == pytest.approx((0.2 - factor) ** 2)
 
 
 def test_a_translation_costs_nothing() -> None:
-    assert FoldingConfig(margin=0.99)(torch.full((1, 3, 5, 5, 5), 7.0)) == 0
+    assert Folding(margin=0.99)(torch.full((1, 3, 5, 5, 5), 7.0)) == 0
 
 
 def test_what_it_sees_as_folded_is_what_the_judge_counts() -> None:
@@ -43,7 +43,9 @@ def test_what_it_sees_as_folded_is_what_the_judge_counts() -> None:
         volumes = determinants(field[0].numpy(), tetrahedron.offsets) * np.sign(tetrahedron.at_rest)
         lacking += np.maximum(-volumes, 0).sum() / 12
     vectors = np.moveaxis(field[0].numpy(), 0, -1)
-    assert lacking == pytest.approx(folded_volume(vectors, np.ones(vectors.shape[:3], bool)))
+    assert lacking == pytest.approx(
+        non_diffeomorphic_volume(vectors, np.ones(vectors.shape[:3], bool))
+    )
 
 
 def determinants(field: np.ndarray, offsets: tuple[tuple[int, int, int], ...]) -> np.ndarray:
@@ -63,7 +65,7 @@ def test_it_costs_the_mean_over_tetrahedra_and_inner_voxels() -> None:
         np.maximum(0.3 - determinants(field[0].numpy(), t.offsets) / t.at_rest, 0) ** 2
         for t in TETRAHEDRA
     ]
-    assert float(FoldingConfig(margin=0.3)(field)) == pytest.approx(np.mean(expected))
+    assert float(Folding(margin=0.3)(field)) == pytest.approx(np.mean(expected))
 
 
 def test_descending_it_takes_the_folds_out() -> None:
@@ -72,21 +74,21 @@ def test_descending_it_takes_the_folds_out() -> None:
     inside = np.ones(field.shape[2:], bool)
 
     def folded() -> float:
-        return folded_volume(np.moveaxis(field.detach()[0].numpy(), 0, -1), inside)
+        return non_diffeomorphic_volume(np.moveaxis(field.detach()[0].numpy(), 0, -1), inside)
 
     before = folded()
     for _ in range(120):
         optimiser.zero_grad()
-        FoldingConfig()(field).backward()
+        Folding()(field).backward()
         optimiser.step()
     assert before > 1
     assert folded() < 1e-2 * before
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
-    assert torch.autograd.gradcheck(FoldingConfig(), noisy(0.6, seed=3)[..., :4].requires_grad_())
+    assert torch.autograd.gradcheck(Folding(), noisy(0.6, seed=3)[..., :4].requires_grad_())
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 5), (1, 1, 1)])
 def test_a_grid_without_inner_voxels_cannot_fold(shape: tuple[int, int, int]) -> None:
-    assert FoldingConfig()(torch.randn(1, 3, *shape)) == 0
+    assert Folding()(torch.randn(1, 3, *shape)) == 0

@@ -6,15 +6,15 @@ from torch.nn import functional
 
 from models.losses.gradient_correlation import (
     Difference,
-    GradientCorrelationConfig,
-    LocalGradientCorrelationConfig,
+    GradientCorrelation,
+    LocalGradientCorrelation,
 )
 from tests.models.conftest import Golden
 
 DIFFERENCES = get_args(Difference)
 KERNELS = {"central": [-1.0, 0, 1], "forward": [-1.0, 1], "sobel": [-1.0, 0, 1]}
-KINDS = [GradientCorrelationConfig, LocalGradientCorrelationConfig]
-Kind = type[GradientCorrelationConfig] | type[LocalGradientCorrelationConfig]
+KINDS = [GradientCorrelation, LocalGradientCorrelation]
+Kind = type[GradientCorrelation] | type[LocalGradientCorrelation]
 
 
 def volume(seed: int, shape: tuple[int, int, int] = (7, 8, 6)) -> torch.Tensor:
@@ -37,7 +37,7 @@ def correlation(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("difference", DIFFERENCES)
 def test_value_and_gradient_are_those_of_the_definition(difference: Difference) -> None:
     fixed, warped = volume(1), volume(2).requires_grad_()
-    loss = GradientCorrelationConfig(difference=difference).bind(fixed)(warped)
+    loss = GradientCorrelation(difference=difference).bind(fixed)(warped)
     pairs = zip(convolved(fixed, difference), convolved(warped, difference), strict=True)
     parts = [correlation(f[member], w[member]) for f, w in pairs for member in (0, 1)]
     expected = 1 - torch.stack(parts).mean()
@@ -50,7 +50,7 @@ def test_value_and_gradient_are_those_of_the_definition(difference: Difference) 
 @pytest.mark.parametrize("difference", DIFFERENCES)
 def test_the_local_one_is_the_definition_too(difference: Difference) -> None:
     fixed, warped = volume(1), volume(2).requires_grad_()
-    loss = LocalGradientCorrelationConfig(difference=difference, window=5).bind(fixed)(warped)
+    loss = LocalGradientCorrelation(difference=difference, window=5).bind(fixed)(warped)
     kernel = torch.ones(1, 1, 5, 5, 5, dtype=torch.float64)
     parts = []
     for f, w in zip(convolved(fixed, difference), convolved(warped, difference), strict=True):
@@ -97,8 +97,8 @@ def test_flat_images_correlate_with_nothing(kind: Kind, level: float) -> None:
 def test_a_steep_slope_does_not_cost_single_precision_its_digits() -> None:
     slope = 1000 * torch.arange(20.0).view(20, 1, 1)
     fixed, warped = (volume(seed, (20, 8, 9)).float() + slope for seed in (6, 7))
-    loss = GradientCorrelationConfig().bind(fixed)(warped)
-    exact = GradientCorrelationConfig().bind(fixed.double())(warped.double())
+    loss = GradientCorrelation().bind(fixed)(warped)
+    exact = GradientCorrelation().bind(fixed.double())(warped.double())
     assert float(loss) == pytest.approx(float(exact), abs=1e-4)
 
 
@@ -113,5 +113,5 @@ def test_it_equals_the_published_formula(
 ) -> None:
     vectors = golden("gradient_correlation_f64")
     one, other = (vectors[f"{case}.{name}"][None, None] for name in "ab")
-    loss = GradientCorrelationConfig(difference=difference).bind(one)(other)
+    loss = GradientCorrelation(difference=difference).bind(one)(other)
     torch.testing.assert_close(loss, vectors[f"{case}.{published}.L_GC"], rtol=0, atol=1e-10)

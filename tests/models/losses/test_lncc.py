@@ -3,7 +3,7 @@ import torch
 from pydantic import ValidationError
 from torch.nn import functional
 
-from models.losses.lncc import Definition, LnccConfig, LocalCorrelation
+from models.losses.lncc import Definition, Lncc, LocalCorrelation
 from tests.models.conftest import Golden
 
 
@@ -35,7 +35,7 @@ def transcribed(
 def test_value_and_gradient_are_those_of_the_definition(window: int, squared: bool) -> None:
     fixed, warped = volume(1), volume(2).requires_grad_()
     loss, expected = (
-        LnccConfig(window=window, squared=squared).bind(fixed)(warped),
+        Lncc(window=window, squared=squared).bind(fixed)(warped),
         transcribed(fixed, warped, window, squared=squared),
     )
     torch.testing.assert_close(loss, expected)
@@ -46,27 +46,27 @@ def test_value_and_gradient_are_those_of_the_definition(window: int, squared: bo
 
 @pytest.mark.parametrize("squared", [True, False])
 def test_the_gradient_by_hand_passes_gradcheck(squared: bool) -> None:
-    term = LnccConfig(window=3, squared=squared).bind(volume(1, (4, 3, 5)))
+    term = Lncc(window=3, squared=squared).bind(volume(1, (4, 3, 5)))
     assert torch.autograd.gradcheck(term, volume(2, (4, 3, 5)).requires_grad_())
 
 
 def test_it_ignores_brightness_and_contrast_far_from_the_border() -> None:
     fixed = volume(3, (9, 9, 9))
-    term = LnccConfig(window=9).bind(fixed)
+    term = Lncc(window=9).bind(fixed)
     assert float(term(2 * fixed)) == pytest.approx(float(term(fixed)), abs=1e-3)
     assert float(term(2 * fixed)) == pytest.approx(float(term(-fixed)), abs=1e-3)
 
 
 def test_equal_images_reach_minus_one_and_flat_ones_zero() -> None:
     fixed = 10 * volume(4)
-    term = LnccConfig(window=5).bind(fixed)
+    term = Lncc(window=5).bind(fixed)
     assert float(term(fixed)) == pytest.approx(-1, abs=1e-4)
     assert float(term(torch.zeros_like(fixed))) == 0
 
 
 def test_not_squared_an_inverted_contrast_is_the_worst() -> None:
     fixed = 10 * volume(4)
-    term = LnccConfig(window=5, squared=False).bind(fixed)
+    term = Lncc(window=5, squared=False).bind(fixed)
     assert float(term(fixed)) == pytest.approx(-1, abs=1e-4)
     assert float(term(2 * fixed)) == pytest.approx(-1, abs=1e-4)
     assert float(term(-fixed)) == pytest.approx(1, abs=1e-4)
@@ -77,7 +77,7 @@ def test_not_squared_an_inverted_contrast_is_the_worst() -> None:
 def test_flat_images_give_a_finite_value_and_gradient(level: float, squared: bool) -> None:
     fixed, flat = volume(5).float(), torch.full((1, 1, 6, 7, 5), level, requires_grad=True)
     for one in (fixed, flat.detach()):
-        loss = LnccConfig(squared=squared).bind(one)(flat)
+        loss = Lncc(squared=squared).bind(one)(flat)
         (gradient,) = torch.autograd.grad(loss, flat)
         assert loss.isfinite()
         assert gradient.isfinite().all()
@@ -86,7 +86,7 @@ def test_flat_images_give_a_finite_value_and_gradient(level: float, squared: boo
 def test_no_root_is_taken_of_variances_below_zero() -> None:
     """Rounding makes some: the squares add up to 7e8, where float32 has steps of 64."""
     fixed, warped = (1000 + 0.01 * volume(seed, (12, 12, 12)).float() for seed in (6, 7))
-    assert LnccConfig(squared=False).bind(fixed)(warped.requires_grad_()).isfinite()
+    assert Lncc(squared=False).bind(fixed)(warped.requires_grad_()).isfinite()
 
 
 def test_what_is_clamped_has_no_slope() -> None:
@@ -104,7 +104,7 @@ def test_what_is_clamped_has_no_slope() -> None:
 
 def test_a_window_without_a_centre_is_refused() -> None:
     with pytest.raises(ValidationError, match="odd"):
-        LnccConfig(window=4)
+        Lncc(window=4)
 
 
 @pytest.mark.golden
@@ -112,7 +112,7 @@ def test_a_window_without_a_centre_is_refused() -> None:
 def test_it_equals_the_published_code(golden: Golden, case: str) -> None:
     vectors = golden("losses_similarity")
     warped, fixed = vectors[f"{case}.a"].requires_grad_(), vectors[f"{case}.b"]
-    loss = LnccConfig(window=9).bind(fixed)(warped)
+    loss = Lncc(window=9).bind(fixed)(warped)
     loss.backward()
     torch.testing.assert_close(loss, vectors[f"{case}.NCC_vxm_win9"], rtol=0, atol=1e-6)
     expected = vectors[f"{case}.NCC_vxm_win9.grad"]
@@ -121,7 +121,7 @@ def test_it_equals_the_published_code(golden: Golden, case: str) -> None:
     )
     for window in (9, 5, 3):
         exact = vectors[f"{case}.NCC_vxm_win{window}.f64"]
-        double = LnccConfig(window=window).bind(fixed.double())(warped.detach().double())
+        double = Lncc(window=window).bind(fixed.double())(warped.detach().double())
         torch.testing.assert_close(double, exact, rtol=0, atol=1e-10)
 
 
@@ -143,7 +143,7 @@ def test_a_floor_of_noise_and_a_mask_are_as_defined(masked: bool) -> None:
     fixed[:, :, :3] = 0  # background
     local = with_noise(fixed, warped, 0.1)
     expected = -(local * (fixed > 0) if masked else local).mean()
-    loss = LnccConfig(window=3, noise=0.1, masked=masked).bind(fixed)(warped)
+    loss = Lncc(window=3, noise=0.1, masked=masked).bind(fixed)(warped)
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(
         torch.autograd.grad(loss, warped), torch.autograd.grad(expected, warped)
@@ -153,14 +153,14 @@ def test_a_floor_of_noise_and_a_mask_are_as_defined(masked: bool) -> None:
 def test_a_mask_of_the_root_takes_part_in_the_gradient() -> None:
     fixed = volume(1, (4, 3, 5))
     fixed[:, :, :2] = 0
-    term = LnccConfig(window=3, squared=False, noise=0.1, masked=True).bind(fixed)
+    term = Lncc(window=3, squared=False, noise=0.1, masked=True).bind(fixed)
     assert torch.autograd.gradcheck(term, volume(2, (4, 3, 5)).requires_grad_())
 
 
 def test_texture_below_the_noise_counts_for_little() -> None:
     fixed = volume(3, (9, 9, 9))
     weak = 1e-3 * fixed
-    strict, loose = (LnccConfig(window=3, noise=noise).bind(weak)(weak) for noise in (0.0, 0.1))
-    assert float(LnccConfig(window=3, noise=0.01).bind(fixed)(fixed)) < -0.9
+    strict, loose = (Lncc(window=3, noise=noise).bind(weak)(weak) for noise in (0.0, 0.1))
+    assert float(Lncc(window=3, noise=0.01).bind(fixed)(fixed)) < -0.9
     assert float(loose) > -1e-3
     assert float(strict) < 10 * float(loose)

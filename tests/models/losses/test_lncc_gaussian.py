@@ -3,7 +3,7 @@ import torch
 from pydantic import ValidationError
 from torch.nn import functional
 
-from models.losses.lncc_gaussian import LnccGaussianConfig
+from models.losses.lncc_gaussian import LnccGaussian
 from tests.models.conftest import Golden
 
 
@@ -38,7 +38,7 @@ def transcribed(
 @pytest.mark.parametrize("sigma", [1, 2, 5])
 def test_value_and_gradient_are_those_of_the_definition(sigma: int, squared: bool) -> None:
     fixed, warped = volume(1), volume(2).requires_grad_()
-    loss = LnccGaussianConfig(sigma=sigma, squared=squared).bind(fixed)(warped)
+    loss = LnccGaussian(sigma=sigma, squared=squared).bind(fixed)(warped)
     expected = transcribed(fixed, warped, gauss(sigma, torch.float64), squared=squared)
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(
@@ -48,13 +48,13 @@ def test_value_and_gradient_are_those_of_the_definition(sigma: int, squared: boo
 
 @pytest.mark.parametrize("squared", [True, False])
 def test_the_gradient_by_hand_passes_gradcheck(squared: bool) -> None:
-    term = LnccGaussianConfig(sigma=1.2, squared=squared).bind(volume(1, (4, 3, 5)))
+    term = LnccGaussian(sigma=1.2, squared=squared).bind(volume(1, (4, 3, 5)))
     assert torch.autograd.gradcheck(term, volume(2, (4, 3, 5)).requires_grad_())
 
 
 def test_only_the_square_takes_an_inverted_contrast_for_as_good() -> None:
     fixed = 100 * volume(3)
-    once, squared = (LnccGaussianConfig(sigma=2, squared=s).bind(fixed) for s in (False, True))
+    once, squared = (LnccGaussian(sigma=2, squared=s).bind(fixed) for s in (False, True))
     for factor, distance in ((1, 0), (3, 0), (-1, 2)):
         assert float(once(factor * fixed)) == pytest.approx(distance, abs=1e-5)
         assert float(squared(factor * fixed)) == pytest.approx(0, abs=1e-5)
@@ -65,7 +65,7 @@ def test_only_the_square_takes_an_inverted_contrast_for_as_good() -> None:
 def test_flat_images_give_a_finite_value_and_gradient(level: float, squared: bool) -> None:
     fixed, flat = volume(5).float(), torch.full((2, 1, 9, 7, 8), level, requires_grad=True)
     for one in (fixed, flat.detach()):
-        loss = LnccGaussianConfig(squared=squared).bind(one)(flat)
+        loss = LnccGaussian(squared=squared).bind(one)(flat)
         (gradient,) = torch.autograd.grad(loss, flat)
         assert loss.isfinite()
         assert gradient.isfinite().all()
@@ -74,7 +74,7 @@ def test_flat_images_give_a_finite_value_and_gradient(level: float, squared: boo
 @pytest.mark.parametrize("sigma", [0.4, 0, -1, float("inf"), float("nan")])
 def test_a_window_of_one_voxel_or_without_end_is_refused(sigma: float) -> None:
     with pytest.raises(ValidationError, match="sigma"):
-        LnccGaussianConfig(sigma=sigma)
+        LnccGaussian(sigma=sigma)
 
 
 @pytest.mark.golden
@@ -82,7 +82,7 @@ def test_a_window_of_one_voxel_or_without_end_is_refused(sigma: float) -> None:
 def test_it_equals_the_published_code(golden: Golden, case: str) -> None:
     vectors = golden("losses_similarity")
     warped, fixed = vectors[f"{case}.a"].requires_grad_(), vectors[f"{case}.b"]
-    loss = LnccGaussianConfig().bind(fixed)(warped)
+    loss = LnccGaussian().bind(fixed)(warped)
     loss.backward()
     torch.testing.assert_close(loss, vectors[f"{case}.icon_LNCC_sigma5"], rtol=0, atol=1e-6)
     expected = vectors[f"{case}.icon_LNCC_sigma5.grad"]
@@ -110,5 +110,5 @@ def test_in_double_precision_it_equals_the_published_code(
     exact = vectors[f"{case}.{published}.f64"]
     rounded = transcribed(fixed, warped, gauss(sigma, torch.float32).double(), squared=squared)
     torch.testing.assert_close(rounded, exact, rtol=0, atol=1e-10)
-    loss = LnccGaussianConfig(sigma=sigma, squared=squared).bind(fixed)(warped)
+    loss = LnccGaussian(sigma=sigma, squared=squared).bind(fixed)(warped)
     torch.testing.assert_close(loss, exact, rtol=0, atol=1e-6)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from models.losses.mind import MindConfig
+from models.losses.mind import Mind
 
 
 def volume(seed: int, shape: tuple[int, int, int] = (7, 9, 8), batch: int = 2) -> torch.Tensor:
@@ -33,7 +33,7 @@ def transcribed(image: torch.Tensor, radius: int, dilation: int) -> torch.Tensor
 def check(fixed: torch.Tensor, warped: torch.Tensor, radius: int, dilation: int) -> None:
     """Value and gradient against the transcription."""
     warped.requires_grad_()
-    loss = MindConfig(radius=radius, dilation=dilation).bind(fixed)(warped)
+    loss = Mind(radius=radius, dilation=dilation).bind(fixed)(warped)
     descriptors = [transcribed(image, radius, dilation) for image in (fixed, warped)]
     expected = (descriptors[0] - descriptors[1]).square().mean()
     torch.testing.assert_close(loss, expected)
@@ -62,13 +62,13 @@ def test_where_the_variance_is_at_its_upper_bound_it_is_a_constant() -> None:
 
 
 def test_the_gradient_by_hand_passes_gradcheck() -> None:
-    term = MindConfig(radius=1, dilation=1).bind(volume(1, (4, 3, 5), 1))
+    term = Mind(radius=1, dilation=1).bind(volume(1, (4, 3, 5), 1))
     assert torch.autograd.gradcheck(term, volume(2, (4, 3, 5), 1).requires_grad_())
 
 
 def test_brightness_contrast_and_its_sign_do_not_matter() -> None:
     fixed, warped = volume(5), volume(6)
-    term = MindConfig().bind(fixed)
+    term = Mind().bind(fixed)
     assert float(term(1 - fixed)) == pytest.approx(0, abs=1e-20)
     assert float(term(3 * warped - 7)) == pytest.approx(float(term(warped)))
     assert torch.equal(term(-warped), term(warped))
@@ -79,7 +79,7 @@ def test_brightness_contrast_and_its_sign_do_not_matter() -> None:
 def test_flat_images_give_a_finite_value_and_no_gradient(level: float) -> None:
     fixed, flat = volume(7).float(), torch.full((2, 1, 7, 9, 8), level, requires_grad=True)
     for one in (fixed, flat.detach()):
-        loss = MindConfig().bind(one)(flat)
+        loss = Mind().bind(one)(flat)
         (gradient,) = torch.autograd.grad(loss, flat)
         assert loss.isfinite()
         assert torch.equal(gradient, torch.zeros_like(flat))
@@ -87,6 +87,6 @@ def test_flat_images_give_a_finite_value_and_no_gradient(level: float) -> None:
 
 def test_a_large_offset_does_not_cost_single_precision_its_digits() -> None:
     fixed, warped = (volume(seed).float() + 1000 for seed in (8, 9))
-    loss = MindConfig().bind(fixed)(warped)
-    exact = MindConfig().bind(fixed.double())(warped.double())
+    loss = Mind().bind(fixed)(warped)
+    exact = Mind().bind(fixed.double())(warped.double())
     assert float(loss) == pytest.approx(float(exact), rel=1e-5)

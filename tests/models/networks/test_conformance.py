@@ -69,7 +69,7 @@ configs = pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.n
 
 def built(config: ModelConfig) -> RegistrationModel:
     torch.manual_seed(0)
-    return config.network()
+    return config.build()
 
 
 def some_images(model: RegistrationModel, batch: int = 1) -> tuple[Tensor, Tensor]:
@@ -182,7 +182,7 @@ def test_recomputed_activations_change_no_gradient(config: ModelConfig) -> None:
     if isinstance(config, NetworkConfig):
         plain = trained_once(config)
         assert plain
-        recomputed = trained_once(config.model_copy(update={"checkpoint": True}))
+        recomputed = trained_once(config.model_copy(update={"recompute": True}))
         torch.testing.assert_close(recomputed, plain)
 
 
@@ -190,7 +190,7 @@ def test_recomputed_activations_change_no_gradient(config: ModelConfig) -> None:
 def test_recomputing_keeps_less(config: ModelConfig) -> None:
     if isinstance(config, NetworkConfig):
         plain, recomputed = (
-            kept_for_backward(awake(config.model_copy(update={"checkpoint": on})).train())
+            kept_for_backward(awake(config.model_copy(update={"recompute": on})).train())
             for on in (False, True)
         )
         assert recomputed < 0.75 * plain
@@ -204,7 +204,7 @@ def test_a_network_without_gradients_recomputes_nothing(
         raise AssertionError
 
     if isinstance(config, NetworkConfig):
-        model = built(config.model_copy(update={"checkpoint": True}))
+        model = built(config.model_copy(update={"recompute": True}))
         monkeypatch.setattr("models.networks.recompute.checkpoint", refuse)
         with torch.no_grad():
             model.eval()(*some_images(model))
@@ -250,7 +250,7 @@ def test_a_field_and_its_inverse_come_together(config: ModelConfig) -> None:
     if isinstance(model, InvertibleModel):
         images = some_images(model)
         with torch.inference_mode():
-            field, inverse = model.both(*images)
+            field, inverse = model.forward_and_inverse(*images)
             assert torch.equal(field, model(*images))
         assert inverse.shape == field.shape
         assert not torch.equal(inverse, field)
@@ -287,7 +287,7 @@ def test_weights_survive_the_way_through_a_file(config: ModelConfig, tmp_path: P
     source, path = awake(config), tmp_path / "weights.safetensors"
     save_file(source.state_dict(), path)
     torch.manual_seed(1)
-    model = config.network().eval()
+    model = config.build().eval()
     images = some_images(model)
     with torch.inference_mode():
         if config.name != "identity":

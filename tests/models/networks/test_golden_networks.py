@@ -29,7 +29,7 @@ ATOL = 2e-4
 @pytest.mark.parametrize("name", ABOUT)
 def test_the_field_is_the_published_one(name: str) -> None:
     about, vectors = ABOUT[name], load_file(GOLDEN / "networks.safetensors")
-    model = TypeAdapter(ModelConfig).validate_python(about["config"]).network().eval()
+    model = TypeAdapter(ModelConfig).validate_python(about["config"]).build().eval()
     weights = made_up_weights(model.state_dict(), about["head_std"], about["gain"])
     model.load_state_dict(weights)
     x, y, z = about["shape"]
@@ -39,7 +39,7 @@ def test_the_field_is_the_published_one(name: str) -> None:
     found = {}
     with torch.inference_mode():
         if isinstance(model, InvertibleModel):
-            found["field"], found["inverse"] = model.both(fixed, moving)
+            found["field"], found["inverse"] = model.forward_and_inverse(fixed, moving)
         else:
             found["field"] = model(fixed, moving)
     for kind, field in found.items():
@@ -58,7 +58,7 @@ def described_by(state: Mapping[str, Tensor]) -> dict[str, tuple[tuple[int, ...]
 def test_names_shapes_and_sizes_are_the_published_ones(described: Described, keys: str) -> None:
     config, count = PUBLISHED[keys]
     with torch.device("meta"):
-        model = config.network()
+        model = config.build()
     published = published_state(described, keys)
     assert described_by(model.state_dict()) == described_by(published)
     parameters = sum(value.numel() for value in model.parameters())

@@ -17,7 +17,7 @@ from models.networks.gradicon.preprocess import normalised
 from models.networks.gradicon.to_voxels import displacement
 from models.networks.gradicon.tree import Halved, two_steps
 from models.networks.gradicon.unet import UNet, UNetSizes, _fitted
-from models.spatial.coordinate_maps import Map, Points, composed, displaced, identity
+from models.spatial.coordinate_maps import CoordinateMap, GridPoints, composed, displaced, identity
 from models.spatial.warp import sample, warp
 
 SIZES = UNetSizes(down=(4, 8), up=(3, 6))
@@ -29,7 +29,7 @@ shapes = st.tuples(*[st.integers(1, 7)] * 3)
 
 def small(**options: object) -> UniGradIcon:
     torch.manual_seed(0)
-    return UniGradIconConfig(**({"shape": SHAPE, "sizes": SIZES} | options)).network()
+    return UniGradIconConfig(**({"shape": SHAPE, "sizes": SIZES} | options)).build()
 
 
 def awake(**options: object) -> UniGradIcon:
@@ -49,7 +49,7 @@ def some_images(*shape: int, batch: int = 1) -> tuple[Tensor, Tensor]:
 
 def test_the_default_has_the_size_of_the_published_network() -> None:
     with torch.device("meta"):
-        model = UniGradIconConfig().network()
+        model = UniGradIconConfig().build()
     assert sum(parameter.numel() for parameter in model.parameters()) == 70_680_916
     assert len(model.state_dict()) == 188
 
@@ -99,14 +99,14 @@ def test_all_parameters_get_gradients() -> None:
         assert parameter.grad.abs().max() > 0, name
 
 
-def test_the_way_back_is_the_way_there_of_exchanged_images() -> None:
+def test_the_inverse_is_the_forward_transform_of_exchanged_images() -> None:
     model = awake().eval()
     fixed, moving = some_images()
     with torch.inference_mode():
-        there, back = model.both(fixed, moving)
-        assert torch.equal(there, model(fixed, moving))
-        assert torch.equal(back, model(moving, fixed))
-    assert (there - back).abs().max() > 0.1
+        forward, inverse = model.forward_and_inverse(fixed, moving)
+        assert torch.equal(forward, model(fixed, moving))
+        assert torch.equal(inverse, model(moving, fixed))
+    assert (forward - inverse).abs().max() > 0.1
 
 
 def test_the_network_sees_images_with_their_axes_reversed() -> None:
@@ -123,13 +123,13 @@ def motion(places: Tensor) -> Tensor:
     return torch.einsum("ij,bjxyz->bixyz", matrix.double(), places - 0.5) + 0.5 + offset
 
 
-def motion_seen(shape: tuple[int, ...]) -> Map:
+def motion_seen(shape: tuple[int, ...]) -> CoordinateMap:
     """The same motion as a map on a network's grid of this shape, axes (z, y, x)."""
     sizes = torch.tensor(shape[::-1]).view(3, 1, 1, 1)
 
-    def phi(points: Points) -> Points:
+    def phi(points: GridPoints) -> GridPoints:
         places = (points.coordinates * (sizes - 1) + 0.5) / sizes
-        return Points((motion(places.flip(1)).flip(1) * sizes - 0.5) / (sizes - 1))
+        return GridPoints((motion(places.flip(1)).flip(1) * sizes - 0.5) / (sizes - 1))
 
     return phi
 
@@ -181,7 +181,7 @@ def test_the_organisers_conversion_follows_the_map_from_corner_to_corner() -> No
 class FollowTheMass(nn.Module):
     """A registration by the shift between two centres of mass, on the axes that it is given."""
 
-    def forward(self, moving: Tensor, fixed: Tensor) -> Map:
+    def forward(self, moving: Tensor, fixed: Tensor) -> CoordinateMap:
         rest = identity(moving).coordinates
         centres = [
             (image * rest).sum((2, 3, 4)) / image.sum((2, 3, 4)) for image in (moving, fixed)
@@ -232,28 +232,28 @@ def test_at_rest_a_displacement_is_added_and_elsewhere_interpolated() -> None:
     rest = identity(torch.zeros(1, 1, 4, 4, 4))
     moved = torch.rand(1, 3, 4, 4, 4)
     assert torch.equal(displaced(moved)(rest).coordinates, rest.coordinates + moved)
-    at_places = displaced(moved)(Points(rest.coordinates)).coordinates
+    at_places = displaced(moved)(GridPoints(rest.coordinates)).coordinates
     torch.testing.assert_close(at_places, rest.coordinates + moved)
     moved[0, 0, 1, 1, 1] = torch.nan
     assert displaced(moved)(rest).coordinates.isnan().sum() == 1
-    assert displaced(moved)(Points(rest.coordinates)).coordinates.isnan().sum() > 1
+    assert displaced(moved)(GridPoints(rest.coordinates)).coordinates.isnan().sum() > 1
 
 
 def test_beyond_the_border_a_displacement_continues() -> None:
     moved = torch.rand(1, 3, 3, 3, 3)
-    far = Points(torch.full((1, 3, 1, 1, 1), 7.0))
+    far = GridPoints(torch.full((1, 3, 1, 1, 1), 7.0))
     expected = 7 + moved[..., -1:, -1:, -1:]
     torch.testing.assert_close(displaced(moved)(far).coordinates, expected)
 
 
 def test_the_inner_map_is_followed_first() -> None:
-    def double(points: Points) -> Points:
-        return Points(2 * points.coordinates)
+    def double(points: GridPoints) -> GridPoints:
+        return GridPoints(2 * points.coordinates)
 
-    def add_one(points: Points) -> Points:
-        return Points(points.coordinates + 1)
+    def add_one(points: GridPoints) -> GridPoints:
+        return GridPoints(points.coordinates + 1)
 
-    points = Points(torch.ones(1, 3, 1, 1, 1))
+    points = GridPoints(torch.ones(1, 3, 1, 1, 1))
     assert composed(double, add_one)(points).coordinates.unique().tolist() == [4]
     assert composed(add_one, double)(points).coordinates.unique().tolist() == [3]
 
@@ -264,11 +264,11 @@ def test_the_second_step_sees_what_the_first_has_made_of_the_moving_image() -> N
     seen: list[Tensor] = []
 
     class First(nn.Module):
-        def forward(self, *_: Tensor) -> Map:
+        def forward(self, *_: Tensor) -> CoordinateMap:
             return displaced(shift)
 
     class Second(nn.Module):
-        def forward(self, *images: Tensor) -> Map:
+        def forward(self, *images: Tensor) -> CoordinateMap:
             seen.extend(images)
             return displaced(-3 * shift)
 

@@ -9,20 +9,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.descent.objective import Case, Weighted
-from models.descent.transform import NetworkTrial
+from models.descent.objective import ImagePair, WeightedRegulariser
+from models.descent.transform import NetworkTransform
 from models.descent.weights import WeightOptimisationConfig
-from models.losses.base import Trial
-from models.losses.consistency import GradIconConfig
-from models.losses.lncc_gaussian import LnccGaussianConfig
+from models.losses.base import CandidateTransform
+from models.losses.consistency import GradIcon
+from models.losses.lncc_gaussian import LnccGaussian
 from models.networks.gradicon.network import UniGradIcon, UniGradIconConfig
 from models.networks.gradicon.preprocess import normalised, resized
 from models.networks.gradicon.to_voxels import displacement
 from models.networks.gradicon.unet import UNetSizes
 from models.optim.combine import (
     Combined,
-    ProjectOneConfig,
-    SumConfig,
+    ProjectOne,
+    SumGradients,
     gradients_apart,
     inner_products,
     project_one,
@@ -30,7 +30,7 @@ from models.optim.combine import (
 )
 from models.optim.combine import Losses as Objectives
 from models.optim.optimisers import AdamConfig, AdamWConfig
-from models.spatial.coordinate_maps import Map, identity
+from models.spatial.coordinate_maps import CoordinateMap, identity
 from tests.models.conftest import Described, Golden
 from tests.models.networks.recipes import made_up_volume, made_up_weights
 
@@ -52,8 +52,8 @@ class Losses(NamedTuple):
 
     similarity: Tensor
     regulariser: Tensor
-    there: Map
-    back: Map
+    forward: CoordinateMap
+    inverse: CoordinateMap
 
     @property
     def total(self) -> Tensor:
@@ -66,14 +66,14 @@ def scattered(noise: Tensor) -> Tensor:
 
 
 def losses_of(model: UniGradIcon, a: Tensor, b: Tensor, noise: Tensor) -> Losses:
-    trial = NetworkTrial(model, fixed=b, moving=a)
-    there, back = (LnccGaussianConfig().bind(image) for image in (b, a))
-    similarity = there(trial.warp(a)) + back(trial.warp_back(b))
-    regulariser = GradIconConfig()(trial.there, trial.back, scattered(noise))
-    return Losses(similarity, regulariser, trial.there, trial.back)
+    transform = NetworkTransform(model, fixed=b, moving=a)
+    forward, inverse = (LnccGaussian().bind(image) for image in (b, a))
+    similarity = forward(transform.warp(a)) + inverse(transform.warp_inverse(b))
+    regulariser = GradIcon()(transform.forward, transform.inverse, scattered(noise))
+    return Losses(similarity, regulariser, transform.forward, transform.inverse)
 
 
-def flips(phi: Map, like: Tensor) -> int:
+def flips(phi: CoordinateMap, like: Tensor) -> int:
     """Cells whose backward differences at the upper corner are left-handed."""
     places = phi(identity(like)).coordinates
     corner = places[..., 1:, 1:, 1:]
@@ -87,7 +87,7 @@ def flips(phi: Map, like: Tensor) -> int:
 def assert_losses_agree(losses: Losses, like: Tensor, stored: dict[str, Tensor]) -> None:
     """`stored` as the published code reports them."""
     rest = identity(like).coordinates
-    magnitude = (rest - losses.there(identity(like)).coordinates).square().mean()
+    magnitude = (rest - losses.forward(identity(like)).coordinates).square().mean()
     expected = {name.split(".")[-1]: value.item() for name, value in stored.items()}
     assert losses.similarity.item() == pytest.approx(
         expected["similarity_loss"], abs=SIMILARITY_ATOL
@@ -97,7 +97,7 @@ def assert_losses_agree(losses: Losses, like: Tensor, stored: dict[str, Tensor])
     )
     assert losses.total.item() == pytest.approx(expected["all_loss"], abs=2 * REGULARISER_ATOL)
     assert magnitude.item() == pytest.approx(expected["transform_magnitude"], rel=1e-4)
-    assert flips(losses.back, like) == expected["flips"]
+    assert flips(losses.inverse, like) == expected["flips"]
 
 
 def starting_with(vectors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -127,7 +127,7 @@ def small(described: Described, vectors: dict[str, Tensor]) -> UniGradIcon:
     (_, *down), up = described("unigradicon_small")["channels"]
     sizes = UNetSizes(down=tuple(down), up=tuple(up))
     x, y, z = vectors["in.A"].shape[:1:-1]
-    model = UniGradIconConfig(shape=(x, y, z), sizes=sizes).network()
+    model = UniGradIconConfig(shape=(x, y, z), sizes=sizes).build()
     model.load_state_dict(starting_with(vectors, "sd."))
     return model.eval()
 
@@ -145,19 +145,19 @@ def test_the_maps_are_the_published_ones(small: UniGradIcon, vectors: dict[str, 
     a, b, _ = inputs(vectors)
     rest = identity(a)
     with torch.inference_mode():
-        there, back = small.phi(a, b), small.phi(b, a)
+        forward, inverse = small.phi(a, b), small.phi(b, a)
         found = {
-            "phi_AB": there(rest).coordinates,
-            "phi_BA": back(rest).coordinates,
-            "phi_AB_at_24x28x20": there(identity(a, (24, 28, 20))).coordinates,
+            "phi_AB": forward(rest).coordinates,
+            "phi_BA": inverse(rest).coordinates,
+            "phi_AB_at_24x28x20": forward(identity(a, (24, 28, 20))).coordinates,
         }
-        trial = NetworkTrial(small, fixed=b, moving=a)
-        moved = {"warped_A": trial.warp(a), "warped_B": trial.warp_back(b)}
+        transform = NetworkTransform(small, fixed=b, moving=a)
+        moved = {"warped_A": transform.warp(a), "warped_B": transform.warp_inverse(b)}
     for name, value in found.items():
         torch.testing.assert_close(value, vectors[f"out.{name}"], atol=MAP_ATOL, rtol=0)
     for name, value in moved.items():
         torch.testing.assert_close(value, vectors[f"out.{name}"], atol=VOXEL_ATOL, rtol=0)
-    assert flips(there, torch.zeros(1, 1, 24, 28, 20)) == vectors["out.flips_pct_at_24x28x20"]
+    assert flips(forward, torch.zeros(1, 1, 24, 28, 20)) == vectors["out.flips_pct_at_24x28x20"]
 
 
 def test_the_organisers_displacement_is_what_their_script_writes(
@@ -225,7 +225,7 @@ def test_three_steps_of_adam_lead_where_the_published_ones_lead(
         optimiser.step()
     with torch.inference_mode():
         losses = losses_of(small, *inputs(vectors))
-        places = losses.there(identity(vectors["in.A"])).coordinates[..., ::2, ::2, ::2]
+        places = losses.forward(identity(vectors["in.A"])).coordinates[..., ::2, ::2, ::2]
     course.append(losses.total.item())
     assert course == pytest.approx(
         trained["io.losses_adam_2e-5_eval"].tolist(), abs=2 * REGULARISER_ATOL
@@ -234,16 +234,16 @@ def test_three_steps_of_adam_lead_where_the_published_ones_lead(
     torch.testing.assert_close(places, expected, atol=MAP_ATOL, rtol=0)
 
 
-class AtGivenPlaces(GradIconConfig):
+class AtGivenPlaces(GradIcon):
     """As the vectors were made: the same noise at every step."""
 
     noise: list
 
-    def judge(self, trial: Trial, random: torch.Generator) -> Tensor:  # noqa: ARG002
-        return self(trial.there, trial.back, scattered(torch.tensor(self.noise)))
+    def penalty(self, transform: CandidateTransform, random: torch.Generator) -> Tensor:  # noqa: ARG002
+        return self(transform.forward, transform.inverse, scattered(torch.tensor(self.noise)))
 
 
-class ProjectAlways(ProjectOneConfig):
+class ProjectAlways(ProjectOne):
     """The same objective at every step."""
 
     order: tuple[int, int]
@@ -262,7 +262,7 @@ class ProjectAlways(ProjectOneConfig):
 
 
 COMBINATIONS = {
-    "vanilla": SumConfig(),
+    "vanilla": SumGradients(),
     "project_sim": ProjectAlways(order=(0, 1)),
     "project_reg": ProjectAlways(order=(1, 0)),
 }
@@ -289,7 +289,7 @@ def test_instance_optimisation_with_gradient_projection_goes_the_way_of_the_form
     a, b, noise = inputs(vectors)
     combine, optimiser = case.split(".")
     config = WeightOptimisationConfig(
-        regularisers=(Weighted(weight=1.5, term=AtGivenPlaces(noise=noise.tolist())),),
+        regularisers=(WeightedRegulariser(weight=1.5, term=AtGivenPlaces(noise=noise.tolist())),),
         direction="both_ways",
         combine=COMBINATIONS[combine],
         optimiser=OPTIMISERS[optimiser],
@@ -299,7 +299,7 @@ def test_instance_optimisation_with_gradient_projection_goes_the_way_of_the_form
     monkeypatch.setattr(small, "prepared", lambda image: image)  # they are, in the vectors
     places = lambda fixed, moving: small.phi(moving, fixed)(identity(fixed)).coordinates  # noqa: E731
     monkeypatch.setattr(small, "forward", places)
-    refined = config.build(small)(Case(fixed=b, moving=a))
+    refined = config.build(small)(ImagePair(fixed=b, moving=a))
     (descent,) = refined.course
     expected = golden("unigradicon_io_gp")
     log = expected[f"{case}.log"]
@@ -320,7 +320,7 @@ def test_at_full_width_the_maps_are_the_published_ones(
 ) -> None:
     threads(os.cpu_count() or 1)
     vectors, about = golden("unigradicon_full"), described("unigradicon_full")
-    model = UniGradIconConfig(shape=(68, 72, 65)).network().eval()
+    model = UniGradIconConfig(shape=(68, 72, 65)).build().eval()
     model.load_state_dict(
         made_up_weights(model.state_dict(), about["head_std"], gain=about["gain"])
     )
@@ -329,11 +329,13 @@ def test_at_full_width_the_maps_are_the_published_ones(
     noise = np.random.RandomState(78).standard_normal((1, 3, 65, 72, 68))
     with torch.inference_mode():
         losses = losses_of(model, a, b, torch.from_numpy(noise).float())
-        there, back = (phi(identity(a)).coordinates for phi in (losses.there, losses.back))
+        forward, inverse = (
+            phi(identity(a)).coordinates for phi in (losses.forward, losses.inverse)
+        )
         assert_losses_agree(losses, a, starting_with(vectors, "out.loss."))
-    there, back = there[..., ::3, ::3, ::3], back[..., ::4, ::4, ::4]
-    torch.testing.assert_close(there, vectors["out.phi_AB_sub3"], atol=MAP_ATOL, rtol=0)
-    torch.testing.assert_close(back, vectors["out.phi_BA_sub4"], atol=MAP_ATOL, rtol=0)
+    forward, inverse = forward[..., ::3, ::3, ::3], inverse[..., ::4, ::4, ::4]
+    torch.testing.assert_close(forward, vectors["out.phi_AB_sub3"], atol=MAP_ATOL, rtol=0)
+    torch.testing.assert_close(inverse, vectors["out.phi_BA_sub4"], atol=MAP_ATOL, rtol=0)
 
 
 def test_images_are_prepared_the_published_ways(golden: Golden) -> None:

@@ -7,8 +7,8 @@ from torch.autograd import gradcheck
 from torch.nn.functional import cosine_similarity
 
 from models.networks.correlation import OFFSETS, correlation
-from models.networks.pyramid import Level, Pyramid, PyramidConfig
-from models.spatial.parametrisation import VelocityConfig
+from models.networks.pyramid import Pyramid, PyramidConfig, PyramidLevel
+from models.spatial.parametrisation import Velocity
 from models.spatial.warp import warp
 
 SMALL = PyramidConfig(first=4, encoder=(6, 8), decoder=(8, 8))
@@ -46,9 +46,9 @@ def test_the_gradient_of_the_correlation_written_by_hand() -> None:
 
 def test_each_level_moves_what_the_coarser_ones_left() -> None:
     """Heads that always give the same velocities move by the sum, in voxels of the image."""
-    model = SMALL.network()
+    model = SMALL.build()
     assert isinstance(model, Pyramid)
-    finest, coarsest = (level for level in model.decoder if isinstance(level, Level))
+    finest, coarsest = (level for level in model.decoder if isinstance(level, PyramidLevel))
     for level, motion in ((finest, (1.0, 0.0, 0.5)), (coarsest, (0.0, -0.5, 0.25))):
         torch.nn.init.zeros_(level.flow.weight)
         assert level.flow.bias is not None
@@ -63,8 +63,8 @@ def test_it_learns_a_motion_by_heart() -> None:
     moving = torch.rand(1, 1, 4, 4, 4)
     moving = torch.nn.functional.interpolate(moving, (16, 16, 16), mode="trilinear")
     velocity = torch.nn.functional.interpolate(torch.randn(1, 3, 2, 2, 2), (16, 16, 16))
-    fixed = warp(moving, VelocityConfig().there(velocity), padding="border")
-    model = SMALL.network()
+    fixed = warp(moving, Velocity().forward(velocity), padding="border")
+    model = SMALL.build()
     optimiser = torch.optim.Adam(model.parameters(), 3e-3)
     losses = []
     for _ in range(60):
@@ -82,5 +82,5 @@ def test_encoder_and_decoder_have_the_same_levels() -> None:
 
 
 def test_the_grid_follows_from_the_number_of_levels() -> None:
-    assert SMALL.network().grid.multiple == 4
-    assert PyramidConfig().network().grid.multiple == 16
+    assert SMALL.build().grid.multiple == 4
+    assert PyramidConfig().build().grid.multiple == 16

@@ -15,7 +15,7 @@ from models.networks.transmorph import windows
 from models.networks.transmorph.decoder import DecoderBlock, conv_block
 from models.networks.transmorph.lumir import TransMorphLumir, TransMorphLumirConfig
 from models.networks.transmorph.sizes import LumirSizes
-from models.networks.transmorph.swin import Block, PatchMerging, WindowAttention
+from models.networks.transmorph.swin import PatchMerging, SwinBlock, WindowAttention
 from models.networks.transmorph.velocities import VelocityStep, follow_velocities
 from models.spatial.warp import correct_lumir_bias, upsample_field, warp_lumir
 
@@ -29,7 +29,7 @@ sides = st.tuples(*[st.integers(1, 3)] * 3)
 def awake(sizes: LumirSizes = SMALL, **options: bool) -> TransMorphLumir:
     """A small network whose velocities are of the order of a voxel."""
     torch.manual_seed(0)
-    model = TransMorphLumirConfig(sizes=sizes, **options).network()
+    model = TransMorphLumirConfig(sizes=sizes, **options).build()
     for name, parameter in model.named_parameters():
         if name.startswith("reg_heads") and name.endswith("weight"):
             nn.init.normal_(parameter, std=0.1)
@@ -44,7 +44,7 @@ def some_images(*shape: int, batch: int = 1) -> tuple[Tensor, Tensor]:
 
 
 def test_the_default_has_the_size_of_the_published_network() -> None:
-    model = TransMorphLumirConfig().network()
+    model = TransMorphLumirConfig().build()
     assert sum(parameter.numel() for parameter in model.parameters()) == 17_449_584
     assert len(model.state_dict()) == 271 - 2  # two grids of indices are not kept
 
@@ -193,7 +193,7 @@ def test_a_shifted_block_looks_across_the_borders_of_windows() -> None:
     changed[0, 1, 1, 1, 0] += 1
     for shifted in (False, True):
         torch.manual_seed(0)
-        block = Block(4, 1, (2, 2, 2), 0.0, shifted=shifted)
+        block = SwinBlock(4, 1, (2, 2, 2), 0.0, shifted=shifted)
         mask = windows.shift_mask((4, 4, 4), (2, 2, 2), torch.device("cpu"))
         same = torch.isclose(block(tokens, mask), block(changed, mask), rtol=0, atol=1e-7).all(-1)
         assert bool(same[0, 2, 2, 2]) is not shifted
@@ -205,7 +205,7 @@ def test_a_shifted_block_does_not_look_around_the_volume() -> None:
     tokens = torch.rand(1, 4, 4, 4, 4)
     changed = tokens.clone()
     changed[0, 0, 0, 0, 0] += 1
-    block = Block(4, 1, (2, 2, 2), 0.0, shifted=True)
+    block = SwinBlock(4, 1, (2, 2, 2), 0.0, shifted=True)
     mask = windows.shift_mask((4, 4, 4), (2, 2, 2), torch.device("cpu"))
     same = torch.isclose(block(tokens, mask), block(changed, mask), rtol=0, atol=1e-7).all(-1)
     assert not same[0, 0, 0, 0]
@@ -214,7 +214,7 @@ def test_a_shifted_block_does_not_look_around_the_volume() -> None:
 
 def test_a_dropped_change_is_made_up_for_by_the_others() -> None:
     torch.manual_seed(0)
-    block = Block(4, 1, (2, 2, 2), 0.75, shifted=False)
+    block = SwinBlock(4, 1, (2, 2, 2), 0.75, shifted=False)
     change = torch.ones(400, 1, 1, 1, 2)
     kept = block._sometimes(change)
     assert set(kept.unique().tolist()) == {0.0, 4.0}
@@ -224,8 +224,8 @@ def test_a_dropped_change_is_made_up_for_by_the_others() -> None:
 
 
 def test_later_blocks_are_dropped_more_often() -> None:
-    model = TransMorphLumirConfig(sizes=SMALL.model_copy(update={"drop_path": 0.4})).network()
-    blocks = [block for block in model.modules() if isinstance(block, Block)]
+    model = TransMorphLumirConfig(sizes=SMALL.model_copy(update={"drop_path": 0.4})).build()
+    blocks = [block for block in model.modules() if isinstance(block, SwinBlock)]
     rates = [block._drop_path for block in blocks]
     assert rates == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
     assert [any(block._shift) for block in blocks] == [False, True, False, False, True]
@@ -268,7 +268,7 @@ def test_velocities_are_carried_by_themselves_and_added_up() -> None:
         v = velocity(warped)
         expected = expected + warp_lumir(v, v)
         warped = warp_lumir(moving, expected)
-    field, _ = follow_velocities([step] * 3, features, fixed, moving, checkpoint=False)
+    field, _ = follow_velocities([step] * 3, features, fixed, moving, recompute=False)
     torch.testing.assert_close(field, expected)
 
 
@@ -285,7 +285,7 @@ def trained_once(model: TransMorphLumir) -> dict[str, Tensor]:
 def test_recomputed_activations_change_nothing_but_memory() -> None:
     sizes = SMALL.model_copy(update={"drop_path": 0.5})
     plain = trained_once(awake(sizes))
-    recomputed = trained_once(awake(sizes, checkpoint=True))
+    recomputed = trained_once(awake(sizes, recompute=True))
     assert plain["cs.1.1.num_batches_tracked"] == 1
     torch.testing.assert_close(recomputed, plain)
 
@@ -303,7 +303,7 @@ def test_recomputing_keeps_less() -> None:
             model(*some_images(32, 32, 32))
         return sum(sizes.values())
 
-    assert kept(checkpoint=True) < kept() / 2
+    assert kept(recompute=True) < kept() / 2
 
 
 def test_a_network_without_gradients_recomputes_nothing(
@@ -314,7 +314,7 @@ def test_a_network_without_gradients_recomputes_nothing(
 
     monkeypatch.setattr("models.networks.recompute.checkpoint", refuse)
     with torch.no_grad():
-        awake(checkpoint=True)(*some_images(32, 32, 32))
+        awake(recompute=True)(*some_images(32, 32, 32))
 
 
 def test_it_runs_in_double_precision_too() -> None:

@@ -50,7 +50,7 @@ def assert_close(found: Tensor, expected: Tensor) -> None:
 )
 def test_sizes_have_as_many_parameters_as_the_paper_says(name: str, millions: float) -> None:
     with torch.device("meta"):
-        model = TransMorphIxiConfig(sizes=name).network()
+        model = TransMorphIxiConfig(sizes=name).build()
     count = sum(value.numel() for value in model.parameters()) / 1e6
     assert count == pytest.approx(millions, abs=0.006)
 
@@ -71,7 +71,7 @@ def test_the_field_is_the_published_one(
     its_warp: Callable[[Tensor, Tensor], Tensor],
 ) -> None:
     vectors = golden(name)
-    model = loaded(kind(sizes=sizes_of(described(name)["config"])).network(), vectors)
+    model = loaded(kind(sizes=sizes_of(described(name)["config"])).build(), vectors)
     with torch.inference_mode():
         field = model(vectors["in.y"], vectors["in.x"])
     assert_close(field, vectors["out.flow"])
@@ -82,14 +82,14 @@ def test_the_field_is_the_published_one(
 def tm_tvf(described: Described, golden: Golden) -> TmTvf:
     about = described("transmorph_tvf_wbir_small")
     config = TmTvfConfig(sizes=sizes_of(about["config"]), time_steps=about["time_steps"])
-    return loaded(config.network(), golden("transmorph_tvf_wbir_small"))
+    return loaded(config.build(), golden("transmorph_tvf_wbir_small"))
 
 
 @pytest.mark.golden
 def test_both_tm_tvf_fields_are_the_published_ones(golden: Golden, tm_tvf: TmTvf) -> None:
     vectors = golden("transmorph_tvf_wbir_small")
     with torch.inference_mode():
-        field, inverse = tm_tvf.both(vectors["in.y"], vectors["in.x"])
+        field, inverse = tm_tvf.forward_and_inverse(vectors["in.y"], vectors["in.x"])
         alone = tm_tvf(vectors["in.y"], vectors["in.x"])
     assert_close(field, vectors["out.flow"])
     assert_close(inverse, vectors["out.flow_inv"])
@@ -137,7 +137,7 @@ FOUR_LEVELS = pytest.mark.parametrize(
 @FOUR_LEVELS
 def test_a_grid_that_does_not_suit_is_refused_with_the_nearest(config: TmTvfConfig) -> None:
     with pytest.raises(ValueError, match=r"of 32, got \(30.*the nearest is \(32, 32, 64\)"):
-        config.network()(*pair((30, 32, 64)))
+        config.build()(*pair((30, 32, 64)))
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ def test_a_grid_that_does_not_suit_is_refused_with_the_nearest(config: TmTvfConf
 )
 def test_the_correction_says_to_the_scorer_what_the_network_meant(config: TmTvfConfig) -> None:
     fixed, moving = pair()
-    plain = awake(config.network()).eval()
-    corrected = config.model_copy(update={"correct_bias": True}).network().eval()
+    plain = awake(config.build()).eval()
+    corrected = config.model_copy(update={"correct_bias": True}).build().eval()
     corrected.load_state_dict(plain.state_dict())
     with torch.inference_mode():
         field = plain(fixed, moving)
@@ -155,12 +155,12 @@ def test_the_correction_says_to_the_scorer_what_the_network_meant(config: TmTvfC
         torch.testing.assert_close(warp(moving, corrected(fixed, moving)), meant)
 
 
-def test_the_way_back_of_tm_tvf_undoes_a_small_displacement() -> None:
-    model = awake(TmTvfConfig(sizes=SMALL, time_steps=3).network(), 0.01).eval()
+def test_the_inverse_of_tm_tvf_undoes_a_small_displacement() -> None:
+    model = awake(TmTvfConfig(sizes=SMALL, time_steps=3).build(), 0.01).eval()
     fixed, moving = pair((64, 64, 64))
     with torch.inference_mode():
-        field, back = model.both(fixed, moving)
-        rest = back + warp(field, back, padding="border")
+        field, inverse = model.forward_and_inverse(fixed, moving)
+        rest = inverse + warp(field, inverse, padding="border")
     inside = (..., *[slice(8, -8)] * 3)
     assert field[inside].square().mean().sqrt() > 0.05
     assert rest[inside].square().mean() < 0.25 * field[inside].square().mean()

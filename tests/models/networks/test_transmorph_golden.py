@@ -46,7 +46,7 @@ def sizes_of(config: dict, time_steps: int) -> LumirSizes:
 
 def network_of(about: dict) -> TransMorphLumir:
     sizes = sizes_of(about["config"], about["time_steps"])
-    return TransMorphLumirConfig(sizes=sizes).network()
+    return TransMorphLumirConfig(sizes=sizes).build()
 
 
 @pytest.fixture
@@ -125,14 +125,14 @@ def relative(found: Tensor, expected: Tensor) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("checkpoint", [False, True])
+@pytest.mark.parametrize("recompute", [False, True])
 def test_training_goes_the_published_way(
-    described: Described, vectors: dict[str, Tensor], checkpoint: bool
+    described: Described, vectors: dict[str, Tensor], recompute: bool
 ) -> None:
     """In double precision, which all machines agree on, see `GRADIENT_RTOL`."""
     about = described("transmorph_tvf_lumir_small")
     sizes = sizes_of(about["config"], about["time_steps"])
-    model = TransMorphLumirConfig(sizes=sizes, checkpoint=checkpoint).network()
+    model = TransMorphLumirConfig(sizes=sizes, recompute=recompute).build()
     model.load_state_dict(state_of(vectors))
     model.double()
     fixed, moving = vectors["in.y"].double(), vectors["in.x"].double()

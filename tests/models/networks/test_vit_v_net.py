@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from models.networks.vision_transformer import Attention, Mlp, TransformerBlock
-from models.networks.vit_v_net import DecoderBlock, VitVNet, VitVNetConfig, VitVNetSizes
+from models.networks.vit_v_net import VitDecoderBlock, VitVNet, VitVNetConfig, VitVNetSizes
 from models.spatial.warp import warp
 from tests.models.conftest import Described, Golden
 from tests.models.networks.published import state_of
@@ -52,7 +52,7 @@ def assert_close(found: Tensor, expected: Tensor) -> None:
 @pytest.mark.golden
 def test_the_field_is_the_published_one(golden: Golden, described: Described) -> None:
     vectors = golden("vitvnet_small")
-    model = config_of(described("vitvnet_small")).network().eval()
+    model = config_of(described("vitvnet_small")).build().eval()
     model.load_state_dict(state_of(vectors))
     with torch.inference_mode():
         field = model(vectors["in.y"], vectors["in.x"])
@@ -65,7 +65,7 @@ def test_the_field_of_a_cube_of_tokens_is_the_published_one(
     golden: Golden, described: Described
 ) -> None:
     vectors, about = golden("vitvnet_small64"), described("vitvnet_small64")
-    model = config_of(about).network().eval()
+    model = config_of(about).build().eval()
     model.load_state_dict(made_up_weights(model.state_dict(), about["head_std"]))
     moving, fixed = (made_up_volume((64, 64, 64), seed) for seed in (13, 14))
     places = "transformer.embeddings.position_embeddings"
@@ -79,7 +79,7 @@ def test_the_field_of_a_cube_of_tokens_is_the_published_one(
 def awake(shape: tuple[int, int, int] = SHAPE, **options: bool) -> VitVNet:
     """A small network that moves something, and whose tokens know their place."""
     torch.manual_seed(0)
-    model = VitVNetConfig(shape=shape, sizes=SMALL, **options).network()
+    model = VitVNetConfig(shape=shape, sizes=SMALL, **options).build()
     nn.init.normal_(model.reg_head[0].weight, std=3.0)
     nn.init.normal_(model.transformer.embeddings.position_embeddings)
     return model
@@ -92,7 +92,7 @@ def some_images(*shape: int, batch: int = 1) -> tuple[Tensor, Tensor]:
 
 def test_the_default_has_the_size_of_the_published_network() -> None:
     with torch.device("meta"):
-        model = VitVNetConfig().network()
+        model = VitVNetConfig().build()
     assert sum(value.numel() for value in model.parameters()) == 31_560_079
     assert model.grid.exactly == (160, 192, 224)
 
@@ -208,7 +208,7 @@ def test_every_token_hears_of_every_other() -> None:
 
 def test_skipped_features_are_stacked_below_the_doubled_ones() -> None:
     torch.manual_seed(0)
-    block = DecoderBlock(3, 2, 4).eval()
+    block = VitDecoderBlock(3, 2, 4).eval()
     features, skipped = torch.rand(2, 3, 4, 4, 4), torch.rand(2, 2, 8, 8, 8)
     doubled = nn.functional.interpolate(features, size=(8, 8, 8), mode="trilinear")
     stacked = block.conv2(block.conv1(torch.cat([doubled, skipped], dim=1)))

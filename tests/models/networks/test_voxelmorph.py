@@ -25,7 +25,7 @@ both_networks = pytest.mark.parametrize("config", [STRIDED, POOLED], ids=lambda 
 
 
 def loaded(config: UnetConfig, vectors: dict[str, Tensor]) -> RegistrationModel:
-    model = config.network().eval()
+    model = config.build().eval()
     model.load_state_dict(state_of(vectors))
     return model
 
@@ -57,7 +57,7 @@ def test_both_integrals_and_the_velocity_are_the_published_ones(
     model = loaded(config, vectors)
     fixed, moving = vectors["in.y"], vectors["in.x"]
     with torch.inference_mode():
-        field, inverse = model.both(fixed, moving)
+        field, inverse = model.forward_and_inverse(fixed, moving)
         assert torch.equal(model(fixed, moving), field)
         assert_close(model.velocity(fixed, moving), vectors["out.preint_flow_half"])
     assert_close(field, vectors["out.pos_flow"])
@@ -73,7 +73,7 @@ def pair(*shape: int) -> tuple[Tensor, Tensor]:
 def awake(config: UnetConfig, **changes: object) -> RegistrationModel:
     """With a head that moves something, of the order of a voxel."""
     torch.manual_seed(0)
-    model = config.model_copy(update=changes).network()
+    model = config.model_copy(update=changes).build()
     torch.nn.init.normal_(model.flow.weight, std=0.5)
     return model
 
@@ -96,7 +96,7 @@ def test_other_shapes_are_refused_with_the_nearest(config: UnetConfig) -> None:
     with pytest.raises(
         ValueError, match=r"of 16, got \(32, 40, 48\); the nearest is \(32, 48, 48\)"
     ):
-        config.network()(*pair(32, 40, 48))
+        config.build()(*pair(32, 40, 48))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_channels_that_cannot_be_built_are_refused(channels: dict[str, object]) 
 
 @both_networks
 def test_the_moving_image_is_the_first_channel(config: UnetConfig) -> None:
-    model, (fixed, moving), seen = config.network(), pair(), []
+    model, (fixed, moving), seen = config.build(), pair(), []
     model.unet_model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     with torch.inference_mode():
         model(fixed, moving)
@@ -142,7 +142,7 @@ def reading(field: Tensor, **options: int) -> VoxelMorphOfficial:
 
 
 def test_the_inverse_undoes_a_smooth_field() -> None:
-    field, inverse = reading(smooth_field((32, 48, 32), 2.0)).both(*pair(32, 48, 32))
+    field, inverse = reading(smooth_field((32, 48, 32), 2.0)).forward_and_inverse(*pair(32, 48, 32))
     inside = (..., *[slice(8, -8)] * 3)
     there_and_back = inverse + warp(field, inverse)
     assert field[inside].abs().max() > 2
@@ -156,7 +156,7 @@ def test_a_constant_velocity_is_a_translation_on_every_grid(
 ) -> None:
     velocity = torch.tensor([1.0, -2.0, 0.5]).view(1, 3, 1, 1, 1).expand(-1, -1, 64, 64, 64)
     model = reading(velocity, int_downsize=int_downsize, int_steps=int_steps)
-    field, inverse = model.both(*pair(64, 64, 64))
+    field, inverse = model.forward_and_inverse(*pair(64, 64, 64))
     inside = (..., *[slice(16, -16)] * 3)
     torch.testing.assert_close(field[inside], velocity[inside])
     torch.testing.assert_close(inverse[inside], -velocity[inside])
@@ -174,6 +174,6 @@ def test_velocities_live_on_the_coarser_grid_in_its_voxels() -> None:
 def test_without_squarings_the_displacement_is_what_is_read() -> None:
     model = awake(POOLED, int_steps=0)
     with torch.inference_mode():
-        field, negative = model.both(*pair())
+        field, negative = model.forward_and_inverse(*pair())
         assert torch.equal(field, model.read(*pair()))
     assert torch.equal(negative, -field)

@@ -8,14 +8,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
-from torchjd.aggregation import PCGrad
+from torchjd.aggregation import PCGrad as TorchjdPCGrad
 
 from models.optim.combine import (
     _CHUNK,
     Combine,
-    PcGradConfig,
-    ProjectOneConfig,
-    SumConfig,
+    PCGrad,
+    ProjectOne,
+    SumGradients,
     cosines,
     inner_products,
     project_all,
@@ -25,8 +25,8 @@ from models.optim.combine import (
 from tests.models.conftest import Golden
 
 PAIRS = ["random", "conflict", "aligned", "orthogonal", "opposite", "unequal_norms"]
-APART = [ProjectOneConfig(), PcGradConfig()]
-ALL: list[Combine] = [SumConfig(), *APART]
+APART = [ProjectOne(), PCGrad()]
+ALL: list[Combine] = [SumGradients(), *APART]
 
 number = st.floats(-10, 10, allow_subnormal=False)
 vector = st.lists(number, min_size=4, max_size=4).map(lambda v: torch.tensor(v).double())
@@ -97,10 +97,10 @@ def test_three_objectives_are_combined_as_published(golden: Golden) -> None:
 def test_it_draws_and_projects_as_torchjd_does(objectives: int, seed: int) -> None:
     matrix = torch.randn(objectives, 3, generator=random(seed), dtype=torch.float64)
     losses, x = linear(*matrix)
-    ours = PcGradConfig()(losses, [x], random(seed)).gradients[0]
+    ours = PCGrad()(losses, [x], random(seed)).gradients[0]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        same(ours, PCGrad()(matrix))
+        same(ours, TorchjdPCGrad()(matrix))
 
 
 def step_by_step(vectors: Sequence[Tensor], order: Sequence[int]) -> Tensor:
@@ -247,7 +247,7 @@ def test_each_of_the_two_is_projected_half_of_the_time() -> None:
     results = []
     for _ in range(400):
         losses, x = linear(a, b)
-        results.append(ProjectOneConfig()(losses, [x], generator).gradients[0].tolist())
+        results.append(ProjectOne()(losses, [x], generator).gradients[0].tolist())
     expected = [one((a, b), order).tolist() for order in ([0, 1], [1, 0])]
     assert {tuple(result) for result in results} == {tuple(result) for result in expected}
     assert 160 < results.count(expected[0]) < 240  # four standard deviations
@@ -265,7 +265,7 @@ def test_the_generator_decides_and_nothing_else(combine: Combine) -> None:
         return steps
 
     assert all(torch.equal(a, b) for a, b in zip(course(5), course(5), strict=True))
-    if combine != SumConfig():
+    if combine != SumGradients():
         assert any(not torch.equal(a, b) for a, b in zip(course(5), course(6), strict=True))
 
 

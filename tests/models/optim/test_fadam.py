@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.optim.fadam import FAdam, Rule
+from models.optim.fadam import FAdam, FAdamRule
 from tests.models.conftest import Described, Golden
 
-VERSIONS: dict[str, Rule] = {"head": "current", "v2024": "2024"}
+VERSIONS: dict[str, FAdamRule] = {"head": "current", "v2024": "2024"}
 SETTINGS = {
     "default": ("", ".lossx1000"),
     "lr5e-5_wd0": ("",),
@@ -22,10 +22,10 @@ SETTINGS = {
     "eps1e-3": ("", ".lossx1000"),
     "lr0.05": ("",),
 }
-RULES: list[Rule] = ["2024", "current"]
+RULES: list[FAdamRule] = ["2024", "current"]
 
 
-def optimiser(*parameters: Tensor, rule: Rule = "current", **options: float) -> FAdam:
+def optimiser(*parameters: Tensor, rule: FAdamRule = "current", **options: float) -> FAdam:
     return FAdam(parameters, rule=rule, **options)  # type: ignore[arg-type]
 
 
@@ -89,7 +89,7 @@ def rms(values: Tensor) -> float:
     st.integers(0, 2**31),
 )
 def test_it_is_the_formula_term_by_term(
-    rule: Rule, betas: tuple[float, float], options: dict[str, float], scale: float, seed: int
+    rule: FAdamRule, betas: tuple[float, float], options: dict[str, float], scale: float, seed: int
 ) -> None:
     generator = torch.Generator().manual_seed(seed)
     start, *gradients = torch.randn(5, 2, 3, generator=generator, dtype=torch.float64)
@@ -110,7 +110,7 @@ def test_it_is_the_formula_term_by_term(
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_one_entry_without_a_gradient_makes_nothing_not_a_number(rule: Rule) -> None:
+def test_one_entry_without_a_gradient_makes_nothing_not_a_number(rule: FAdamRule) -> None:
     x = torch.ones(3, requires_grad=True)
     x.grad = torch.tensor([1.0, 0.0, -1.0])
     optimiser(x, rule=rule).step()

@@ -9,9 +9,9 @@ from l2r.dataset import Scan, read_pairs, scans_of_folder
 from l2r.grid import GridRule
 from l2r.phantom import write_phantom
 from l2r.task import load_task
-from models.descent.objective import Weighted
-from models.losses.diffusion import DiffusionConfig
-from models.losses.lncc import LnccConfig
+from models.descent.objective import WeightedRegulariser
+from models.losses.diffusion import Diffusion
+from models.losses.lncc import Lncc
 from models.networks.voxelmorph.lumir import VoxelMorph1Config
 from models.training.cache import Cache
 from models.training.config import TrainConfig, TrainingObjective
@@ -19,8 +19,8 @@ from models.training.sampling import ListedPairs, RandomPartners, Reading
 
 NETWORK = VoxelMorph1Config(encoder=(4, 8, 8, 8), decoder=(8, 8, 8, 8), extras=(8, 4))
 OBJECTIVE = TrainingObjective(
-    similarity=LnccConfig(window=5),
-    regularisers=(Weighted(weight=0.05, term=DiffusionConfig()),),
+    similarity=Lncc(window=5),
+    regularisers=(WeightedRegulariser(weight=0.05, term=Diffusion()),),
 )
 CONFIG = TrainConfig(model=NETWORK, objective=OBJECTIVE, learning_rate=3e-3, epochs=2)
 

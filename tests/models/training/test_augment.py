@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from l2r.dataset import scans_of_folder
-from models.descent.objective import Case
-from models.losses.dice import DiceConfig
+from models.descent.objective import ImagePair
+from models.losses.dice import SoftDice
 from models.spatial.affine import affine, rotation, sampled
 from models.training.augment import (
     AffineConfig,
@@ -43,7 +43,7 @@ class Twins(Source):
     def __init__(self, side: int = 20) -> None:
         block = torch.zeros(1, 1, side, side, side)
         block[:, :, 4:12, 6:14, 8:16] = torch.rand(8, generator=torch.Generator().manual_seed(0))
-        self._case = Case(block, block, (block.gt(0).float(), block.gt(0).float()))
+        self._case = ImagePair(block, block, (block.gt(0).float(), block.gt(0).float()))
 
     def __len__(self) -> int:
         return 100
@@ -51,16 +51,16 @@ class Twins(Source):
     def read(self, _epoch: int, _number: int) -> None:
         return None
 
-    def make(self, _read: None, _device: torch.device) -> Case:
+    def make(self, _read: None, _device: torch.device) -> ImagePair:
         return self._case
 
 
-def changed(*parts: Augmentation, number: int = 0, epoch: int = 0, shrink: int = 1) -> Case:
+def changed(*parts: Augmentation, number: int = 0, epoch: int = 0, shrink: int = 1) -> ImagePair:
     source = Augmented(Twins(), parts, shrink=shrink, seed=2)
     return source.make(source.read(epoch, number), CPU)
 
 
-def labels(case: Case) -> tuple[Tensor, Tensor]:
+def labels(case: ImagePair) -> tuple[Tensor, Tensor]:
     assert case.labels is not None
     return case.labels
 
@@ -100,7 +100,7 @@ def test_structures_stay_on_their_image(part: Augmentation) -> None:
         case = changed(part, number=number)
         for image, stack in zip((case.fixed, case.moving), labels(case), strict=True):
             assert 0 <= stack.min() <= stack.max() <= 1 + 1e-5
-            assert DiceConfig().bind(image.gt(0.0).float())(stack) < 0.25
+            assert SoftDice().bind(image.gt(0.0).float())(stack) < 0.25
 
 
 @pytest.mark.parametrize("part", EVERY[:3], ids=lambda part: part.name)

@@ -8,12 +8,12 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models.descent.field import Level
+from models.descent.field import ResolutionLevel
 from models.descent.loop import Convergence
-from models.descent.objective import Case, Weighted
-from models.descent.transform import NetworkTrial
-from models.losses.diffusion import DiffusionConfig
-from models.losses.lncc import LnccConfig
+from models.descent.objective import ImagePair, WeightedRegulariser
+from models.descent.transform import NetworkTransform
+from models.losses.diffusion import Diffusion
+from models.losses.lncc import Lncc
 from models.networks.base import RegistrationModel
 from models.networks.identity import IdentityConfig
 from models.optim.optimisers import SgdConfig
@@ -37,22 +37,22 @@ from tests.models.training.conftest import CONFIG, NETWORK
 CPU = torch.device("cpu")
 
 
-def level(**changes: object) -> Level:
+def level(**changes: object) -> ResolutionLevel:
     settings = {"shrink": 1, "control": 1, "steps": 10, "learning_rate": 0.1}
-    return Level.model_validate(settings | changes)
+    return ResolutionLevel.model_validate(settings | changes)
 
 
 def optimiser(weight: float = 1.0, **changes: object) -> OnlineOptimiserConfig:
-    smooth = (Weighted(weight=weight, term=DiffusionConfig()),)
+    smooth = (WeightedRegulariser(weight=weight, term=Diffusion()),)
     descent = OnlineDescent(levels=(level(**changes),), regularisers=smooth)
     return OnlineOptimiserConfig(descent=descent)
 
 
-def images(seed: int = 0) -> Case:
+def images(seed: int = 0) -> ImagePair:
     random = torch.Generator().manual_seed(seed)
     coarse = torch.rand(2, 1, 4, 4, 4, generator=random)
     fixed, moving = nn.functional.interpolate(coarse, size=(16, 16, 16), mode="trilinear")[:, None]
-    return Case(fixed, moving)
+    return ImagePair(fixed, moving)
 
 
 def some_field(seed: int = 3, batch: int = 1) -> Tensor:
@@ -72,7 +72,7 @@ class Says(RegistrationModel):
 
 
 def guided(
-    lesson: Lesson | tuple[Lesson, ...], case: Case, field: Fields, **changes: object
+    lesson: Lesson | tuple[Lesson, ...], case: ImagePair, field: Fields, **changes: object
 ) -> tuple[dict[str, Tensor], Says]:
     """Losses of a first step by name, and the network that made them."""
     lessons = lesson if isinstance(lesson, tuple) else (lesson,)
@@ -83,7 +83,7 @@ def guided(
     return dict(zip(config.losses, losses, strict=True)), model
 
 
-def answer(teacher: Teacher, field: Fields, case: Case, epoch: int = 0) -> Fields:
+def answer(teacher: Teacher, field: Fields, case: ImagePair, epoch: int = 0) -> Fields:
     return teacher(Question(case, field, epoch, 500, torch.Generator()))
 
 
@@ -100,7 +100,7 @@ def test_the_loss_is_that_of_the_published_code(
     golden: Golden, name: str, teacher: OnlineOptimiserConfig
 ) -> None:
     vectors = golden("ofg")
-    case, field = Case(vectors["in.y"], vectors["in.x"]), vectors["in.flow"]
+    case, field = ImagePair(vectors["in.y"], vectors["in.x"]), vectors["in.flow"]
     losses, model = guided(Lesson(teacher=teacher, regularisers=()), case, field)
     torch.testing.assert_close(losses["guidance"], vectors[f"{name}.loss"], rtol=1e-4, atol=0)
     losses["guidance"].backward()
@@ -117,7 +117,7 @@ def test_the_loss_is_not_zero_and_its_gradient_leads_to_the_pseudo_truth() -> No
     """The published code once compared the optimised field with itself."""
     case, field = images(), some_field()
     losses, model = guided(Lesson(regularisers=()), case, field)
-    said = NetworkTrial(model, case.fixed, case.moving).displacement.detach()
+    said = NetworkTransform(model, case.fixed, case.moving).displacement.detach()
     truth = answer(OnlineOptimiserConfig().build(CPU), said, case)
     assert torch.equal(model.field, field)
     assert (truth - field).abs().mean() > 0.1
@@ -132,7 +132,7 @@ def test_a_guided_step_counts_guidance_and_a_little_smoothness() -> None:
     losses, _ = guided(Lesson(weight=3.0), case, field)
     single, _ = guided(Lesson(), case, field)
     assert losses["guidance"].item() == pytest.approx(3 * single["guidance"].item(), rel=1e-5)
-    smooth = DiffusionConfig()(field).item()
+    smooth = Diffusion()(field).item()
     assert single["diffusion"].item() == pytest.approx(0.02 * smooth, rel=1e-4)
     assert single["similarity"] == 0
 
@@ -140,11 +140,11 @@ def test_a_guided_step_counts_guidance_and_a_little_smoothness() -> None:
 def test_the_images_may_count_beside_the_guidance() -> None:
     case, field = images(), some_field()
     losses, _ = guided(Lesson(similarity=0.25), case, field)
-    expected = LnccConfig(window=5).bind(case.fixed)(warp(case.moving, field))
+    expected = Lncc(window=5).bind(case.fixed)(warp(case.moving, field))
     assert losses["similarity"].item() == pytest.approx(0.25 * expected.item(), abs=1e-5)
     labelled = CONFIG.objective.model_copy(update={"label_weight": 2.0})
     maps = (case.fixed > 0.5).float(), (case.moving > 0.5).float()
-    case = Case(case.fixed, case.moving, maps)
+    case = ImagePair(case.fixed, case.moving, maps)
     whole, _ = guided((), case, field, objective=labelled)
     part, _ = guided(Lesson(similarity=0.25), case, field, objective=labelled)
     assert 0 < part["labels"].item() == pytest.approx(0.25 * whole["labels"].item())
@@ -152,7 +152,7 @@ def test_the_images_may_count_beside_the_guidance() -> None:
 
 def test_a_pair_is_taught_in_a_batch_what_it_is_taught_alone() -> None:
     cases, fields = [images(seed) for seed in (0, 1)], some_field(batch=2)
-    pair = Case(*(torch.cat([getattr(c, n) for c in cases]) for n in ("fixed", "moving")))
+    pair = ImagePair(*(torch.cat([getattr(c, n) for c in cases]) for n in ("fixed", "moving")))
     lesson = Lesson(teacher=optimiser(steps=3), regularisers=())
     together = guided(lesson, pair, fields)[0]["guidance"].item()
     alone = [
@@ -183,9 +183,9 @@ def test_the_rate_of_the_optimiser_falls_with_that_of_the_training(epoch: int) -
     assert torch.equal(found, answer(steady.build(CPU), field, case, epoch))
 
 
-def energy(field: Fields, case: Case) -> float:
-    similarity = LnccConfig().bind(case.fixed)(warp(case.moving, field))
-    return float(similarity + DiffusionConfig()(field))
+def energy(field: Fields, case: ImagePair) -> float:
+    similarity = Lncc().bind(case.fixed)(warp(case.moving, field))
+    return float(similarity + Diffusion()(field))
 
 
 def trained(path: Path, seed: int = 0) -> Path:
@@ -318,7 +318,7 @@ def test_every_network_can_be_guided(network: object) -> None:
     config = CONFIG.model_copy(update={"guidance": (lesson,), "model": network})
     guide, model = Guide(config, engaged(config, CPU)), awake(network).train()
     guide.turn_to(0, 0)
-    losses = Objective(model, config, guide)(Case(*some_images(model)), torch.Generator())
+    losses = Objective(model, config, guide)(ImagePair(*some_images(model)), torch.Generator())
     named = dict(zip(config.losses, losses, strict=True))
     assert 1e-4 < named["guidance"] < 0.1  # at most 0.2 voxels in each direction
     sum(losses).backward()

@@ -51,7 +51,7 @@ def given(folder: Path, source: Source, **changes: object) -> Given:
 
 def network() -> RegistrationModel:
     torch.manual_seed(0)
-    return NETWORK.network()
+    return NETWORK.build()
 
 
 def nothing(_: RegistrationModel) -> Scores:
@@ -234,7 +234,7 @@ def test_too_few_samples_and_nothing_to_train(tmp_path: Path, partners: Partners
         train(tmp_path / "out", partners(), batch=4, accumulate=2)
     with pytest.raises(TrainingError, match="'identity' has no weights to train"):
         fit(
-            IdentityConfig().network(),
+            IdentityConfig().build(),
             given(tmp_path / "other", partners(), model=IdentityConfig()),
         )
 

@@ -88,7 +88,7 @@ def test_real_pairs_all_have_their_turn(partners: Partners) -> None:
 
 def test_the_label_loss_of_pairs_without_labels_is_zero(mixed: Mixed) -> None:
     config = CONFIG.model_copy(update={"objective": LABELLED})
-    objective = Objective(NETWORK.network(), config)
+    objective = Objective(NETWORK.build(), config)
     made, real = (mixed.make(mixed.read(0, number), CPU) for number in (0, 1))
     assert made.labels is not None
     assert real.labels is None
@@ -102,7 +102,7 @@ def test_the_label_loss_of_pairs_without_labels_is_zero(mixed: Mixed) -> None:
 
 def test_a_training_on_both_kinds_learns(tmp_path: Path, mixed: Mixed) -> None:
     torch.manual_seed(0)
-    model = NETWORK.network()
+    model = NETWORK.build()
     where = given(tmp_path / "out", mixed, objective=LABELLED, epochs=8, learning_rate=5e-3)
     before = loss_of_unseen_pairs(model, where)
     assert fit(model, where) == "finished"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -11,10 +12,10 @@ from torch import Tensor, nn
 
 from l2r.dataset import scans_of_folder
 from l2r.grid import GridRule
-from models.descent.objective import Case, Weighted
-from models.losses.diffusion import DiffusionConfig
-from models.losses.folding import FoldingConfig
-from models.losses.lncc import LnccConfig
+from models.descent.objective import ImagePair, WeightedRegulariser
+from models.losses.diffusion import Diffusion
+from models.losses.folding import Folding
+from models.losses.lncc import Lncc
 from models.networks.blocks import FieldHead
 from models.networks.passes import MultiPass, PassSettings
 from models.networks.pyramid import Pyramid, PyramidConfig
@@ -30,10 +31,10 @@ from models.training.synthesis.pairs import SyntheticPairs
 CPU = torch.device("cpu")
 NETWORK = PyramidConfig(first=4, encoder=(6, 8), decoder=(8, 8))
 OBJECTIVE = TrainingObjective(
-    similarity=LnccConfig(window=3, noise=0.02, masked=True),
+    similarity=Lncc(window=3, noise=0.02, masked=True),
     regularisers=(
-        Weighted(weight=1.0, term=DiffusionConfig()),
-        Weighted(weight=10.0, term=FoldingConfig()),
+        WeightedRegulariser(weight=1.0, term=Diffusion()),
+        WeightedRegulariser(weight=10.0, term=Folding()),
     ),
     label_weight=1.0,
 )
@@ -51,7 +52,7 @@ def config(passes: tuple[int, ...], crop: int | None = None, **changes: Any) -> 
 def network() -> Pyramid:
     """Moves things by a voxel or so."""
     torch.manual_seed(0)
-    model = NETWORK.network()
+    model = NETWORK.build()
     for part in model.modules():
         if isinstance(part, FieldHead):
             nn.init.normal_(part.weight, std=0.1)
@@ -59,16 +60,16 @@ def network() -> Pyramid:
 
 
 @pytest.fixture
-def pair() -> Case:
+def pair() -> ImagePair:
     """Noise with a border of background, and label maps of four structures."""
     random = torch.Generator().manual_seed(1)
     images = torch.rand(2, 1, 1, *SHAPE, generator=random)
     images[..., :3] = 0
     labels = torch.randint(5, (2, 1, 1, *SHAPE), generator=random)
-    return Case(images[0], images[1], (labels[0], labels[1]))
+    return ImagePair(images[0], images[1], (labels[0], labels[1]))
 
 
-def draws(taught: TaughtPasses, pair: Case, wanted: tuple[int, ...]) -> Iterator[Any]:
+def draws(taught: TaughtPasses, pair: ImagePair, wanted: tuple[int, ...]) -> Iterator[Any]:
     """What is taught with seeds of which the pieces have this shape."""
     for seed in range(40):
         trial, judged = taught(pair, drawn(seed))
@@ -78,11 +79,12 @@ def draws(taught: TaughtPasses, pair: Case, wanted: tuple[int, ...]) -> Iterator
 
 @pytest.mark.parametrize("passes", [(2,), (2, 1), (2, 1, 1)])
 def test_a_whole_pair_is_taught_what_a_run_does_with_it(
-    passes: tuple[int, ...], network: Pyramid, pair: Case
+    passes: tuple[int, ...], network: Pyramid, pair: ImagePair
 ) -> None:
     full = tuple(size // passes[-1] for size in SHAPE)
     whole = TaughtPasses(network, config(passes, crop=10_000))
-    field, _ = MultiPass(network, PassSettings(passes))(pair.fixed, pair.moving)
+    with torch.no_grad():
+        field, _ = MultiPass(network, PassSettings(passes))(pair.fixed, pair.moving)
     found = [trial.displacement for trial, _ in draws(whole, pair, full)]
     distances = [(upsample_field(said.detach(), passes[-1]) - field).abs().max() for said in found]
     assert field.abs().max() > 0.5
@@ -90,7 +92,9 @@ def test_a_whole_pair_is_taught_what_a_run_does_with_it(
     assert float(min(distances)) < 1e-4
 
 
-def test_the_piece_is_compared_with_where_the_field_leads(network: Pyramid, pair: Case) -> None:
+def test_the_piece_is_compared_with_where_the_field_leads(
+    network: Pyramid, pair: ImagePair
+) -> None:
     taught = TaughtPasses(network, config((2, 1), crop=16))
     trial, judged = next(draws(taught, pair, (16, 16, 16)))
     piece = _place_of(judged.fixed, pair.fixed)
@@ -109,16 +113,14 @@ def test_the_piece_is_compared_with_where_the_field_leads(network: Pyramid, pair
 
 def _place_of(cut: Tensor, whole: Tensor) -> Piece:
     """Where a piece of noise was cut out."""
-    for x in range(whole.shape[2]):
-        for y in range(whole.shape[3]):
-            for z in range(whole.shape[4]):
-                piece = Piece((x, y, z), tuple(cut.shape[2:]))
-                if torch.equal(piece.of(whole), cut):
-                    return piece
-    raise AssertionError("nowhere")
+    size = tuple(cut.shape[2:])
+    lengths = zip(whole.shape[2:], size, strict=True)
+    places = product(*(range(length - side + 1) for length, side in lengths))
+    pieces = (Piece(start, size) for start in places)
+    return next(piece for piece in pieces if torch.equal(piece.of(whole), cut))
 
 
-def test_only_the_pass_that_is_taught_gets_a_gradient(network: Pyramid, pair: Case) -> None:
+def test_only_the_pass_that_is_taught_gets_a_gradient(network: Pyramid, pair: ImagePair) -> None:
     calls: list[bool] = []
     network.register_forward_hook(lambda _, __, field: calls.append(field.requires_grad))
     for seed in range(12):
@@ -129,7 +131,7 @@ def test_only_the_pass_that_is_taught_gets_a_gradient(network: Pyramid, pair: Ca
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_losses_of_a_step_are_finite_and_reach_all_weights(
-    precision: str, network: Pyramid, pair: Case
+    precision: str, network: Pyramid, pair: ImagePair
 ) -> None:
     given = config((2, 1), crop=16, precision=precision)
     losses = Objective(network, given)(pair, drawn(3))
@@ -141,7 +143,7 @@ def test_the_losses_of_a_step_are_finite_and_reach_all_weights(
 
 
 def test_a_piece_of_nothing_is_still_a_piece(network: Pyramid) -> None:
-    empty = Case(torch.zeros(1, 1, *SHAPE), torch.zeros(1, 1, *SHAPE))
+    empty = ImagePair(torch.zeros(1, 1, *SHAPE), torch.zeros(1, 1, *SHAPE))
     trial, judged = TaughtPasses(network, config((1,), crop=16))(empty, drawn(0))
     assert judged.fixed.shape == (1, 1, 16, 16, 16)
     assert not trial.warp(judged.moving).any()

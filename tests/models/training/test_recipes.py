@@ -8,15 +8,15 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from l2r.errors import TrainingError
-from models.descent.objective import Case, Weighted
-from models.losses.catalog import Part, SumOfSimilaritiesConfig
-from models.losses.consistency import GradIconConfig
-from models.losses.diffusion import DiffusionConfig
-from models.losses.gradient_correlation import GradientCorrelationConfig
-from models.losses.lddmm import LddmmConfig
-from models.losses.lncc import LnccConfig
-from models.losses.lncc_gaussian import LnccGaussianConfig
-from models.losses.mse import MseConfig
+from models.descent.objective import ImagePair, WeightedRegulariser
+from models.losses.catalog import SumOfSimilarities, WeightedSimilarity
+from models.losses.consistency import GradIcon
+from models.losses.diffusion import Diffusion
+from models.losses.gradient_correlation import GradientCorrelation
+from models.losses.lddmm import Lddmm
+from models.losses.lncc import Lncc
+from models.losses.lncc_gaussian import LnccGaussian
+from models.losses.mse import Mse
 from models.networks.base import NetworkConfig
 from models.networks.gradicon.network import UniGradIconConfig
 from models.networks.gradicon.unet import UNetSizes
@@ -32,7 +32,7 @@ from tests.models.networks.recipes import made_up_volume
 from tests.models.training.conftest import NETWORK
 
 SHAPE = (32, 32, 32)
-CASE = Case(made_up_volume(SHAPE, 1), made_up_volume(SHAPE, 2))
+CASE = ImagePair(made_up_volume(SHAPE, 1), made_up_volume(SHAPE, 2))
 TM_TVF = TmTvfConfig(
     sizes={
         "embed_dim": 8,
@@ -50,19 +50,19 @@ ICON = UniGradIconConfig(shape=(18, 21, 20), sizes=UNetSizes(down=(4, 8), up=(4,
 def awake(config: NetworkConfig) -> torch.nn.Module:
     """Untrained networks predict no motion; this one does."""
     torch.manual_seed(0)
-    model = config.network()
+    model = config.build()
     for parameter in model.parameters():
         parameter.data.add_(0.03 * torch.randn(parameter.shape))
     return model.eval().requires_grad_(False)
 
 
-def losses(model: torch.nn.Module, case: Case = CASE, **objective: object) -> list[float]:
+def losses(model: torch.nn.Module, case: ImagePair = CASE, **objective: object) -> list[float]:
     config = TrainConfig(model=NETWORK, epochs=1, objective=TrainingObjective(**objective))
     return [float(loss) for loss in Objective(model, config)(case, drawn(0))]
 
 
 def weighted(weight: float, term: object) -> dict[str, object]:
-    return {"regularisers": (Weighted(weight=weight, term=term),)}
+    return {"regularisers": (WeightedRegulariser(weight=weight, term=term),)}
 
 
 @pytest.fixture(scope="module")
@@ -72,36 +72,37 @@ def tm_tvf() -> torch.nn.Module:
 
 def test_p0_adds_gradient_correlation_to_local_correlation() -> None:
     model = awake(NETWORK)
-    parts = (Part(term=LnccConfig()), Part(weight=0.5, term=GradientCorrelationConfig()))
-    found = losses(
-        model, similarity=SumOfSimilaritiesConfig(parts=parts), **weighted(2, DiffusionConfig())
+    parts = (
+        WeightedSimilarity(term=Lncc()),
+        WeightedSimilarity(weight=0.5, term=GradientCorrelation()),
     )
+    found = losses(model, similarity=SumOfSimilarities(parts=parts), **weighted(2, Diffusion()))
     field = model(CASE.fixed, CASE.moving)
     warped = warp(CASE.moving, field)
-    expected = LnccConfig().bind(CASE.fixed)(warped)
-    expected = expected + 0.5 * GradientCorrelationConfig().bind(CASE.fixed)(warped)
-    assert found == pytest.approx([float(expected), float(2 * DiffusionConfig()(field))], rel=1e-4)
+    expected = Lncc().bind(CASE.fixed)(warped)
+    expected = expected + 0.5 * GradientCorrelation().bind(CASE.fixed)(warped)
+    assert found == pytest.approx([float(expected), float(2 * Diffusion()(field))], rel=1e-4)
 
 
 @pytest.mark.parametrize("config", [TM_TVF, VOXELMORPH], ids=lambda config: config.name)
 def test_velocities_may_be_what_is_smooth(config: NetworkConfig) -> None:
     model = awake(config)
-    field, velocities = model.with_velocities(CASE.fixed, CASE.moving)
+    field, velocities = model.forward_with_velocities(CASE.fixed, CASE.moving)
     assert torch.equal(field, model(CASE.fixed, CASE.moving))
     wanted = {"displacement": field, "velocities": torch.cat(tuple(velocities))}
     wanted["last_velocity"] = velocities[-1]
     for smooth, judged in wanted.items():
-        found = losses(model, smooth=smooth, **weighted(1, DiffusionConfig()))
-        assert found[1] == pytest.approx(float(DiffusionConfig()(judged)), rel=1e-4)
+        found = losses(model, smooth=smooth, **weighted(1, Diffusion()))
+        assert found[1] == pytest.approx(float(Diffusion()(judged)), rel=1e-4)
         assert found[0] == pytest.approx(
-            float(LnccConfig().bind(CASE.fixed)(warp(CASE.moving, field))), abs=1e-4
+            float(Lncc().bind(CASE.fixed)(warp(CASE.moving, field))), abs=1e-4
         )
 
 
 def test_p1_adds_up_the_norm_of_all_velocities(tm_tvf: torch.nn.Module) -> None:
-    term = LddmmConfig(alpha=1.0, gamma=0.5)
-    found = losses(tm_tvf, similarity=MseConfig(), smooth="velocities", **weighted(3, term))
-    _, velocities = tm_tvf.with_velocities(CASE.fixed, CASE.moving)
+    term = Lddmm(alpha=1.0, gamma=0.5)
+    found = losses(tm_tvf, similarity=Mse(), smooth="velocities", **weighted(3, term))
+    _, velocities = tm_tvf.forward_with_velocities(CASE.fixed, CASE.moving)
     assert len(velocities) == 3
     assert found[1] == pytest.approx(float(sum(term(v) for v in velocities)), rel=1e-4)
 
@@ -118,7 +119,7 @@ def test_label_maps_are_compared_by_either_term(term: str) -> None:
         torch.stack([c > 0.3, c > 0.6]).squeeze(1).transpose(0, 1).float()
         for c in (CASE.fixed, CASE.moving)
     )
-    case = Case(CASE.fixed, CASE.moving, maps)
+    case = ImagePair(CASE.fixed, CASE.moving, maps)
     found = losses(model, case, label_weight=2.0, label_term={"name": term})
     warped = warp(maps[1], model(CASE.fixed, CASE.moving))
     if term == "mse":
@@ -134,14 +135,14 @@ def test_p2_compares_images_on_the_networks_own_grid_in_both_directions() -> Non
     model = awake(ICON)
     found = losses(
         model,
-        similarity=LnccGaussianConfig(sigma=2.0),
+        similarity=LnccGaussian(sigma=2.0),
         direction="both_ways",
-        **weighted(1.5, GradIconConfig()),
+        **weighted(1.5, GradIcon()),
     )
     a, b = model.prepared(CASE.moving), model.prepared(CASE.fixed)
     assert a.shape[2:] == (20, 21, 18)
     assert len(found) == 2
-    unlike = LnccGaussianConfig(sigma=2.0).bind(b)(a)
+    unlike = LnccGaussian(sigma=2.0).bind(b)(a)
     assert found[0] == pytest.approx(2 * float(unlike), rel=0.2)
     assert 0 < found[1] < 10
 
@@ -174,6 +175,6 @@ def operated(field: Tensor, alpha: float, gamma: float) -> Tensor:
 
 def test_the_printed_norm_applies_the_operator_twice() -> None:
     field = torch.randn(2, 3, 8, 7, 9, dtype=torch.float64)
-    term = LddmmConfig(alpha=0.3, gamma=0.2, operator="printed")
+    term = Lddmm(alpha=0.3, gamma=0.2, operator="printed")
     twice = operated(operated(field, 0.3, 0.2), 0.3, 0.2)
     assert float(term(field)) == pytest.approx(float(twice.square().sum()) / 2, rel=1e-6)

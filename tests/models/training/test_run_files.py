@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from models.descent.objective import Weighted
-from models.losses.diffusion import DiffusionConfig
-from models.losses.lncc import LnccConfig
+from models.descent.objective import WeightedRegulariser
+from models.losses.diffusion import Diffusion
+from models.losses.lncc import Lncc
 from models.optim.optimisers import AdamConfig
 from models.training.config import TrainConfig, load_training
 from models.training.guidance.config import Lesson
@@ -30,10 +30,10 @@ def test_the_guided_ones_train_as_their_papers_do(path: Path) -> None:
     assert config.learning_rate == 1e-4
     assert config.optimiser == AdamConfig(amsgrad=True)
     assert (config.schedule.over or config.epochs) == 500
-    assert config.objective.similarity == LnccConfig(window=9)
-    assert config.objective.regularisers == (Weighted(weight=1.0, term=DiffusionConfig()),)
+    assert config.objective.similarity == Lncc(window=9)
+    assert config.objective.regularisers == (WeightedRegulariser(weight=1.0, term=Diffusion()),)
     for lesson in config.guidance:
-        assert lesson.regularisers == (Weighted(weight=0.02, term=DiffusionConfig()),)
+        assert lesson.regularisers == (WeightedRegulariser(weight=0.02, term=Diffusion()),)
 
 
 def named(name: str) -> TrainConfig:

@@ -10,13 +10,13 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from eval.metrics.ndv import folded_volume
+from eval.metrics.ndv import non_diffeomorphic_volume
 from l2r.dataset import scans_of_folder
 from l2r.errors import ImageError
 from l2r.field import from_channels_first
 from l2r.formats.nifti import write_volume
 from l2r.grid import GridRule
-from models.descent.objective import Case
+from models.descent.objective import ImagePair
 from models.training.dataset import Source
 from models.training.sampling import Reading
 from models.training.synthesis.config import Deformation, Look, Synthesis, Wave
@@ -52,15 +52,15 @@ def made(brains: Path, reading: Reading) -> Made:
     return make
 
 
-def sample(source: Source, epoch: int = 0, number: int = 0) -> Case:
+def sample(source: Source, epoch: int = 0, number: int = 0) -> ImagePair:
     return source.make(source.read(epoch, number), CPU)
 
 
-def tensors(case: Case) -> list[Tensor]:
+def tensors(case: ImagePair) -> list[Tensor]:
     return [case.fixed, case.moving, *(case.labels or ())]
 
 
-def same(one: Case, other: Case) -> bool:
+def same(one: ImagePair, other: ImagePair) -> bool:
     return all(torch.equal(a, b) for a, b in zip(tensors(one), tensors(other), strict=True))
 
 
@@ -76,7 +76,7 @@ def test_no_deformation_folds_even_the_strongest(seed: int) -> None:
     beyond = [Wave.model_construct(width=float(n), strength=float(n)) for n in (24, 16, 12, 8)]
     for config in (USUAL, strongest, strongest.model_copy(update={"waves": beyond})):
         vectors = from_channels_first(displacement(seed, config=config)[0].numpy())
-        assert folded_volume(vectors, np.ones(vectors.shape[:3], bool)) == 0
+        assert non_diffeomorphic_volume(vectors, np.ones(vectors.shape[:3], bool)) == 0
         assert np.abs(vectors).max() > 1
 
 

@@ -120,8 +120,8 @@ def test_an_error_says_how_the_weights_differ(
 
 def test_an_error_says_which_network_the_weights_fit(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
-    save_file(TransMorphOasisConfig(sizes="tiny").network().state_dict(), path)
-    message = error_for(TransMorphIxiConfig(sizes="tiny").network(), path)
+    save_file(TransMorphOasisConfig(sizes="tiny").build().state_dict(), path)
+    message = error_for(TransMorphIxiConfig(sizes="tiny").build(), path)
     assert "does not fit TransMorphIxi: 2 missing (up4.conv1.0.weight" in message
     assert message.endswith('; it fits model name = "transmorph_oasis" with sizes = "tiny"')
 
@@ -305,7 +305,7 @@ def test_weights_of_another_window_are_refused_though_names_and_shapes_are_the_s
 ) -> None:
     sizes = {"embed_dim": 8, "depths": (1, 1, 1), "heads": (2, 2, 2), "time_steps": 1}
     upright, lying = (
-        TransMorphLumirConfig(sizes=LumirSizes(window=window, **sizes)).network()
+        TransMorphLumirConfig(sizes=LumirSizes(window=window, **sizes)).build()
         for window in ((2, 3, 3), (3, 2, 3))
     )
     save_file(upright.state_dict(), tmp_path / "w.safetensors")

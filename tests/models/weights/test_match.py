@@ -21,7 +21,7 @@ WITH_WEIGHTS = [kind for kind in get_args(UNION) if issubclass(kind, NetworkConf
 def state_of(config: NetworkConfig) -> dict[str, Tensor]:
     """Names, shapes and types, without numbers."""
     with torch.device("meta"):
-        return dict(config.network().state_dict())
+        return dict(config.build().state_dict())
 
 
 def fitting(state: State) -> list[NetworkConfig]:

@@ -27,8 +27,8 @@ from pipeline.doctor.inputs import check_mounts, check_weights
 from pipeline.doctor.limits import cpu_quota, memory_limit
 from pipeline.doctor.places import check_disk, check_output
 from pipeline.doctor.record import Plan
-from pipeline.doctor.trial import Outcome
-from pipeline.doctor.trial import judge as judge_outcome
+from pipeline.doctor.trial_run import Outcome
+from pipeline.doctor.trial_run import judge as judge_outcome
 from tests.pipeline.conftest import Command
 
 ROOT = Path(__file__).parents[3]

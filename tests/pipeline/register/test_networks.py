@@ -31,7 +31,7 @@ head_channels = 4
 def checkpoint(tmp_path: Path) -> Path:
     """A trained-looking checkpoint: state and optimiser, the grids that old networks keep."""
     torch.manual_seed(0)
-    model = TransMorphLumirConfig(sizes=LumirSizes(**SIZES)).network()
+    model = TransMorphLumirConfig(sizes=LumirSizes(**SIZES)).build()
     for head in model.reg_heads:
         torch.nn.init.normal_(head[0].weight, std=0.05)
     state = model.state_dict() | {"spatial_trans.grid": torch.zeros(1, 3, 2, 2, 2)}

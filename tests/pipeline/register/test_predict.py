@@ -34,7 +34,7 @@ def pair() -> Prepared:
 def network() -> RegistrationModel:
     """Moves things by a voxel or so."""
     torch.manual_seed(0)
-    model = PyramidConfig(first=4, encoder=(6, 8), decoder=(8, 8)).network()
+    model = PyramidConfig(first=4, encoder=(6, 8), decoder=(8, 8)).build()
     for part in model.modules():
         if isinstance(part, FieldHead):
             nn.init.normal_(part.weight, std=0.1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.evaluate import score
+from eval.scoring import score_submission
 from l2r.dataset import read_pairs
 from l2r.submission import open_submission
 from l2r.task import load_task
@@ -24,7 +24,7 @@ def test_the_trained_network_alone_gains_a_tenth_of_dice_on_brains_it_never_saw(
     command = [sys.executable, "-m", "pipeline", "run", *words, "--output", tmp_path]
     subprocess.run([*command, "--limit", "2"], cwd=ROOT, check=True)
     pairs = read_pairs(DATASET, DATASET.parent)[:2]
-    report = score(open_submission(tmp_path), load_task("aseg"), pairs, DATASET.parent)
+    report = score_submission(open_submission(tmp_path), load_task("aseg"), pairs, DATASET.parent)
     means = {name: aggregate.mean for name, aggregate in report.aggregates().items()}
     assert means["DSC"] > report.unregistered("DSC") + 0.10
     assert means["DSC"] > 0.72
@@ -36,7 +36,7 @@ def test_a_real_pair_gains_a_tenth_of_dice_and_hardly_folds(tmp_path: Path) -> N
     words = ["run", "--task", "aseg", "--dataset", DATASET, "--output", tmp_path, "--limit", "1"]
     subprocess.run([sys.executable, "-m", "pipeline", *words], cwd=ROOT, check=True)
     pairs = read_pairs(DATASET, DATASET.parent)[:1]
-    report = score(open_submission(tmp_path), load_task("aseg"), pairs, DATASET.parent)
+    report = score_submission(open_submission(tmp_path), load_task("aseg"), pairs, DATASET.parent)
     means = {name: aggregate.mean for name, aggregate in report.aggregates().items()}
     assert means["DSC"] > report.unregistered("DSC") + 0.10
     assert means["Non-diffeomorphic Volumes"] <= 0.0025  # the level of the winner of LUMIR24

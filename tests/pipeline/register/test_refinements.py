@@ -14,10 +14,10 @@ from l2r.errors import ConfigError
 from l2r.formats.nifti import read_image
 from l2r.grid import GridRule, working_grid
 from l2r.task import load_task
-from models.descent.field import InstanceOptimisation, InstanceOptimisationConfig, Level
-from models.descent.objective import Refined, Weighted
+from models.descent.field import InstanceOptimisation, InstanceOptimisationConfig, ResolutionLevel
+from models.descent.objective import Refined, WeightedRegulariser
 from models.descent.weights import WeightOptimisation, WeightOptimisationConfig
-from models.losses.diffusion import DiffusionConfig
+from models.losses.diffusion import Diffusion
 from models.networks.base import RegistrationModel
 from models.networks.gradicon.network import UniGradIconConfig
 from models.networks.gradicon.unet import UNetSizes
@@ -27,11 +27,11 @@ from pipeline.register.refine import RefineField, RefineWeights
 from pipeline.register.stage import Predicted, Prepared, Refine
 
 CPU = torch.device("cpu")
-SMOOTH = (Weighted(weight=0.1, term=DiffusionConfig()),)
+SMOOTH = (WeightedRegulariser(weight=0.1, term=Diffusion()),)
 QUICK = {
     InstanceOptimisationConfig: InstanceOptimisationConfig(
         regularisers=SMOOTH,
-        levels=(Level(shrink=2, control=4, steps=8, learning_rate=0.1),),
+        levels=(ResolutionLevel(shrink=2, control=4, steps=8, learning_rate=0.1),),
     ),
     WeightOptimisationConfig: WeightOptimisationConfig(
         regularisers=SMOOTH, steps=2, learning_rate=0.01
@@ -44,7 +44,7 @@ KINDS = get_args(get_args(Refinement)[0])
 def network() -> RegistrationModel:
     torch.manual_seed(0)
     sizes = UNetSizes(down=(4, 8), up=(4, 8))
-    return UniGradIconConfig(shape=(17, 18, 19), sizes=sizes).network().eval()
+    return UniGradIconConfig(shape=(17, 18, 19), sizes=sizes).build().eval()
 
 
 def stage(kind: type, device: torch.device = CPU) -> Refine:

@@ -10,7 +10,7 @@ import pytest
 from scipy.ndimage import map_coordinates
 
 import pipeline.register.request
-from eval.evaluate import score
+from eval.scoring import score_submission
 from l2r.dataset import read_pairs
 from l2r.formats.metaimage import read_mha
 from l2r.formats.nifti import read_field, read_image, write_field
@@ -211,5 +211,5 @@ def test_real_brains_gain_overlap_through_the_sockets(
     assert command("run", "--config", ROOT / "configs/fast.toml", "--device", "cpu").code == 0
     task = load_task("aseg")
     write_field(tmp_path / field_name(task.field, pair), read_mha(root / FIELD), np.eye(4))
-    report = score(open_submission(tmp_path), task, [pair], SAMPLE)
+    report = score_submission(open_submission(tmp_path), task, [pair], SAMPLE)
     assert report.aggregates()["DSC"].mean > report.unregistered("DSC") + 0.1

@@ -45,7 +45,7 @@ def test_a_table_of_losses_and_its_picture(tmp_path: Path, words: tuple[object, 
     assert len(np.unique(table[:, 2])) == 9
     assert table[:, 2].max() < 0 < table[:, 3].min()
     picture = tmp_path / "l.png"
-    draw = [sys.executable, "-m", "docs.landscape_picture", tmp_path / "l.csv", picture]
+    draw = [sys.executable, "-m", "benchmarks.figures.landscape", tmp_path / "l.csv", picture]
     subprocess.run(draw, cwd=ROOT, env=ONE_THREAD, check=True)
     assert picture.read_bytes().startswith(b"\x89PNG")
 

@@ -44,7 +44,7 @@ Register = Callable[[str, Path], None]
 def state() -> dict[str, Tensor]:
     """Weights that move images by some voxels."""
     torch.manual_seed(0)
-    model = OASIS.network()
+    model = OASIS.build()
     torch.nn.init.normal_(model.reg_head[0].weight, std=0.5)
     return dict(model.state_dict())
 
@@ -78,7 +78,7 @@ def hash_of(path: Path) -> str:
 
 
 def loaded(state: dict[str, Tensor]) -> TransMorphOasis:
-    model = OASIS.network().eval()
+    model = OASIS.build().eval()
     model.load_state_dict(state)
     return model
 
@@ -96,7 +96,7 @@ def test_inspect_says_what_a_file_holds_and_how_to_use_it(
 ) -> None:
     ran = command("weights", "inspect", published)
     facts, run_file = ran.out.split("\n\n")
-    count = sum(parameter.numel() for parameter in OASIS.network().parameters())
+    count = sum(parameter.numel() for parameter in OASIS.build().parameters())
     assert ran.code == 0
     assert facts.splitlines() == [
         f"file        {published}",
@@ -164,7 +164,7 @@ def test_verify_finds_each_fault_and_goes_on(
 ) -> None:
     diverged, other, gone = (tmp_path / f"{name}.safetensors" for name in ("nan", "ixi", "gone"))
     save_file(state | {"reg_head.0.bias": torch.full((3,), torch.nan)}, diverged)
-    save_file(TransMorphIxiConfig(sizes="tiny").network().state_dict(), other)
+    save_file(TransMorphIxiConfig(sizes="tiny").build().state_dict(), other)
     save_file(state, gone)
     register("other", other)
     register("gone", gone)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.stats import ranksums
 
-from eval.leaderboard.board import Board, Column, Duels, Row, Values
+from eval.leaderboard.board import Board, BoardRow, CaseValues, MetricColumn, PairwiseTests
 from l2r.task import load_task
 
 NAMES = (
@@ -22,10 +22,10 @@ NAMES = (
     "Euros", "Favonius", "Halny",
 )  # fmt: skip
 COLUMNS = (
-    Column(name="TRE_lm", unit="mm", better="lower", weight=0.4),
-    Column(name="DSC", better="higher", weight=0.2),
-    Column(name="HD95", unit="voxel", better="lower", weight=0.2),
-    Column(name="Non-diffeomorphic Volumes", unit="%", better="lower", weight=0.2),
+    MetricColumn(name="TRE_lm", unit="mm", better="lower", weight=0.4),
+    MetricColumn(name="DSC", better="higher", weight=0.2),
+    MetricColumn(name="HD95", unit="voxel", better="lower", weight=0.2),
+    MetricColumn(name="Non-diffeomorphic Volumes", unit="%", better="lower", weight=0.2),
 )
 SOURCE = "LUMIR24 validation, https://github.com/JHU-MedImage-Reg/LUMIR_L2R"
 PUBLISHED = {
@@ -73,7 +73,7 @@ class Team:
 def lumir_board(teams: int = 21, *, published: bool = True, seed: int = 24) -> Board:
     """Some submissions, with published rows between them or without."""
     rng = np.random.default_rng(seed)
-    made = made_up_teams(rng, teams)
+    made = synthetic_teams(rng, teams)
     cases = np.array([team.cases() for team in made]).reshape(teams, len(COLUMNS), len(CASES))
     wins, duels = compare(cases)
     scores = rule_scores(wins)
@@ -99,7 +99,7 @@ def lumir_board(teams: int = 21, *, published: bool = True, seed: int = 24) -> B
         cases=CASES,
         labels=LABELS,
         values=tuple(
-            Values(
+            CaseValues(
                 submission=NAMES[i],
                 metric=column.name,
                 cases=numbers(made[i].cases()[c]),
@@ -108,8 +108,8 @@ def lumir_board(teams: int = 21, *, published: bool = True, seed: int = 24) -> B
             for i in order
             for c, column in enumerate(COLUMNS)
         ),
-        duels=tuple(
-            Duels(
+        pairwise_tests=tuple(
+            PairwiseTests(
                 metric=column.name,
                 names=tuple(names),
                 p_values=tuple(numbers(row) for row in duels[c][np.ix_(order, order)]),
@@ -144,15 +144,15 @@ def nasty_board() -> Board:
             "values": tuple(
                 v.model_copy(update={"submission": new[v.submission]}) for v in board.values
             ),
-            "duels": tuple(
+            "pairwise_tests": tuple(
                 d.model_copy(update={"names": tuple(new[name] for name in d.names)})
-                for d in board.duels
+                for d in board.pairwise_tests
             ),
         }
     )
 
 
-def made_up_teams(rng: np.random.Generator, count: int) -> list[Team]:
+def synthetic_teams(rng: np.random.Generator, count: int) -> list[Team]:
     n = len(CASES)
     skill = np.linspace(0.024, -0.06, count) + rng.normal(0, 0.006, count)
     structure = np.clip(0.76 + 0.11 * rng.standard_normal(len(LABELS)), 0.35, 0.97)
@@ -200,10 +200,10 @@ def rule_scores(wins: Bool[np.ndarray, "metrics teams teams"]) -> Float[np.ndarr
 
 def submission_row(
     name: str, cases: Float[np.ndarray, "metrics cases"], score: float, rank: float, teams: int
-) -> Row:
+) -> BoardRow:
     width = 0.06 * teams + 0.5 * (rank % 3)
     means, deviations = np.nanmean(cases, 1), np.nanstd(cases, 1)
-    return Row(
+    return BoardRow(
         name=name,
         kind="submission",
         rank=rank,
@@ -216,9 +216,9 @@ def submission_row(
     )
 
 
-def published_rows() -> list[Row]:
+def published_rows() -> list[BoardRow]:
     return [
-        Row(
+        BoardRow(
             name=name,
             kind="published",
             rank=None,
@@ -229,7 +229,7 @@ def published_rows() -> list[Row]:
     ]
 
 
-def among(rows: list[Row], others: list[Row]) -> list[Row]:
+def among(rows: list[BoardRow], others: list[BoardRow]) -> list[BoardRow]:
     """Published rows before the first submission with a lower Dice; the others' order stays."""
     result = list(rows)
     for other in others:

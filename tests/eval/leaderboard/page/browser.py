@@ -1,6 +1,5 @@
 """A real Chromium without a window: Debian's packages chromium and chromium-driver."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,11 +72,3 @@ def chromium(profile: Path) -> Iterator[Browser]:
     with Browser(options, Service(str(DRIVER))) as browser:
         browser.execute_cdp_cmd("Network.enable", {})
         yield browser
-
-
-def eventually(happened: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait for what the browser does in its own time."""
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)

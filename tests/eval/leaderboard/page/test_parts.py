@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.leaderboard.board import Column, Values
-from eval.leaderboard.page_parts.axis import Axis, axis_of
-from eval.leaderboard.page_parts.boxes import Box, box_of
-from eval.leaderboard.page_parts.heat import SIDE_STEPS, STEPS, Scale, medians, scale_of
+from eval.leaderboard.board import CaseValues, MetricColumn
+from eval.leaderboard.page_parts.axis import PlotAxis, axis_of
+from eval.leaderboard.page_parts.boxes import BoxSummary, box_of
+from eval.leaderboard.page_parts.heat import SIDE_STEPS, STEPS, ColourScale, medians, scale_of
 from eval.leaderboard.page_parts.markup import Markup, element, join, linked
 from eval.leaderboard.page_parts.numbers import decimals, direction, p_value, short, written
 from eval.leaderboard.page_parts.worst import worst_case
 
-HIGHER = Column(name="DSC", better="higher", weight=1)
-LOWER = Column(name="TRE", unit="mm", better="lower", weight=1)
+HIGHER = MetricColumn(name="DSC", better="higher", weight=1)
+LOWER = MetricColumn(name="TRE", unit="mm", better="lower", weight=1)
 FINITE = st.floats(-1e6, 1e6)
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")))
 
@@ -69,9 +69,9 @@ def test_addresses_of_github_need_no_protocol() -> None:
 
 
 def test_box_by_hand() -> None:
-    assert box_of([7.0]) == Box(7.0, 7.0, 7.0, 7.0, 7.0)
+    assert box_of([7.0]) == BoxSummary(7.0, 7.0, 7.0, 7.0, 7.0)
     # Quartiles 1.5 and 4.5, so whiskers reach to -3 and 9 at most: 100 is outside.
-    assert box_of([100.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0]) == Box(0.0, 1.5, 3.0, 4.5, 5.0)
+    assert box_of([100.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0]) == BoxSummary(0.0, 1.5, 3.0, 4.5, 5.0)
 
 
 @given(st.lists(FINITE, min_size=1, max_size=50))
@@ -92,16 +92,16 @@ def test_an_axis_holds_all_numbers_in_order(numbers: list[float]) -> None:
 
 
 def test_ticks_are_round() -> None:
-    assert Axis(0.655, 0.83).ticks() == pytest.approx((0.7, 0.75, 0.8))
-    assert Axis(-3.0, 12.0).ticks() == pytest.approx((0, 5, 10))
+    assert PlotAxis(0.655, 0.83).ticks() == pytest.approx((0.7, 0.75, 0.8))
+    assert PlotAxis(-3.0, 12.0).ticks() == pytest.approx((0, 5, 10))
 
 
 def test_decades_make_the_axis_logarithmic_with_a_place_for_zero() -> None:
     axis = axis_of([0.0, 0.0, 0.002, 0.003, 0.02, 1.2])
     assert axis.threshold == pytest.approx(0.001)
     assert axis.ticks() == pytest.approx((0, 0.01, 0.1, 1))
-    assert Axis(0.0, 12.0, 1e-4).ticks() == pytest.approx((0, 1e-3, 1e-1, 10))
-    assert Axis(0.0, 5.0, 1.0).ticks() == (0, 1)
+    assert PlotAxis(0.0, 12.0, 1e-4).ticks() == pytest.approx((0, 1e-3, 1e-1, 10))
+    assert PlotAxis(0.0, 5.0, 1.0).ticks() == (0, 1)
     assert axis.at(0.0) == pytest.approx(2)
     steps = np.diff([axis.at(n) for n in (0.01, 0.1, 1.0)])
     assert steps[0] == pytest.approx(steps[1], rel=0.01)
@@ -111,8 +111,8 @@ def test_one_number_is_in_the_middle_of_its_axis() -> None:
     assert axis_of([0.0]).at(0.0) == axis_of([5.0, 5.0]).at(5.0) == pytest.approx(50)
 
 
-def values(*labels: float | None, cases: tuple[float | None, ...] = ()) -> Values:
-    return Values(submission="a", metric="DSC", cases=cases, labels=labels)
+def values(*labels: float | None, cases: tuple[float | None, ...] = ()) -> CaseValues:
+    return CaseValues(submission="a", metric="DSC", cases=cases, labels=labels)
 
 
 def test_better_is_always_the_stronger_colour() -> None:
@@ -126,7 +126,7 @@ def test_better_is_always_the_stronger_colour() -> None:
 
 @given(FINITE, FINITE, FINITE)
 def test_colours_stay_on_the_scale(worst: float, best: float, value: float) -> None:
-    scale = Scale(worst, best, abs(best - worst))
+    scale = ColourScale(worst, best, abs(best - worst))
     assert 0 <= scale.step(value) <= STEPS
     assert abs(scale.side(value)) <= SIDE_STEPS
 

@@ -50,7 +50,7 @@ def test_the_matrix_has_the_boards_p_values_and_wins(
     browser: Browser, show: Show, board: Board
 ) -> None:
     show(board)
-    for number, duels in enumerate(board.duels):
+    for number, duels in enumerate(board.pairwise_tests):
         browser.one(f"[data-switch=duels] label:nth-of-type({number + 1})").click()
         tables = [t for t in browser.all(".duels") if t.is_displayed()]
         assert len(tables) == 1

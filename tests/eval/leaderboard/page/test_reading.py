@@ -7,7 +7,8 @@ from selenium.webdriver import ActionChains, Keys
 
 from eval.leaderboard.board import Board
 from tests.eval.leaderboard.page.boards import lumir_board
-from tests.eval.leaderboard.page.browser import Browser, Show, eventually
+from tests.eval.leaderboard.page.browser import Browser, Show
+from tests.eval.leaderboard.waiting import eventually
 
 pytestmark = pytest.mark.browser
 AUDIT = Path(__file__).with_name("audit.js")

@@ -11,7 +11,8 @@ from selenium.webdriver.common.by import By
 from eval.leaderboard.board import Board
 from eval.leaderboard.serve import listen
 from tests.eval.leaderboard.page.boards import NASTY, nasty_board
-from tests.eval.leaderboard.page.browser import Browser, Show, eventually
+from tests.eval.leaderboard.page.browser import Browser, Show
+from tests.eval.leaderboard.waiting import eventually
 
 pytestmark = pytest.mark.browser
 

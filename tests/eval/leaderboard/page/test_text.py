@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from eval.leaderboard.board import Board, Duels, Row
+from eval.leaderboard.board import Board, BoardRow, PairwiseTests
 from eval.leaderboard.page import PARTS, render
 from tests.eval.leaderboard.page.boards import COLUMNS, NASTY, lumir_board, nasty_board
 
@@ -107,21 +107,21 @@ def test_every_number_may_be_missing() -> None:
     nothing = dict.fromkeys((column.name for column in COLUMNS), None)
     bare = board.model_copy(
         update={
-            "rows": (Row(name="bare", kind="submission", rank=None, means=nothing),),
+            "rows": (BoardRow(name="bare", kind="submission", rank=None, means=nothing),),
             "values": tuple(
                 v.model_copy(
                     update={"cases": (None,) * len(v.cases), "labels": (None,) * len(v.labels)}
                 )
                 for v in board.values
             ),
-            "duels": tuple(
+            "pairwise_tests": tuple(
                 d.model_copy(
                     update={
                         "p_values": ((None,) * 3,) * 3,
                         "wins": ((False,) * 3,) * 3,
                     }
                 )
-                for d in board.duels
+                for d in board.pairwise_tests
             ),
         }
     )
@@ -151,13 +151,13 @@ def test_a_published_row_says_so_and_where_it_is_from(board: Board) -> None:
 
 
 def test_the_matrix_reads_row_beats_column() -> None:
-    made = Duels(
+    made = PairwiseTests(
         metric="DSC",
         names=("a", "b"),
         p_values=((None, 0.01), (0.99, None)),
         wins=((False, True), (False, False)),
     )
-    text = render(lumir_board(2).model_copy(update={"duels": (made,)}))
+    text = render(lumir_board(2).model_copy(update={"pairwise_tests": (made,)}))
     first, second = text.partition('class="duels"')[2].split("<tr")[2:4]
     assert "<b>.010</b>" in first
     assert ">.990<" in second
@@ -176,7 +176,7 @@ def test_where_a_team_would_stand_among_the_published(board: Board) -> None:
 
 
 def test_a_published_score_without_means_does_not_call_itself_a_mean(board: Board) -> None:
-    told = Row(
+    told = BoardRow(
         name="team", kind="published", rank=None, means={}, published_rank=3, published_score=0.9882
     )
     text = render(board.model_copy(update={"rows": (told,)}))

@@ -2,7 +2,7 @@
 
 python -m pipeline run --config configs/network.toml --dataset sample/SAMPLE_dataset.json \
   --output output/network
-make demo && .venv/bin/python -m docs.weights_picture
+make demo && .venv/bin/python -m benchmarks.figures.weights
 """
 
 import json
@@ -10,7 +10,16 @@ import json
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from docs.pictures import DIFFERENCE, FIELD, IMAGES, ROOT, brains, panel, slice_of, warped
+from benchmarks.figures.sample import (
+    DIFFERENCE,
+    FIELD,
+    IMAGES,
+    ROOT,
+    brains,
+    panel,
+    slice_of,
+    warped,
+)
 from l2r.formats.nifti import read_field
 
 LOG = ROOT / "models" / "trained" / "t1_brain.jsonl"

@@ -40,7 +40,7 @@ _UNSTARTABLE = (
 
 
 @dataclass(frozen=True)
-class Place:
+class BindMount:
     """A file or folder of this machine, where the container sees it."""
 
     source: Path
@@ -49,8 +49,8 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a container may use."""
+class RunLimits:
+    """Limits on user, memory, GPU and privileges of a container."""
 
     user: str | None
     """`uid:gid`; None for the image's own."""
@@ -60,8 +60,8 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Ran:
-    """How a run went."""
+class RunOutcome:
+    """Exit code, duration, peak memory and log of a finished run."""
 
     exit_code: int | None
     """None where it could not even be started."""
@@ -74,17 +74,17 @@ class Ran:
     """The last lines."""
     killed_for_memory: bool = False
     written: tuple[str, ...] = ()
-    """What it wrote into its own file system, scratch folders aside."""
+    """Files that it wrote into its own file system, scratch folders aside."""
 
 
-def run(
+def run_container(
     client: docker.DockerClient,
     image: str,
     arguments: tuple[str, ...],
-    places: tuple[Place, ...],
-    limits: Limits,
-    look: Callable[[], None],
-) -> Ran:
+    places: tuple[BindMount, ...],
+    limits: RunLimits,
+    on_poll: Callable[[], None],
+) -> RunOutcome:
     """Run a container to its end and remove it.
 
     Args:
@@ -92,8 +92,8 @@ def run(
         image: its name.
         arguments: of its entry point.
         places: mounts.
-        limits: what it may use.
-        look: is called again and again while it runs.
+        limits: on memory, user and devices.
+        on_poll: called repeatedly while it runs.
 
     Raises:
         ContainerError: the engine cannot do what is asked for; a faulty image is no error.
@@ -103,11 +103,11 @@ def run(
         container = client.containers.create(image, list(arguments), **_settings(places, limits))
         container.start()
         with _removable():
-            peaks = _watched(container, limits, look)
+            peaks = _watched(container, limits, on_poll)
         return _ended(container, places, limits, peaks)
     except APIError as cause:
         if any(sign in explained(cause).lower() for sign in _UNSTARTABLE):
-            return Ran(None, 0.0, 0.0, None, (explained(cause),))
+            return RunOutcome(None, 0.0, 0.0, None, (explained(cause),))
         raise ContainerError(f"{image}: cannot be run: {explained(cause)}") from None
     finally:
         if container is not None:
@@ -124,7 +124,7 @@ def _removable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _settings(places: tuple[Place, ...], limits: Limits) -> dict[str, object]:
+def _settings(places: tuple[BindMount, ...], limits: RunLimits) -> dict[str, object]:
     """The flags of `docker run`."""
     mounts = [
         Mount(str(p.target), str(p.source.resolve()), type="bind", read_only=not p.writable)
@@ -149,7 +149,7 @@ def _settings(places: tuple[Place, ...], limits: Limits) -> dict[str, object]:
 
 
 def _watched(
-    container: Container, limits: Limits, look: Callable[[], None]
+    container: Container, limits: RunLimits, on_poll: Callable[[], None]
 ) -> tuple[int, float | None]:
     """Wait for the end; the largest memory seen, in bytes, and the GPU's, in GiB."""
     peak, device = 0, None
@@ -160,26 +160,26 @@ def _watched(
         peak = max(peak, _memory(container))
         if limits.gpu:
             device = max(device or 0.0, _device_gib() or 0.0)
-        look()
+        on_poll()
         time.sleep(EVERY_S)
 
 
 def _ended(
     container: Container,
-    places: tuple[Place, ...],
-    limits: Limits,
+    places: tuple[BindMount, ...],
+    limits: RunLimits,
     peaks: tuple[int, float | None],
-) -> Ran:
+) -> RunOutcome:
     peak, device = peaks
     state = container.attrs["State"]
-    return Ran(
+    return RunOutcome(
         exit_code=state["ExitCode"],
         seconds=round(_moment(state["FinishedAt"]) - _moment(state["StartedAt"]), 2),
         peak_gib=round(peak / GIB, 3),
         device_gib=None if device is None else round(device, 3),
         log=_tail(container),
         killed_for_memory=bool(state["OOMKilled"]),
-        written=tuple(written(container.diff() or (), places, gpu=limits.gpu)),
+        written=tuple(unexpected_writes(container.diff() or (), places, gpu=limits.gpu)),
     )
 
 
@@ -208,7 +208,7 @@ def _device_gib() -> float | None:
 
 
 def gpu_query(what: str) -> str | None:
-    """What `nvidia-smi` says of the first GPU; None where there is neither."""
+    """Ask `nvidia-smi` for a property of the first GPU; None without the tool or a GPU."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return None
@@ -228,10 +228,10 @@ def _tail(container: Container) -> tuple[str, ...]:
     return tuple(line.rstrip() for line in text.splitlines() if line.strip())
 
 
-def written(
-    changes: Iterable[dict[str, object]], places: tuple[Place, ...], *, gpu: bool
+def unexpected_writes(
+    changes: Iterable[dict[str, object]], places: tuple[BindMount, ...], *, gpu: bool
 ) -> Iterator[str]:
-    """What `docker diff` lists that the container wrote, and should not have.
+    """List the files that the container wrote outside its output, from `docker diff`.
 
     Args:
         changes: each with a `Path`; folders are listed because of what changed in them.

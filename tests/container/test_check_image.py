@@ -8,18 +8,18 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from l2r.errors import ContainerError
-from pipeline.container.contracts import find_contract
-from pipeline.container.images import find_image, saved
-from pipeline.container.rejections import (
+from pipeline.container.check_image import (
     LARGEST,
-    Facts,
-    Saved,
+    ImageFacts,
+    SavedImage,
+    check_archive,
+    check_config,
+    check_size,
     read_archive,
-    refused,
-    refused_archive,
-    too_large,
 )
-from pipeline.container.running import Place, written
+from pipeline.container.contracts import find_contract
+from pipeline.container.docker_run import BindMount, unexpected_writes
+from pipeline.container.images import find_image, read_saved
 from tests.container.engine import Engine
 
 GOOD = {
@@ -29,12 +29,12 @@ GOOD = {
 CONTRACT = find_contract("psmareg26")
 
 
-def facts(**config: object) -> Facts:
-    return Facts.model_validate(GOOD | {"Config": GOOD["Config"] | config})
+def facts(**config: object) -> ImageFacts:
+    return ImageFacts.model_validate(GOOD | {"Config": GOOD["Config"] | config})
 
 
-def texts(of: Facts, contract: str = "psmareg26") -> list[str]:
-    return [finding.text for finding in refused(of, find_contract(contract))]
+def texts(of: ImageFacts, contract: str = "psmareg26") -> list[str]:
+    return [finding.text for finding in check_config(of, find_contract(contract))]
 
 
 @pytest.mark.parametrize("user", ["10001", "10001:10001", "1:0", "user", "rooty"])
@@ -49,7 +49,7 @@ def test_root_is_refused_under_every_name(user: str | None) -> None:
 
 
 def test_another_architecture_is_refused() -> None:
-    (text,) = texts(Facts.model_validate(GOOD | {"Architecture": "arm64"}))
+    (text,) = texts(ImageFacts.model_validate(GOOD | {"Architecture": "arm64"}))
     assert text.startswith("is for arm64, but platforms run amd64")
 
 
@@ -61,8 +61,8 @@ def test_arguments_need_an_entry_point_and_a_list_needs_something_to_start() -> 
 
 
 def test_ten_gigabytes_are_the_most() -> None:
-    assert not list(too_large("image", LARGEST))
-    (finding,) = too_large("image", LARGEST + 10**8)
+    assert not list(check_size("image", LARGEST))
+    (finding,) = check_size("image", LARGEST + 10**8)
     assert (finding.name, finding.kind) == ("image", "problem")
     assert finding.text.startswith("10.1 GB, but at most 10 GB")
 
@@ -96,19 +96,19 @@ def test_both_layouts_of_an_archive_are_read(name: str) -> None:
     assert found.images == 1
     assert found.facts.config.user == "10001"
     assert 3 << 20 < found.size < (3 << 20) + 10_000
-    assert not list(refused_archive(found))
+    assert not list(check_archive(found))
 
 
 def test_two_images_in_an_archive_are_refused() -> None:
     found = read_archive(archive({"a": CONFIG, "manifest.json": manifest("a", "a")}), "x")
-    assert [finding.text for finding in refused_archive(found)] == [
+    assert [finding.text for finding in check_archive(found)] == [
         "2 images, but exactly one is taken; save one tag"
     ]
 
 
 def test_a_large_archive_is_refused() -> None:
-    found = Saved(1, Facts.model_validate(GOOD), LARGEST + 1)
-    assert [finding.name for finding in refused_archive(found)] == ["archive"]
+    found = SavedImage(1, ImageFacts.model_validate(GOOD), LARGEST + 1)
+    assert [finding.name for finding in check_archive(found)] == ["archive"]
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_what_is_no_saved_image_is_said_in_one_line(content: io.BytesIO, message
 
 
 PLACES = (
-    Place(Path("/a"), PurePosixPath("/app/input")),
-    Place(Path("/b"), PurePosixPath("/app/output"), writable=True),
-    Place(Path("/c"), PurePosixPath("/LIST.json")),
+    BindMount(Path("/a"), PurePosixPath("/app/input")),
+    BindMount(Path("/b"), PurePosixPath("/app/output"), writable=True),
+    BindMount(Path("/c"), PurePosixPath("/LIST.json")),
 )
 
 
@@ -149,18 +149,18 @@ PLACES = (
 )
 def test_what_a_container_wrote_beside_its_output(paths: list[str], found: list[str]) -> None:
     changes = [{"Path": path, "Kind": 1} for path in paths]
-    assert list(written(changes, PLACES, gpu=False)) == found
+    assert list(unexpected_writes(changes, PLACES, gpu=False)) == found
 
 
 def test_the_driver_of_a_gpu_is_not_the_containers() -> None:
     changes = [{"Path": "/usr/lib/libcuda.so", "Kind": 1}, {"Path": "/data", "Kind": 1}]
-    assert list(written(changes, PLACES, gpu=True)) == ["/data"]
+    assert list(unexpected_writes(changes, PLACES, gpu=True)) == ["/data"]
 
 
 @pytest.mark.docker
 def test_a_real_archive_of_a_real_image(engine: Engine, base_image: str) -> None:
     image = find_image(engine.client, base_image)
-    found = saved(engine.client, image)
+    found = read_saved(engine.client, image)
     assert found.images == 1
     assert 0.9 * image.size < found.size < 1.2 * image.size
     assert found.facts.architecture == image.facts.architecture
@@ -173,7 +173,7 @@ def test_a_name_without_a_tag_is_one_image_of_several(engine: Engine, base_image
     engine.client.images.build(
         fileobj=io.BytesIO(f"FROM {base_image}\nLABEL other=1\n".encode()), tag="several:other"
     )
-    assert saved(engine.client, find_image(engine.client, "several")).images == 1
+    assert read_saved(engine.client, find_image(engine.client, "several")).images == 1
 
 
 @pytest.mark.docker

@@ -1,6 +1,6 @@
 """The picture of synthetic pairs, from a folder of label maps (NOTICE.md says which).
 
-.venv/bin/python -m docs.synthesis_picture LABEL_MAPS
+.venv/bin/python -m benchmarks.figures.synthesis LABEL_MAPS
 """
 
 import sys
@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from matplotlib.colors import hsv_to_rgb
 
-from docs.pictures import IMAGES, panel
+from benchmarks.figures.sample import IMAGES, panel
 from l2r.dataset import scans_of_folder
 from l2r.grid import GridRule
 from l2r.task import load_task
-from models.descent.objective import Case
+from models.descent.objective import ImagePair
 from models.training.cache import Cache
 from models.training.sampling import Reading
 from models.training.synthesis.config import Look, Synthesis
@@ -36,7 +36,7 @@ COLUMNS = (
 """Of the picture: what is shown, how it is made, and which pair."""
 
 
-def pair(maps: Path, config: Synthesis, number: int, folder: Path) -> Case:
+def pair(maps: Path, config: Synthesis, number: int, folder: Path) -> ImagePair:
     """A synthetic pair at full resolution, with its structures."""
     reading = Reading(
         load_task("aseg"), GridRule(), Cache(folder), labels=True, structures=IDS + RIGHT

@@ -1,6 +1,6 @@
 """Draws tables of `python -m pipeline landscape`, side by side, each from its lowest place up.
 
-python -m docs.landscape_picture unsupervised.csv guided.csv picture.png
+python -m benchmarks.figures.landscape unsupervised.csv guided.csv picture.png
 """
 
 import sys
@@ -53,5 +53,7 @@ def main(tables: list[Path], picture: Path) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) < 3:
-        sys.exit("usage: python -m docs.landscape_picture TABLE.csv [TABLE.csv ...] PICTURE.png")
+        sys.exit(
+            "usage: python -m benchmarks.figures.landscape TABLE.csv [TABLE.csv ...] PICTURE.png"
+        )
     main([Path(word) for word in sys.argv[1:-1]], Path(sys.argv[-1]))

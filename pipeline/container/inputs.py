@@ -1,4 +1,4 @@
-"""What a container is to register: pairs of a list, or a made-up one."""
+"""The pairs that a container is given: those of a list, or one of a phantom."""
 
 import json
 from collections.abc import Iterator
@@ -16,18 +16,18 @@ from pipeline.container.phantom import make_pair
 
 
 @dataclass(frozen=True)
-class Data:
-    """Where the pairs come from."""
+class PairSource:
+    """A pair list and the folder of its images."""
 
     dataset: Path
     input: Path
-    """What the list's paths are relative to."""
+    """The folder that the list's paths are relative to."""
     limit: int | None = None
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is to be registered, and where."""
+class VerificationInputs:
+    """Pairs, mounts and output folder of a verification."""
 
     contract: Contract
     dataset: Path
@@ -38,19 +38,21 @@ class Order:
     listed: int
     """Pairs of the whole list."""
     scratch: Path
-    """For what has to be written for a run, list or sockets."""
+    """For files that a run needs: a shortened list, the images of sockets."""
     output: Path
-    """For the fields; there is nothing in it yet."""
+    """For the fields; empty or missing."""
     model: Path | None = None
 
 
-def take_order(contract: Contract, data: Data, places: tuple[Path, Path]) -> Order:
-    """Read the list, and see that all its images are there.
+def read_inputs(
+    contract: Contract, data: PairSource, places: tuple[Path, Path]
+) -> VerificationInputs:
+    """Read the pair list and check that all its images exist.
 
     Args:
-        contract: whose.
-        data: what.
-        places: folders for what a run needs, and for what it makes.
+        contract: the organiser's.
+        data: list and images.
+        places: two folders, for the files that a run needs and for its output.
 
     Raises:
         DatasetError: the list cannot be used, or an image is missing.
@@ -65,43 +67,43 @@ def take_order(contract: Contract, data: Data, places: tuple[Path, Path]) -> Ord
     dataset = data.dataset
     if len(pairs) < len(listed):
         dataset = _shortened(scratch / "dataset.json", list(pairs.values()))
-    return Order(contract, dataset, data.input, pairs, len(listed), scratch, output)
+    return VerificationInputs(contract, dataset, data.input, pairs, len(listed), scratch, output)
 
 
-def made_up(contract: Contract, scratch: Path) -> Data:
-    """One pair of a phantom on the grid of the challenge.
+def phantom_pair(contract: Contract, scratch: Path) -> PairSource:
+    """Write one pair of a phantom on the grid of the challenge.
 
     Raises:
         OutputError: it cannot be written.
     """
     folder = scratch / "phantom"
-    data = Data(make_pair(contract, folder), folder)
+    data = PairSource(make_pair(contract, folder), folder)
     open_for_reading(folder)
     return data
 
 
-def refuse_private(order: Order, user: str) -> None:
-    """See that the container's user can read the images: it is no fault of the image if not.
+def refuse_private(inputs: VerificationInputs, user: str) -> None:
+    """Check that the container's user can read the images; if not, the image is not to blame.
 
     Args:
-        order: whose input is mounted as it is.
+        inputs: their folder is mounted as it is.
         user: for the message.
 
     Raises:
         DatasetError: only the owner, or the owner's group, can read a file or a folder.
     """
-    for image in _images(order.contract, order.input, order.pairs):
-        folders = [path for path in image.parents if path.is_relative_to(order.input)]
+    for image in _images(inputs.contract, inputs.input, inputs.pairs):
+        folders = [path for path in image.parents if path.is_relative_to(inputs.input)]
         for path, needed in ((image, 0o4), *((folder, 0o5) for folder in folders)):
             if path.stat().st_mode & needed != needed:
                 raise DatasetError(
                     f"{path}: not readable for all, and the container's user is {user}; "
-                    f"chmod -R a+rX {order.input}"
+                    f"chmod -R a+rX {inputs.input}"
                 )
 
 
 def open_for_reading(folder: Path) -> None:
-    """Let everybody read what was made for a run, whatever the umask is."""
+    """Make the files of a run readable for every user, whatever the umask is."""
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
 

@@ -1,4 +1,4 @@
-"""What an organiser would find wrong with a run of a container and with what it wrote."""
+"""Checks of a finished run, as an organiser would make them: exit code, log, files, fields."""
 
 from collections.abc import Iterator
 
@@ -9,18 +9,18 @@ from l2r.schema import Tolerant, parse, read_json
 from l2r.submission import MANIFEST
 from l2r.task import load_task
 from pipeline.container.contracts import GIB
-from pipeline.container.jobs import Job, others, submission
-from pipeline.container.order import Order
-from pipeline.container.running import Limits, Ran
+from pipeline.container.docker_run import RunLimits, RunOutcome
+from pipeline.container.inputs import VerificationInputs
+from pipeline.container.runs import PlannedRun, submission, unexpected_files
 
 OFFLINE = ("name resolution", "name or service not known", "network is unreachable")
-"""What programs say, in small letters, where they expected a network."""
+"""Parts of error messages, in small letters, of programs that expected a network."""
 SHOWN = 3
-"""Files that a finding names."""
+"""Most files that one finding names."""
 
 
-def of_run(job: Job, ran: Ran, limits: Limits) -> Iterator[Finding]:
-    """What is wrong with how a container ran, whatever it wrote."""
+def check_run(job: PlannedRun, ran: RunOutcome, limits: RunLimits) -> Iterator[Finding]:
+    """Yield the faults of a run itself, whatever fields it wrote."""
     about = job.pairs[0] if len(job.pairs) == 1 else "container"
     last = ran.log[-1] if ran.log else "it said nothing"
     if ran.exit_code is None:
@@ -37,21 +37,23 @@ def of_run(job: Job, ran: Ran, limits: Limits) -> Iterator[Finding]:
         )
 
 
-def of_fields(order: Order) -> Iterator[Finding]:
-    """What `check` says of the fields, and files that nobody asked for."""
-    task = load_task(order.contract.task)
-    with progress(len(order.pairs), "check") as advance:
-        for name, findings in check_submission(submission(order), task, order.pairs):
+def check_fields(inputs: VerificationInputs) -> Iterator[Finding]:
+    """Yield the findings of `check` about the fields, and unexpected files."""
+    task = load_task(inputs.contract.task)
+    with progress(len(inputs.pairs), "check") as advance:
+        for name, findings in check_submission(submission(inputs), task, inputs.pairs):
             yield from findings
             advance(f"{name}: {'; '.join(finding.text for finding in findings) or 'good'}")
-    extra = others(order)
+    extra = unexpected_files(inputs)
     if extra:
         yield Finding("other files", f"{_some(extra)}: no socket asks for them; remove them")
 
 
-def seconds_per_pair(order: Order, job: Job, ran: Ran) -> dict[str, float]:
+def seconds_per_pair(
+    inputs: VerificationInputs, job: PlannedRun, ran: RunOutcome
+) -> dict[str, float]:
     """Wall time of each pair: as the manifest has it, else an equal part of the run's."""
-    path = order.output / MANIFEST
+    path = inputs.output / MANIFEST
     if len(job.pairs) > 1 and path.is_file():
         manifest = parse(_Manifest, read_json(path, DatasetError), str(path), DatasetError)
         if set(manifest.pairs) >= set(job.pairs):

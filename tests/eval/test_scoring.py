@@ -9,8 +9,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from eval.evaluate import score
-from eval.report import Report
+from eval.report import ScoreReport
+from eval.scoring import score_case, score_submission
 from l2r.errors import DatasetError, FieldError, ImageError, L2RError, TaskError
 from l2r.formats.nifti import write_field
 from l2r.submission import Submission, open_submission
@@ -20,8 +20,8 @@ from tests.eval.conftest import Phantom, save
 FIRST = "disp_0002_0001.nii.gz"
 
 
-def scored(phantom: Phantom, task: Task | None = None) -> Report:
-    return score(phantom.submission, task or phantom.task, phantom.pairs, phantom.folder)
+def scored(phantom: Phantom, task: Task | None = None) -> ScoreReport:
+    return score_submission(phantom.submission, task or phantom.task, phantom.pairs, phantom.folder)
 
 
 def test_every_pair_is_scored_by_what_there_is_of_it(phantom: Phantom) -> None:
@@ -32,22 +32,38 @@ def test_every_pair_is_scored_by_what_there_is_of_it(phantom: Phantom) -> None:
         "0003_0000<--0002_0000": with_labels,
         "0005_0000<--0004_0000": ["Non-diffeomorphic Volumes", "TRE_lm"],
     }
-    assert report.name == "PHANTOM"
+    assert report.protocol.name == "PHANTOM"
 
 
 def test_the_scores_are_those_of_the_metrics_on_their_own(phantom: Phantom) -> None:
     report = scored(phantom)
     for number, case in enumerate(report.cases):
-        for metric in report.metrics:
+        for metric in report.protocol.metrics:
             if metric.name in case.results:
                 alone = metric(phantom.case(number))
                 np.testing.assert_equal(astuple(case.results[metric.name]), astuple(alone))
 
 
+def test_one_case_is_scored_from_its_field_alone(phantom: Phantom) -> None:
+    expected = scored(phantom).cases[0]
+    case = phantom.case(0)
+    alone = score_case(phantom.task, case.vectors, case.pair, phantom.folder)
+    np.testing.assert_equal(asdict(alone), asdict(expected))
+
+
+def test_some_metrics_of_a_case_are_those_of_all(phantom: Phantom) -> None:
+    case = phantom.case(0)
+    expected = phantom.scorer.score_case(case.pair, case.vectors).results
+    quick = phantom.scorer.score_case(case.pair, case.vectors, ("ndv", "dice")).results
+    assert list(quick) == ["Non-diffeomorphic Volumes", "DSC"]
+    for name, result in quick.items():
+        np.testing.assert_equal(astuple(result), astuple(expected[name]))
+
+
 def test_each_case_is_announced_when_it_is_done(phantom: Phantom) -> None:
     announced = []
-    report = score(
-        phantom.submission, phantom.task, phantom.pairs, phantom.folder, done=announced.append
+    report = phantom.scorer.score_submission(
+        phantom.submission, phantom.pairs, done=announced.append
     )
     assert tuple(announced) == report.cases
 
@@ -59,7 +75,7 @@ def test_zip_files_and_channels_first_are_scored_alike(phantom: Phantom, tmp_pat
             field = nib.Nifti1Image(np.moveaxis(image.get_fdata(), -1, 0), np.eye(4))
             archive.writestr(path.name, field.to_bytes())
     zipped = open_submission(tmp_path / "fields.zip")
-    again = score(zipped, phantom.task, phantom.pairs, phantom.folder)
+    again = score_submission(zipped, phantom.task, phantom.pairs, phantom.folder)
     for found, expected in zip(again.cases, scored(phantom).cases, strict=True):
         np.testing.assert_equal(asdict(found), asdict(expected))
 
@@ -87,7 +103,7 @@ def test_only_one_field_is_in_memory(phantom: Phantom) -> None:
             alive.append(weakref.ref(field))
             return field
 
-    score(Watched(phantom.fields), phantom.task, phantom.pairs, phantom.folder)
+    score_submission(Watched(phantom.fields), phantom.task, phantom.pairs, phantom.folder)
     assert len(alive) == 3
 
 
@@ -107,7 +123,7 @@ def test_grids_of_their_own_and_names_of_any_kind(phantom: Phantom, tmp_path: Pa
     write_field(fields / "disp_fixed_brain_moving_brain.nii.gz", zero, np.eye(4))
     made = Phantom(tmp_path)
     (tmp_path / "list.json").rename(made.dataset)
-    report = score(open_submission(fields), load_task("any"), made.pairs, tmp_path)
+    report = score_submission(open_submission(fields), load_task("any"), made.pairs, tmp_path)
     (case,) = report.cases
     assert case.name == "fixed_brain<--moving_brain"
     assert case.results["DSC"].detailed == (1.0,)
@@ -184,9 +200,7 @@ def test_nothing_is_read_before_all_fields_are_there(phantom: Phantom) -> None:
     (phantom.fields / "disp_0005_0004.nii.gz").unlink()
     announced = []
     with pytest.raises(FieldError, match=r"disp_0005_0004\.nii\.gz: no such file; 1 of 3"):
-        score(
-            phantom.submission, phantom.task, phantom.pairs, phantom.folder, done=announced.append
-        )
+        phantom.scorer.score_submission(phantom.submission, phantom.pairs, done=announced.append)
     assert announced == []
 
 
@@ -196,6 +210,77 @@ def test_folding_alone_needs_no_labels(phantom: Phantom) -> None:
     only = evaluation | {"metrics": evaluation["metrics"][:1]}
     report = scored(phantom, phantom.task.model_copy(update={"evaluation": only}))
     assert [list(case.results) for case in report.cases] == 3 * [["Non-diffeomorphic Volumes"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "label"),
+    [
+        (np.uint32, 614_454_277),
+        (np.uint32, 2**32 - 2),
+        (np.int16, -7),
+        (np.int64, 10**12),
+        (np.uint64, 2**63 + 5),
+        (np.float32, 614_454_272),
+        (np.float64, 3_000_000_000),
+        (np.float64, -(10**12)),
+    ],
+    ids=str,
+)
+def test_scores_do_not_depend_on_how_large_a_label_is(
+    kind: type, label: int, phantom: Phantom
+) -> None:
+    expected = scored(phantom)
+    for path in (phantom.folder / "labelsVal").iterdir():
+        small = np.asarray(nib.load(path).dataobj)
+        large = small.astype(kind)
+        large[small == 1] = label
+        nib.save(nib.Nifti1Image(large, np.eye(4), dtype=kind), path)
+    evaluation = phantom.task.evaluation | {"labels": [0, label, 2, 3, 4, 9]}
+    found = scored(phantom, phantom.task.model_copy(update={"evaluation": evaluation}))
+    for was, case in zip(expected.cases, found.cases, strict=True):
+        for name, result in case.results.items():
+            assert result.mean == was.results[name].mean
+    assert found.cases[0].results["DSC"].labels[1] == label
+
+
+def test_a_moving_label_map_of_another_shape_than_its_image_is_refused(phantom: Phantom) -> None:
+    path = phantom.folder / "labelsVal/PHANTOM_0001_0000.nii.gz"
+    save(path, np.asarray(nib.load(path).dataobj)[:15])
+    message = r"labelsVal/PHANTOM_0001.*: shape \(15, 18, 16\), but its image has \(20, 18, 16\)"
+    with pytest.raises(ImageError, match=message):
+        scored(phantom)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_label_map_that_is_flipped_against_its_image_by_its_header_is_noted(
+    number: int, phantom: Phantom
+) -> None:
+    path = phantom.folder / f"labelsVal/PHANTOM_{number:04}_0000.nii.gz"
+    flipped = np.asarray(nib.load(path).dataobj)[::-1]
+    nib.save(nib.Nifti1Image(flipped, np.diag([-1.0, 1, 1, 1])), path)
+    notes = [note for note in scored(phantom).notes() if "stored as" in note]
+    expected = f"0002_0000<--0001_0000: {path}: stored as LAS, but its image as RAS; arrays are"
+    assert notes[0].startswith(expected)
+    assert len(notes) == number  # the second subject is in two pairs
+
+
+def test_a_header_without_directions_is_not_noted(phantom: Phantom) -> None:
+    path = phantom.folder / "labelsVal/PHANTOM_0001_0000.nii.gz"
+    image = nib.load(path)
+    image.header.set_sform(np.full((4, 4), np.nan), code=1)
+    nib.Nifti1Image(np.asarray(image.dataobj), None, image.header).to_filename(path)
+    assert list(scored(phantom).notes()) == []
+
+
+def test_labels_without_a_place_of_their_own_are_asked_for(
+    phantom: Phantom, tmp_path: Path
+) -> None:
+    (phantom.folder / "imagesVal").rename(phantom.folder / "scans")
+    phantom.dataset.write_text(phantom.dataset.read_text().replace("imagesVal", "scans"))
+    message = r"scans/PHANTOM_0002.*the folder of the images is not called images.*labelsTr"
+    with pytest.raises(ImageError, match=message) as raised:
+        scored(phantom)
+    assert "no such file" not in str(raised.value)
 
 
 def test_names_without_numbers_do_not_fit_lumirs_rule(phantom: Phantom) -> None:

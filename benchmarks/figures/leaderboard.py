@@ -1,6 +1,6 @@
 """The picture of the leaderboard's page, of submissions that are made up.
 
-python -m docs.leaderboard_picture
+python -m benchmarks.figures.leaderboard
 """
 
 import base64
@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from PIL import Image
 
-from docs.pictures import IMAGES
+from benchmarks.figures.sample import IMAGES
 from eval.leaderboard.page import render
 from tests.eval.leaderboard.page.boards import lumir_board
 from tests.eval.leaderboard.page.browser import chromium

@@ -1,6 +1,6 @@
 """The pictures of the documentation, made from the sample brains.
 
-make demo && .venv/bin/python -m docs.pictures
+make demo && .venv/bin/python -m benchmarks.figures.sample
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from scipy.ndimage import map_coordinates
 from l2r.formats.nifti import read_field, read_image, read_labels
 
 mpl.use("Agg")
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
 FIXED, MOVING = "SAMPLE_0001_0000.nii.gz", "SAMPLE_0003_0000.nii.gz"
 FIELD = ROOT / "output" / "fields" / "disp_0001_0003.nii.gz"
@@ -47,7 +47,7 @@ def brains() -> tuple[np.ndarray, np.ndarray]:
 
 
 def registered_pair() -> None:
-    """What the main job does to a pair of the sample."""
+    """Draw a pair of the sample before and after the main job."""
     fixed, moving = brains()
     maps = [read_labels(ROOT / "sample/labelsVal" / name) for name in (FIXED, MOVING)]
     field = read_field(FIELD)
@@ -67,7 +67,7 @@ def registered_pair() -> None:
 
 
 def convention() -> None:
-    """Which way a displacement leads."""
+    """Draw the direction of a displacement."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 5), layout="constrained")
     point, step = np.array([2.0, 3.0]), np.array([2.5, -1.0])
     for axes, title in ((left, "fixed grid: u lives here"), (right, "moving grid: sampled here")):

@@ -3,20 +3,18 @@
 import numpy as np
 from jaxtyping import Float, Float64
 
-_PLANES = 4
-"""Planes per slab, so that temporary arrays stay in the processor's cache."""
-
-Row = list[Float[np.ndarray, "*_"]]
-"""Three components of a derivative, each for many places."""
+MatrixRow = list[Float[np.ndarray, "*_"]]
+"""Three components of a derivative, each for many voxels."""
 
 
 def central_determinants(
-    vectors: Float[np.ndarray, "x y z 3"],
+    vectors: Float[np.ndarray, "x y z 3"], *, planes: int = 4
 ) -> Float64[np.ndarray, "x-2 y-2 z-2"]:
     """`det(I + du/dp)`, the volume that a voxel takes on, with `du/dx = (u(x+1) - u(x-1)) / 2`.
 
     Args:
         vectors: displacements in voxels, at least three along each axis.
+        planes: of a slab; few, so that temporary arrays fit into the processor's cache.
 
     Returns:
         1 where nothing moves, 0 or less where the transform folds. For all voxels but the
@@ -24,8 +22,8 @@ def central_determinants(
     """
     x, y, z = (size - 2 for size in vectors.shape[:3])
     found = np.empty((z, y, x))  # NIfTI has x fastest: see eval.warp
-    for start in range(0, z, _PLANES):
-        stop = min(start + _PLANES, z)
+    for start in range(0, z, planes):
+        stop = min(start + planes, z)
         block = vectors.T[:, start : stop + 2].astype(np.float64)
         rows = [_row(block, axis) for axis in (3, 2, 1)]
         for axis, row in enumerate(rows):
@@ -34,8 +32,8 @@ def central_determinants(
     return found.T
 
 
-def determinant(a: Row, b: Row, c: Row) -> Float[np.ndarray, "*_"]:
-    """Of matrices with the rows `a`, `b` and `c`; the order of operations is the scorers'."""
+def determinant(a: MatrixRow, b: MatrixRow, c: MatrixRow) -> Float[np.ndarray, "*_"]:
+    """Determinants of matrices with rows `a`, `b` and `c`, in the scorers' order of operations."""
     return (
         a[0] * (b[1] * c[2] - b[2] * c[1])
         - b[0] * (a[1] * c[2] - a[2] * c[1])
@@ -43,7 +41,7 @@ def determinant(a: Row, b: Row, c: Row) -> Float[np.ndarray, "*_"]:
     )
 
 
-def _row(block: Float64[np.ndarray, "3 z y x"], axis: int) -> Row:
+def _row(block: Float64[np.ndarray, "3 z y x"], axis: int) -> MatrixRow:
     """Half the difference of the two neighbours along an axis, for the voxels inside."""
     before, after = (
         [part if other == axis else slice(1, -1) for other in (1, 2, 3)]

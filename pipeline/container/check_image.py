@@ -1,4 +1,4 @@
-"""What a platform would reject of an image, before anything runs."""
+"""Checks of an image before it runs: user, architecture, entry point, size, archive."""
 
 import json
 import tarfile
@@ -38,7 +38,7 @@ class _Config(Tolerant):
     command: list[str] | None = Field(None, alias="Cmd")
 
 
-class Facts(Tolerant):
+class ImageFacts(Tolerant):
     """An image, as the engine describes it, or as its configuration in an archive does."""
 
     architecture: str = Field(validation_alias=AliasChoices("Architecture", "architecture"))
@@ -46,11 +46,11 @@ class Facts(Tolerant):
 
 
 @dataclass(frozen=True)
-class Saved:
-    """What `docker save` wrote."""
+class SavedImage:
+    """The contents of an archive that `docker save` wrote."""
 
     images: int
-    facts: Facts
+    facts: ImageFacts
     """Of the first image."""
     size: int
     """Bytes."""
@@ -64,8 +64,8 @@ class _Manifest(RootModel[list[_Entry]]):
     pass
 
 
-def refused(facts: Facts, contract: Contract) -> Iterator[Finding]:
-    """What a platform refuses of an image's configuration."""
+def check_config(facts: ImageFacts, contract: Contract) -> Iterator[Finding]:
+    """Yield the faults of an image's configuration."""
     user = (facts.config.user or "").partition(":")[0]
     if user in {"", "root"} or (user.isdecimal() and int(user) == 0):
         said = f"USER {facts.config.user}" if facts.config.user else "no USER"
@@ -84,8 +84,8 @@ def refused(facts: Facts, contract: Contract) -> Iterator[Finding]:
         yield Finding("image", "has neither ENTRYPOINT nor CMD, so nothing would start; set one")
 
 
-def too_large(what: str, size: int) -> Iterator[Finding]:
-    """A finding where an image or its archive is larger than platforms take."""
+def check_size(what: str, size: int) -> Iterator[Finding]:
+    """Yield a finding if an image or its archive is larger than platforms accept."""
     if size > LARGEST:
         yield Finding(
             what,
@@ -94,14 +94,14 @@ def too_large(what: str, size: int) -> Iterator[Finding]:
         )
 
 
-def refused_archive(saved: Saved) -> Iterator[Finding]:
-    """What a platform refuses of a saved image, whatever its configuration."""
+def check_archive(saved: SavedImage) -> Iterator[Finding]:
+    """Yield the faults of a saved image as an archive."""
     if saved.images != 1:
         yield Finding("archive", f"{saved.images} images, but exactly one is taken; save one tag")
-    yield from too_large("archive", saved.size)
+    yield from check_size("archive", saved.size)
 
 
-def read_archive(stream: Readable, where: str) -> Saved:
+def read_archive(stream: Readable, where: str) -> SavedImage:
     """Read what `docker save` wrote, once and without unpacking it.
 
     Args:
@@ -126,8 +126,8 @@ def read_archive(stream: Readable, where: str) -> Saved:
     if not entries:
         raise ContainerError(f"{where}: holds no image; save it again")
     config = _json(small, entries[0].config, where)
-    facts = parse(Facts, config, f"{where}: configuration", ContainerError)
-    return Saved(len(entries), facts, size)
+    facts = parse(ImageFacts, config, f"{where}: configuration", ContainerError)
+    return SavedImage(len(entries), facts, size)
 
 
 def _json(members: dict[str, bytes], name: str, where: str) -> object:

@@ -1,6 +1,6 @@
 """The picture of docs/networks.md: every network's field on a pair of the sample.
 
-.venv/bin/python -m docs.networks_picture
+.venv/bin/python -m benchmarks.figures.networks
 
 Published weights do not come with Regatta, so each network is fitted to this one pair, from scratch
 and at a third of the resolution: thirty steps of Adam on local correlation and diffusion. The
@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from docs.pictures import FIXED, IMAGES, MOVING, ROOT
-from eval.metrics.ndv import folded_volume
+from benchmarks.figures.sample import FIXED, IMAGES, MOVING, ROOT
+from eval.metrics.ndv import non_diffeomorphic_volume
 from l2r.console import progress
 from l2r.field import from_channels_first
 from l2r.formats.nifti import read_image
 from l2r.grid import GridRule, working_grid
-from models.losses.diffusion import DiffusionConfig
-from models.losses.lncc import LnccConfig
+from models.losses.diffusion import Diffusion
+from models.losses.lncc import Lncc
 from models.networks.base import NetworkConfig
 from models.networks.gradicon.network import UniGradIconConfig
 from models.networks.transmorph.classic import TransMorphIxiConfig, TransMorphOasisConfig
@@ -68,8 +68,8 @@ def pair() -> list[Tensor]:
 def fitted(config: NetworkConfig, rate: float, fixed: Tensor, moving: Tensor) -> Tensor:
     """The field of a network that has seen nothing but this pair."""
     torch.manual_seed(0)
-    model = config.network()
-    similarity, smoothness = LnccConfig(window=9).bind(fixed), DiffusionConfig()
+    model = config.build()
+    similarity, smoothness = Lncc(window=9).bind(fixed), Diffusion()
     optimiser = torch.optim.Adam(model.parameters(), lr=rate)
     with progress(STEPS, config.name) as advance:
         for step in range(STEPS):
@@ -89,7 +89,7 @@ def slice_of(volume: Tensor) -> np.ndarray:
 
 
 def draw_field(axes: plt.Axes, field: Tensor) -> None:
-    """Where every second grid line of the fixed image lies in the moving one."""
+    """Draw every second grid line of the fixed image as it lies in the moving one."""
     index = np.indices(field.shape[2:])[:, :, CORONAL]
     places = index + field[0, :, :, CORONAL].numpy()
     top = field.shape[4] - 1
@@ -116,8 +116,10 @@ def main() -> None:
         warped = warp(moving, field)
         axes.imshow(slice_of(warped), cmap="gray", vmin=0, vmax=1)
         draw_field(axes, field)
-        ndv = 100 * folded_volume(from_channels_first(field[0].numpy()), mask) / mask.sum()
-        before, after = (LnccConfig(window=9).bind(fixed)(image) for image in (moving, warped))
+        ndv = (
+            100 * non_diffeomorphic_volume(from_channels_first(field[0].numpy()), mask) / mask.sum()
+        )
+        before, after = (Lncc(window=9).bind(fixed)(image) for image in (moving, warped))
         text = f"LNCC {-before:.2f} to {-after:.2f}, NDV {ndv:.2f} %"
         axes.set_title(f"{title}\n{text}", fontsize=10)
         print(f"{title}: {text}, {time.monotonic() - start:.0f} s", flush=True)

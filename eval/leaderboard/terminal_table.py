@@ -4,7 +4,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from eval.leaderboard.board import Board, Column, Row
+from eval.leaderboard.board import Board, BoardRow, MetricColumn
 from eval.terminal import ARROWS, NOTHING
 from l2r.console import table_console
 
@@ -43,7 +43,7 @@ def table(board: Board) -> Table:
     return result
 
 
-def _heading(column: Column) -> Text:
+def _heading(column: MetricColumn) -> Text:
     weight = f"weight {column.weight:.3g}" if column.weight else "not ranked"
     return Text(f"{column.name}\n{weight}\n{ARROWS[column.better]} {column.unit}".rstrip())
 
@@ -52,17 +52,17 @@ def _place(rank: float | None) -> str:
     return NOTHING if rank is None else f"{rank:g}"
 
 
-def _interval(row: Row) -> str:
+def _interval(row: BoardRow) -> str:
     return NOTHING if row.interval is None else f"{row.interval[0]:g} to {row.interval[1]:g}"
 
 
-def _spread(row: Row, metric: str) -> str:
+def _spread(row: BoardRow, metric: str) -> str:
     """Mean and standard deviation over cases."""
     mean, deviation = _number(row.means.get(metric), 4), row.deviations.get(metric)
     return mean if deviation is None else f"{mean} ± {deviation:.4f}"
 
 
-def _official(row: Row) -> str:
+def _official(row: BoardRow) -> str:
     if row.kind == "submission":
         return ""
     if row.published_score is None:

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.metrics import jacobian as module
-from eval.metrics.jacobian import central_determinants
+from eval.jacobian import central_determinants
 from tests.eval import oracles
 
 SHAPE = (9, 8, 7)
@@ -31,10 +30,10 @@ def test_it_is_the_correlations_determinant(seed: int) -> None:
     np.testing.assert_allclose(found, oracles.jacobian(noise(seed)), atol=1e-12)
 
 
-def test_the_size_of_the_slabs_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = central_determinants(noise(3))
-    monkeypatch.setattr(module, "_PLANES", 2)
-    np.testing.assert_array_equal(central_determinants(noise(3)), before)
+@pytest.mark.parametrize("planes", [1, 2, 100])
+def test_the_size_of_the_slabs_does_not_show(planes: int) -> None:
+    expected = central_determinants(noise(3))
+    np.testing.assert_array_equal(central_determinants(noise(3), planes=planes), expected)
 
 
 @pytest.mark.golden

@@ -1,4 +1,4 @@
-"""What was packed, read as the platform reads it."""
+"""Checks of the files to hand in, read as the platform reads them."""
 
 import zipfile
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from isal import igzip
 
 from l2r.check import Finding
 from l2r.errors import ContainerError
+from pipeline.container.check_image import Readable, check_archive, check_config, read_archive
 from pipeline.container.contracts import Contract
 from pipeline.container.readme import missing
-from pipeline.container.rejections import Readable, read_archive, refused, refused_archive
 
 README = "README.txt"
 PREDICTIONS = "validation_predictions.zip"
@@ -19,7 +19,7 @@ IMAGE = ".tar.gz"
 
 
 def check_zip(path: Path, contract: Contract) -> Iterator[Finding]:
-    """What would be rejected of a zip that is handed in.
+    """Yield the faults of a zip to hand in.
 
     Raises:
         ContainerError: it cannot be read at all.
@@ -35,16 +35,16 @@ def check_zip(path: Path, contract: Contract) -> Iterator[Finding]:
         raise ContainerError(f"{path}: cannot be read: {cause}; pack it again") from None
 
 
-def check_image(file: Readable, name: str, contract: Contract) -> Iterator[Finding]:
-    """What would be rejected of a saved and gzipped image.
+def check_saved_image(file: Readable, name: str, contract: Contract) -> Iterator[Finding]:
+    """Yield the faults of a saved and gzipped image.
 
     Raises:
         ContainerError: it is none.
     """
     with igzip.IGzipFile(fileobj=file) as unpacked:
         saved = read_archive(unpacked, name)
-    yield from refused_archive(saved)
-    yield from refused(saved.facts, contract)
+    yield from check_archive(saved)
+    yield from check_config(saved.facts, contract)
 
 
 def _check_members(archive: zipfile.ZipFile, contract: Contract) -> Iterator[Finding]:
@@ -54,7 +54,7 @@ def _check_members(archive: zipfile.ZipFile, contract: Contract) -> Iterator[Fin
         yield Finding("zip", f"{len(images)} files *{IMAGE}; exactly one image is expected")
     for name in images:
         with archive.open(name) as file:
-            yield from check_image(file, name, contract)
+            yield from check_saved_image(file, name, contract)
     for name in {README, PREDICTIONS} - set(names):
         yield Finding("zip", f"{name} is missing; pack it again")
     if README in names:

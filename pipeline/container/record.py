@@ -1,4 +1,4 @@
-"""What `verify` found, as a record that `package` reads, and as a table."""
+"""The record of a verification: written by `verify`, read by `package`, shown as a table."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ FIELDS = "fields"
 NOTHING = "-"
 
 
-class Run(Frozen):
-    """One run of the container."""
+class RunRecord(Frozen):
+    """One run of the container, as it is recorded."""
 
     pairs: tuple[str, ...]
-    """Names of the fields that it was asked for."""
+    """Names of the fields that it should have written."""
     exit_code: int | None
     """None where it could not be started."""
     seconds: float
@@ -35,8 +35,8 @@ class Run(Frozen):
     """Its last lines."""
 
 
-class Machine(Frozen):
-    """Where the container ran."""
+class MachineRecord(Frozen):
+    """The machine on which the container ran."""
 
     processor: str
     cpus: int
@@ -46,8 +46,8 @@ class Machine(Frozen):
     engine: str
 
 
-class Verified(Frozen):
-    """All that `verify` found."""
+class Verification(Frozen):
+    """The results of a verification."""
 
     regatta: str
     image: str
@@ -60,33 +60,33 @@ class Verified(Frozen):
     user: str
     memory_gib: float
     """The limit."""
-    machine: Machine
-    runs: tuple[Run, ...]
+    machine: MachineRecord
+    runs: tuple[RunRecord, ...]
     seconds: dict[str, float]
     """Of each pair, by the name of its field."""
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
-    """In what the runs differed from the organiser's."""
+    """Differences from the organiser's own run."""
 
     @property
     def problems(self) -> list[Finding]:
-        """What the organiser would reject."""
+        """Findings because of which the organiser would reject the image."""
         return [finding for finding in self.findings if finding.kind == "problem"]
 
     @property
     def peak_gib(self) -> float:
-        """Of all runs."""
+        """The largest memory of all runs."""
         return max(run.peak_gib for run in self.runs)
 
     @property
     def device_gib(self) -> float | None:
-        """Of all runs; None without a GPU."""
+        """The largest GPU memory of all runs; None without a GPU."""
         return max(
             (run.device_gib for run in self.runs if run.device_gib is not None), default=None
         )
 
 
-def write_report(path: Path, report: Verified) -> None:
+def write_record(path: Path, report: Verification) -> None:
     """Write the record.
 
     Raises:
@@ -96,7 +96,7 @@ def write_report(path: Path, report: Verified) -> None:
         file.write(report.model_dump_json(indent=2).encode())
 
 
-def read_report(folder: Path) -> Verified:
+def read_record(folder: Path) -> Verification:
     """Read the record of a folder that `verify` left.
 
     Raises:
@@ -108,15 +108,15 @@ def read_report(folder: Path) -> Verified:
             f"{path}: no such file; make it with: python -m pipeline container verify IMAGE "
             f"--contract ... --dataset ... --output {folder}"
         )
-    return parse(Verified, read_json(path, ContainerError), str(path), ContainerError)
+    return parse(Verification, read_json(path, ContainerError), str(path), ContainerError)
 
 
-def shown(report: Verified) -> Group:
-    """A row per pair, and below them how it was run and what was found."""
+def summary_table(report: Verification) -> Group:
+    """Render a row per pair, then the circumstances of the runs and all findings."""
     return Group(_table(report), *map(Text, _lines(report)))
 
 
-def _table(report: Verified) -> Table:
+def _table(report: Verification) -> Table:
     table = Table(title=Text(f"{report.image}, {report.contract}"), box=box.SIMPLE_HEAD)
     table.add_column("pair", no_wrap=True)
     for heading in ("seconds", "peak GiB", "GPU GiB", "exit code"):
@@ -132,7 +132,7 @@ def _table(report: Verified) -> Table:
     return table
 
 
-def _lines(report: Verified) -> Iterator[str]:
+def _lines(report: Verification) -> Iterator[str]:
     machine = report.machine
     total = sum(run.seconds for run in report.runs)
     yield (
@@ -151,5 +151,5 @@ def _number(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.2f}"
 
 
-def _code(run: Run) -> str:
+def _code(run: RunRecord) -> str:
     return NOTHING if run.exit_code is None else str(run.exit_code)

@@ -1,6 +1,6 @@
 """The picture of docs/instance-optimisation.md, from a pair of the sample brains.
 
-python -m docs.optimisation_picture
+python -m benchmarks.figures.optimisation
 """
 
 from itertools import accumulate
@@ -11,18 +11,18 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from docs.pictures import FIXED, IMAGES, MOVING, ROOT, panel, slice_of
+from benchmarks.figures.sample import FIXED, IMAGES, MOVING, ROOT, panel, slice_of
 from l2r.formats.nifti import read_image
 from l2r.task import load_task
-from models.descent.objective import Case, Refined
-from models.optim.combine import PcGradConfig, ProjectOneConfig, SumConfig
+from models.descent.objective import ImagePair, Refined
+from models.optim.combine import PCGrad, ProjectOne, SumGradients
 from pipeline.register.config import load_run
 
 (SUM,) = load_run(ROOT / "configs/compared/sum.toml").refine
 COMBINATIONS = {
-    "plain sum": (SumConfig(), "#1f77b4"),
-    "one projected": (ProjectOneConfig(), "#d62728"),
-    "full PCGrad": (PcGradConfig(), "#2ca02c"),
+    "plain sum": (SumGradients(), "#1f77b4"),
+    "one projected": (ProjectOne(), "#d62728"),
+    "full PCGrad": (PCGrad(), "#2ca02c"),
 }
 FREE = tuple(part for part in SUM.regularisers if part.term.name != "folding")
 RED = np.array([0.9, 0.1, 0.1])
@@ -34,7 +34,7 @@ def volume(name: str) -> Tensor:
     return torch.from_numpy(load_task("aseg").preprocess.normalise(array))[None, None]
 
 
-def refined(case: Case, **changed: object) -> Refined:
+def refined(case: ImagePair, **changed: object) -> Refined:
     """By the levels of the plain sum, with changes."""
     zero = torch.zeros(1, 3, *case.fixed.shape[2:])
     return SUM.model_copy(update=changed).build()(case, zero)
@@ -65,7 +65,7 @@ def curves(left: Axes, right: Axes, runs: dict[str, Refined]) -> None:
 
 
 def folded(field: Tensor) -> np.ndarray:
-    """Where `p + u(p)` turns space inside out, by central differences."""
+    """Find folds, where `p + u(p)` turns space inside out, by central differences."""
     vectors = field[0].numpy()
     slopes = np.stack([np.stack(np.gradient(part)) for part in vectors])
     jacobian = np.moveaxis(slopes, (0, 1), (-2, -1)) + np.eye(3)
@@ -82,7 +82,7 @@ def overlay(axes: Axes, fixed: np.ndarray, field: Tensor, title: str) -> None:
 
 def main() -> None:
     """Three combinations of gradients, and the plain sum without its penalty on folds."""
-    case = Case(volume(FIXED), volume(MOVING))
+    case = ImagePair(volume(FIXED), volume(MOVING))
     runs = {name: refined(case, combine=part) for name, (part, _) in COMBINATIONS.items()}
     free = refined(case, regularisers=FREE)
     figure, rows = plt.subplots(2, 2, figsize=(10, 8.2), layout="constrained")

@@ -29,7 +29,7 @@ MEMORY = ", most likely for want of memory"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How it went."""
+    """Dice, folds and duration of the trial run."""
 
     before: float
     after: float
@@ -41,7 +41,7 @@ class Outcome:
 
 
 def check_registration(plan: Plan) -> Record:
-    """Take a made-up pair through the default run file and the judge."""
+    """Register a phantom pair by the default run file and score it."""
     with tempfile.TemporaryDirectory(prefix="regatta-doctor-") as place:
         folder = Path(place)
         dataset = write_phantom(folder / "data", shape=SHAPE, subjects=2)
@@ -52,7 +52,7 @@ def check_registration(plan: Plan) -> Record:
 
 
 def judge(outcome: Outcome) -> Record:
-    """Is this what a working machine gives?"""
+    """Compare the outcome with that of a working machine."""
     found = (
         f"Dice {outcome.before:.3f} to {outcome.after:.3f}, folds {outcome.folds:.3g} %, "
         f"{outcome.seconds:.1f} s for {' x '.join(map(str, SHAPE))} voxels on {outcome.device}"
@@ -69,7 +69,7 @@ def judge(outcome: Outcome) -> Record:
 
 
 def _run(dataset: Path, output: Path, device: str) -> str | None:
-    """In a process of its own, which may be killed for want of memory; why it failed, if it did."""
+    """Register in a process of its own, which may run out of memory; return the fault, if any."""
     call = [sys.executable, "-m", "pipeline", "run", "--device", device, "--output", str(output)]
     task = dataset.with_name("phantom.toml")
     with subprocess.Popen(  # noqa: S603
@@ -104,12 +104,12 @@ def _refused(dataset: Path, folder: Path) -> str | None:
 
 
 def _outcome(dataset: Path, output: Path) -> Outcome:
-    from eval.evaluate import score  # noqa: PLC0415 - the judge is only needed here
+    from eval.scoring import score_submission  # noqa: PLC0415 - the judge is only needed here
     from pipeline.register.manifest import Manifest  # noqa: PLC0415
 
     task = load_task(str(dataset.with_name("phantom.toml")))
     pairs = read_pairs(dataset, dataset.parent, "validation")
-    report = score(open_submission(output), task, pairs, dataset.parent)
+    report = score_submission(open_submission(output), task, pairs, dataset.parent)
     means = {name: over.mean for name, over in report.aggregates().items()}
     path = output / MANIFEST
     manifest = parse(Manifest, read_json(path, OutputError), str(path), OutputError)
