@@ -2,9 +2,7 @@
 
 import json
 import runpy
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +12,7 @@ from eval import commands
 from eval.cli import app
 from l2r.formats.nifti import write_field
 from tests.eval.conftest import Phantom
+from tests.eval.imports import modules
 
 
 def arguments(phantom: Phantom, *more: object) -> list[str]:
@@ -173,30 +172,6 @@ def test_it_runs_as_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit) as stopped:
         runpy.run_module("eval", run_name="__main__")
     assert stopped.value.code == 0
-
-
-RUN = """
-import runpy, sys
-sys.argv = ["eval", *sys.argv[1:]]
-try:
-    runpy.run_module("eval", run_name="__main__")
-except SystemExit as stopped:
-    assert not stopped.code, stopped.code
-print(*sorted(sys.modules), sep="\\n", file=sys.stderr)
-"""
-
-
-def modules(*words: str) -> set[str]:
-    """What is imported by a run of its own."""
-    root = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", RUN, *words],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return set(done.stderr.splitlines())
 
 
 def test_scoring_never_imports_torch(phantom: Phantom) -> None:
