@@ -5,7 +5,7 @@ Reading keeps the array as it is stored: every Learn2Reg scorer ignores the head
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from gzip import BadGzipFile
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +19,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
-from l2r.arrays import Labels, Shape, Volume
+from l2r.arrays import Labels, Shape
 from l2r.disk import writing
 from l2r.errors import FieldError, ImageError, L2RError
 from l2r.formats import metaimage
@@ -40,9 +40,12 @@ _INTEGERS: tuple[tuple[type[np.integer], float, float], ...] = (
 class Image:
     """A volume as it is stored, with what its header says of the grid."""
 
-    array: Volume
-    affine: Float[np.ndarray, "4 4"]
+    array: Shaped[np.ndarray, "x y z"]
+    """Of single precision where it was read from a file of any type."""
+    affine: Float[np.ndarray, "4 4"] = field(default_factory=lambda: np.eye(4))
     """Voxel indices to RAS millimetres."""
+    warnings: tuple[str, ...] = ()
+    """Faults of the header that were got around."""
 
     @property
     def shape(self) -> Shape:

@@ -69,7 +69,8 @@ class TrainConfig(Frozen):
     model: ModelConfig
     """With `weights`, these are fine-tuned."""
     shrink: PositiveInt = 1
-    """The network sees means over cubes of so many voxels a side, as by `shrink` of a run file."""
+    """The network sees means over cubes of so many voxels a side, as by `shrink` of a run file;
+    images are padded first, so it need not divide their shape."""
     data: Data = Images()
     augment: tuple[Augmentation, ...] = ()
     """What is done to the images of a pair, one after the other."""

@@ -7,6 +7,7 @@ import torch
 
 from l2r.errors import ConfigError
 from l2r.grid import GridRule
+from l2r.prepare import PreparePair
 from l2r.task import Task
 from models.descent.weights import WeightOptimisationConfig
 from models.networks.base import RegistrationModel
@@ -14,7 +15,6 @@ from models.weights.load import build_network
 from pipeline.register.config import Refinement, RunConfig
 from pipeline.register.export import ExportField
 from pipeline.register.predict import PredictField
-from pipeline.register.preprocess import PreprocessPair
 from pipeline.register.refine import RefineField, RefineWeights
 from pipeline.register.stage import Export, Predict, Preprocess, Refine
 
@@ -48,7 +48,7 @@ def build(
     """
     model = build_network(config.model)
     return Stages(
-        preprocess=PreprocessPair(task, _rule(model, config), config.voxel_mm, config.labels),
+        preprocess=PreparePair(task, _rule(model, config), config.voxel_mm, config.labels),
         predict=PredictField(
             model, device, half=config.precision == "bfloat16", shrink=config.shrink
         ),

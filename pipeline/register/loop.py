@@ -24,13 +24,14 @@ from l2r.disk import sha256
 from l2r.errors import ImageError, L2RError, OutputError
 from l2r.field import zero_field
 from l2r.formats.nifti import grid_shape
+from l2r.prepare import Prepared
 from l2r.submission import as_stored
 from l2r.task import FieldRule
 from pipeline.register.build import Stages
 from pipeline.register.clock import Budget, Stopwatch
 from pipeline.register.export import write_stored
 from pipeline.register.manifest import Entry, Ledger, hash_inputs
-from pipeline.register.stage import Predicted, Prepared
+from pipeline.register.stage import Predicted
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +132,8 @@ class Run:
         deadline = self._budget.deadline(work.watch.total)
         with _failures(work):
             with work.watch.measure("predict"):
-                predicted = self._stages.predict(replace(work.prepared, deadline=deadline))
+                predicted = self._stages.predict(work.prepared)
+                predicted = replace(predicted, deadline=deadline)
             with work.watch.measure("refine"):
                 for refine in self._stages.refine:
                     predicted = refine(predicted)

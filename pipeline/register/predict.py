@@ -2,16 +2,17 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool3d
 
-from l2r.arrays import Vectors, Volume
+from l2r.arrays import Labels, Vectors, Volume
 from l2r.field import from_channels_first, to_channels_first
+from l2r.prepare import Prepared
 from models.networks.base import RegistrationModel
 from models.spatial.warp import upsample_field
 from models.types import Fields, Volumes
-from pipeline.register.stage import Predicted, Prepared
+from pipeline.register.stage import Predicted
 
 
 class PredictField:
@@ -55,6 +56,11 @@ def arrange_for(device: torch.device, model: RegistrationModel) -> None:
 def to_torch(volume: Volume, device: torch.device) -> Volumes:
     """`(x, y, z)` as a batch of one, `(1, 1, x, y, z)`."""
     return torch.from_numpy(volume)[None, None].to(device)
+
+
+def labels_to_torch(labels: Labels, device: torch.device) -> Int64[Tensor, "1 1 x y z"]:
+    """`(x, y, z)` of any whole numbers as a batch of one."""
+    return torch.from_numpy(labels.astype(np.int64))[None, None].to(device)
 
 
 def field_to_torch(vectors: Vectors, device: torch.device) -> Fields:

@@ -7,14 +7,15 @@ from typing import TypeAlias
 
 import torch
 
+from l2r.prepare import Prepared
 from models.descent.field import InstanceOptimisationConfig
 from models.descent.loop import OptimisationResult
 from models.descent.objective import ImagePair, Refined
 from models.descent.weights import WeightOptimisationConfig
 from models.losses.dice import one_hot
 from models.networks.base import RegistrationModel
-from pipeline.register.predict import field_to_torch, to_numpy, to_torch
-from pipeline.register.stage import Predicted, Prepared
+from pipeline.register.predict import field_to_torch, labels_to_torch, to_numpy, to_torch
+from pipeline.register.stage import Predicted
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Refinement(ABC):
         """The pair as descents want it."""
         labels = None
         if prepared.labels is not None:
-            fixed, moving = (to_torch(volume, device).long() for volume in prepared.labels)
+            fixed, moving = (labels_to_torch(found, device) for found in prepared.labels)
             labels = one_hot(fixed, moving)
         return ImagePair(
             to_torch(prepared.fixed, device), to_torch(prepared.moving, device), labels
@@ -85,7 +86,7 @@ class RefineField(Refinement):
         return config.build()(
             self.case(item.prepared, device),
             field_to_torch(item.vectors, device),
-            deadline=item.prepared.deadline,
+            deadline=item.deadline,
             random=self.random(),
         )
 
@@ -109,7 +110,7 @@ class RefineWeights(Refinement):
         try:
             return self._optimise(
                 self.case(item.prepared, device),
-                deadline=item.prepared.deadline,
+                deadline=item.deadline,
                 random=self.random(),
             )
         finally:

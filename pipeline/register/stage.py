@@ -10,32 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
-from jaxtyping import Float
-
-from l2r.arrays import Vectors, Volume
+from l2r.arrays import Vectors
 from l2r.dataset import Pair
-from l2r.grid import WorkingGrid
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Two images as a network wants them."""
-
-    pair: Pair
-    fixed: Volume
-    """Normalised, on the working grid."""
-    moving: Volume
-    """Normalised, on the working grid."""
-    grid: WorkingGrid
-    """How to get back to the grid of the fixed image."""
-    affine: Float[np.ndarray, "4 4"]
-    """Of the fixed image, voxels to RAS millimetres."""
-    labels: tuple[Volume, Volume] | None = None
-    """Label maps of both images on the working grid, where a refinement asks for them."""
-    warnings: tuple[str, ...] = ()
-    deadline: float | None = None
-    """In seconds of `time.monotonic`: when the field must be ready for export."""
+from l2r.prepare import Prepared
 
 
 @dataclass(frozen=True)
@@ -49,6 +26,8 @@ class Predicted:
     """One entry per refinement, for the manifest."""
     warnings: tuple[str, ...] = ()
     """Of predicting and refining."""
+    deadline: float | None = None
+    """In seconds of `time.monotonic`: when the field must be ready for export."""
 
     def refined(
         self, vectors: Vectors, entry: Mapping[str, object], warnings: Sequence[str] = ()

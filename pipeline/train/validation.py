@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from eval.scoring import Scorer
-from l2r.arrays import triple
 from l2r.dataset import Pair
 from models.networks.base import InvertibleModel, RegistrationModel
 from models.spatial.parametrisation import compose
+from models.spatial.warp import upsample_field
 from models.training.loop import Scores
 from models.training.sampling import Reading
 from models.types import Fields, Volumes
@@ -48,11 +48,12 @@ class Validation:
         found: dict[str, list[float]] = {}
         shown: Picture | None = None
         for pair in self.pairs:
-            stored = reading.read(pair)
-            images = reading.make(stored, self.device)
+            prepared = reading.prepare(reading.read(pair))
+            images = reading.batch(prepared, self.device)
             with torch.inference_mode():
                 field, error = _predicted(model, images.fixed, images.moving)
-            vectors = reading.grid(triple(stored[0].shape)).place(to_numpy(field))
+            fine = to_numpy(upsample_field(field, reading.shrink))
+            vectors = prepared.grid.place(fine)
             for name, result in scorer.score_case(pair, vectors, QUICK).results.items():
                 found.setdefault(name, []).append(result.mean)
             if error is not None:

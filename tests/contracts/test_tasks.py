@@ -96,7 +96,7 @@ def test_a_rule_of_numbers_says_what_is_missing_in_other_names(task: Task) -> No
 @tasks()
 def test_it_normalises_intensities_to_between_0_and_1(task: Task) -> None:
     volume = np.random.default_rng(0).uniform(0, 255, (6, 5, 4)).astype(np.float32)
-    normalised = task.preprocess.normalise(volume)
+    normalised = task.preprocess.normalise(volume).volume
     assert normalised.dtype == np.float32
     assert normalised.min() >= 0
     assert 0.9 < normalised.max() <= 1

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from l2r.arrays import triple
-from l2r.dataset import Scan
+from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError
 from models.descent.objective import ImagePair
 from models.training.cache import Stored
@@ -50,7 +50,8 @@ class SyntheticPairs(Source):
         if len(self._maps) > 1 and torch.rand((), generator=random) >= self._config.one_map:
             step = int(torch.randint(1, len(self._maps), (), generator=random))
             second = (first + step) % len(self._maps)
-        maps = self._read(self._maps[first]), self._read(self._maps[second])
+        scans = Pair(self._maps[first], self._maps[second])
+        maps = self._reading.preparation.cut(self._maps_of(scans), scans)
         return Chosen(maps, (epoch, number))
 
     def make(self, read: Chosen, device: torch.device) -> ImagePair:
@@ -73,8 +74,12 @@ class SyntheticPairs(Source):
         seed = int(torch.randint(2**62, (), generator=random))
         return Painter(self._config.look, shrink, seed)(labels, field)
 
+    def _maps_of(self, scans: Pair) -> tuple[Stored, Stored]:
+        fixed, moving = (self._read(scan) for scan in (scans.fixed, scans.moving))
+        return fixed, moving
+
     def _read(self, scan: Scan) -> Stored:
         found = self._reading.cache.labels(scan.path)
         if found.min() < 0 or found.max() == 0:
             raise ImageError(f"{scan.path}: no label map: needs labels above 0, and none below")
-        return self._reading.cut(found, scan)
+        return found

@@ -4,15 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
 from l2r.dataset import read_pairs, scans_of_folder
-from l2r.errors import ImageError
 from l2r.grid import GridRule
-from l2r.task import load_task
 from models.networks.base import RegistrationModel
 from models.training.config import Images, TrainConfig, TrainingObjective
 from models.training.dataset import Source, drawn
@@ -22,7 +19,6 @@ from models.training.sampling import ListedPairs, RandomPartners, Reading
 from models.training.step import Objective
 from models.training.synthesis.config import Deformation, Synthesis
 from models.training.synthesis.pairs import SyntheticPairs
-from pipeline.register.preprocess import PreprocessPair
 from tests.models.training.conftest import CONFIG, NETWORK, OBJECTIVE
 from tests.models.training.test_loop import given
 
@@ -122,19 +118,6 @@ def test_kinds_of_data_and_of_augmentation_are_named() -> None:
         TrainConfig(model=NETWORK, epochs=1, data={"kind": "phantoms"})
 
 
-def test_shrunk_images_are_those_of_a_run_with_larger_voxels(
-    brains: Path, reading: Reading
-) -> None:
-    (pair, *_) = read_pairs(brains / "PHANTOM_dataset.json", brains)
-    rule = GridRule(multiple=5)
-    source = ListedPairs([pair], replace(reading, rule=rule, shrink=2))
-    case = source.make(source.read(0, 0), CPU)
-    run = PreprocessPair(load_task(str(brains / "phantom.toml")), rule, voxel_mm=2.0)(pair)
-    assert case.fixed.shape == (1, 1, 10, 10, 10)
-    assert np.array_equal(case.fixed[0, 0], run.fixed)
-    assert np.array_equal(case.moving[0, 0], run.moving)
-
-
 def test_shrunk_structures_are_means_and_lie_on_their_image(brains: Path, reading: Reading) -> None:
     (pair, *_) = read_pairs(brains / "PHANTOM_dataset.json", brains)
     whole = replace(reading, rule=GridRule(), labels=True, structures=(2, 43))
@@ -146,10 +129,3 @@ def test_shrunk_structures_are_means_and_lie_on_their_image(brains: Path, readin
         assert other is not None
         for full, small in zip(one, other, strict=True):
             torch.testing.assert_close(small, torch.nn.functional.avg_pool3d(full, 2))
-
-
-def test_a_shape_that_cannot_be_shrunk_is_named(partners: Partners, reading: Reading) -> None:
-    source = partners()
-    source._reading = replace(reading, shrink=3)
-    with pytest.raises(ImageError, match=r"shape \(16, 16, 16\), but shrink = 3 must divide it"):
-        source.read(0, 0)

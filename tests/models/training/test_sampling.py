@@ -98,7 +98,7 @@ def test_labels_of_another_shape_than_their_image_are_named(
     for scan, old in ((moved.fixed, pair.fixed), (moved.moving, pair.moving)):
         scan.path.write_bytes(old.path.read_bytes())
         write_volume(scan.labels, np.ones((4, 4, 4), np.uint8))
-    with pytest.raises(ImageError, match=r"shape \(4, 4, 4\), its image has \(16, 16, 16\)"):
+    with pytest.raises(ImageError, match=r"shape \(4, 4, 4\), but its image has \(16, 16, 16\)"):
         ListedPairs([moved], replace(reading, labels=True)).read(0, 0)
 
 

@@ -14,6 +14,7 @@ from l2r.dataset import read_pairs
 from l2r.errors import ImageError, OutputError
 from l2r.grid import GridRule, working_grid
 from l2r.phantom import write_phantom
+from l2r.prepare import Prepared
 from l2r.submission import field_names
 from l2r.task import load_task
 from pipeline.register.build import Stages
@@ -21,7 +22,7 @@ from pipeline.register.clock import Budget, Stopwatch
 from pipeline.register.export import ExportField
 from pipeline.register.loop import Job, Run
 from pipeline.register.manifest import Ledger, Settings
-from pipeline.register.stage import Predicted, Prepared
+from pipeline.register.stage import Predicted
 
 SETTINGS = Settings(
     task={}, config={}, weights_sha256=None, device="cpu", versions={}, commit=None,

@@ -10,11 +10,11 @@ from torch.nn.functional import interpolate
 
 from l2r.dataset import Pair, Scan
 from l2r.grid import GridRule, working_grid
+from l2r.prepare import Prepared
 from models.networks.base import RegistrationModel
 from models.networks.blocks import FieldHead
 from models.networks.pyramid import PyramidConfig
 from pipeline.register.predict import PredictField
-from pipeline.register.stage import Prepared
 
 CPU = torch.device("cpu")
 

@@ -13,6 +13,7 @@ from l2r.dataset import read_pairs
 from l2r.errors import ConfigError
 from l2r.formats.nifti import read_image
 from l2r.grid import GridRule, working_grid
+from l2r.prepare import Prepared
 from l2r.task import load_task
 from models.descent.field import InstanceOptimisation, InstanceOptimisationConfig, ResolutionLevel
 from models.descent.objective import Refined, WeightedRegulariser
@@ -24,7 +25,7 @@ from models.networks.gradicon.unet import UNetSizes
 from pipeline.register.build import build
 from pipeline.register.config import Refinement, RunConfig
 from pipeline.register.refine import RefineField, RefineWeights
-from pipeline.register.stage import Predicted, Prepared, Refine
+from pipeline.register.stage import Predicted, Refine
 
 CPU = torch.device("cpu")
 SMOOTH = (WeightedRegulariser(weight=0.1, term=Diffusion()),)
@@ -162,10 +163,10 @@ def test_on_the_cpu_there_is_no_other_way(
 
 def test_label_maps_count(predicted: Predicted) -> None:
     """Where images are alike but labels say what moved, labels decide."""
-    fixed = np.zeros(predicted.prepared.fixed.shape, np.float32)
+    fixed = np.zeros(predicted.prepared.fixed.shape, np.uint8)
     fixed[8:16, 8:16, 8:16] = 17
     labels = fixed, np.roll(fixed, 2, axis=0)
-    blank = np.zeros_like(fixed)
+    blank = np.zeros(fixed.shape, np.float32)
     prepared = replace(predicted.prepared, fixed=blank, moving=blank, labels=labels)
     config = QUICK[InstanceOptimisationConfig].model_copy(update={"label_weight": 1.0})
     refined = RefineField(config, CPU)(replace(predicted, prepared=prepared))

@@ -10,11 +10,11 @@ import pipeline.register.request
 from l2r.errors import ConfigError, DatasetError, ImageError, OutputError
 from l2r.grid import GridRule
 from l2r.mounts import find_mounts
+from l2r.prepare import PreparePair
 from l2r.task import load_task
 from pipeline.register.build import find_device
 from pipeline.register.config import load_run
 from pipeline.register.predict import field_to_torch, to_numpy, to_torch
-from pipeline.register.preprocess import PreprocessPair
 from pipeline.register.request import CONFIGS, Request, default_config, resolve
 from pipeline.workdir import open_folder
 
@@ -82,7 +82,7 @@ def test_a_folder_below_a_file_cannot_be_made(tmp_path: Path) -> None:
 def test_images_become_normalised_volumes_on_a_grid_that_fits(phantom: Path) -> None:
     request = Request(dataset=phantom / "PHANTOM_dataset.json", task=str(phantom / "phantom.toml"))
     found = resolve(request)
-    prepared = PreprocessPair(found.task, GridRule(32))(next(iter(found.pairs.values())))
+    prepared = PreparePair(found.task, GridRule(32))(next(iter(found.pairs.values())))
     assert prepared.fixed.shape == prepared.moving.shape == (32, 64, 64)
     assert 0.3 < prepared.fixed.max() <= 1.0
     assert (prepared.grid.shape, prepared.grid.box.start) == ((32, 40, 36), (0, -12, -14))
@@ -94,7 +94,7 @@ def test_a_shape_that_the_task_does_not_have_is_refused(phantom: Path) -> None:
     request = Request(dataset=phantom / "PHANTOM_dataset.json", task="lumir24")
     pair = next(iter(resolve(request).pairs.values()))
     with pytest.raises(ImageError, match=r"shape \(32, 40, 36\).*\(160, 224, 192\).*--task any"):
-        PreprocessPair(load_task("lumir24"), GridRule(1))(pair)
+        PreparePair(load_task("lumir24"), GridRule(1))(pair)
 
 
 def test_headers_that_disagree_are_told_and_ignored(phantom: Path, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_headers_that_disagree_are_told_and_ignored(phantom: Path, tmp_path: Pat
         input=tmp_path,
     )
     found = resolve(request)
-    prepared = PreprocessPair(found.task, GridRule(1))(found.pairs["disp_0002_0001.nii.gz"])
+    prepared = PreparePair(found.task, GridRule(1))(found.pairs["disp_0002_0001.nii.gz"])
     assert "LAS" in prepared.warnings[0]
     np.testing.assert_array_equal(prepared.moving, array / np.float32(255))
 
