@@ -1,7 +1,5 @@
 """A training objective around given weights, as a table that a picture can be drawn from."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +9,7 @@ import torch
 
 from l2r.console import progress
 from l2r.dataset import Pair
-from l2r.disk import writing
+from l2r.disk import write_csv
 from l2r.errors import ConfigError
 from l2r.task import load_task
 from models.descent.objective import ImagePair
@@ -60,7 +58,7 @@ def landscape(request: LandscapeRequest, output: Path) -> None:
         for place, losses in zip(plane.places, heights(model, loss, plane), strict=True):
             rows.append((*place, *losses))
             advance(f"{place[0]:+.2f} {place[1]:+.2f}: {sum(losses):.4f}")
-    _write(output, ("first", "second", *config.objective.objectives), rows)
+    write_csv(output, ("first", "second", *config.objective.objectives), rows)
 
 
 def _cases(
@@ -95,12 +93,3 @@ def _loss(
         return torch.stack(found).mean(dim=0).tolist()
 
     return mean
-
-
-def _write(path: Path, names: tuple[str, ...], rows: list[tuple[float, ...]]) -> None:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(names)
-    table.writerows(rows)
-    with writing(path) as file:
-        file.write(text.getvalue().encode())
