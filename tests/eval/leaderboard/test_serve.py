@@ -116,7 +116,7 @@ def test_a_reader_who_leaves_early_is_no_error(capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr().err == ""
 
 
-def test_it_listens_on_this_machine_only_unless_told_otherwise() -> None:
+def test_it_listens_on_this_machine_only_by_default() -> None:
     with listen(lambda: BOARD, 0) as server:
         assert server.server_address[0] == "127.0.0.1"
     with listen(lambda: BOARD, 0, "0.0.0.0") as server:  # noqa: S104 - what a container does

@@ -1,4 +1,4 @@
-// Sorting and filtering of the standings.
+// Sorting and filtering of the ranking.
 "use strict";
 
 document.documentElement.classList.remove("plain");
@@ -36,7 +36,7 @@ published?.addEventListener("change", filter);
 
 function filter() {
   const text = wanted.value.trim().toLowerCase();
-  const rows = [...document.querySelectorAll("table.standings tbody tr")];
+  const rows = [...document.querySelectorAll("table.ranking tbody tr")];
   for (const row of rows) {
     const kind = published?.checked !== false || !row.classList.contains("published");
     row.hidden = !(kind && row.dataset.name.toLowerCase().includes(text));

@@ -1,10 +1,10 @@
-// What a mark says, from the board that is embedded in the page; and the board as a file.
+// The text of a mark, from the board that is embedded in the page; and the board as a file.
 
 const board = JSON.parse(document.getElementById("board").textContent);
 
 function described(mark) {
   if (mark.matches("circle")) return caseText(mark);
-  return mark.dataset.duel ? duelText(mark) : structureText(mark);
+  return mark.dataset.other ? testText(mark) : structureText(mark);
 }
 
 function caseText(mark) {
@@ -21,13 +21,13 @@ function structureText(mark) {
   return `${values.submission}, structure ${board.labels[index]}: ${text}`;
 }
 
-function duelText(mark) {
-  const duels = board.pairwise_tests[mark.closest("table").dataset.duels];
-  const [i, j] = [mark.closest("tr").sectionRowIndex, mark.dataset.duel];
-  const p = duels.p_values[i][j];
-  const verb = duels.wins[i][j] ? "beats" : "does not beat";
+function testText(mark) {
+  const tests = board.pairwise_tests[mark.closest("table").dataset.tests];
+  const [i, j] = [mark.closest("tr").sectionRowIndex, mark.dataset.other];
+  const p = tests.p_values[i][j];
+  const verb = tests.wins[i][j] ? "beats" : "does not beat";
   const text = p === null ? "not tested" : `p = ${Number(p.toPrecision(3))}`;
-  return `${duels.names[i]} ${verb} ${duels.names[j]} in ${duels.metric}: ${text}`;
+  return `${tests.names[i]} ${verb} ${tests.names[j]} in ${tests.metric}: ${text}`;
 }
 
 function written(number) {

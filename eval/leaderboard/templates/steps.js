@@ -1,7 +1,7 @@
 // Plots and maps are one stop of the tab key each; arrow keys go from mark to mark. The mark under
 // the pointer or the focus is read out in a tip.
 
-const MARKS = "circle, tbody td[style], tbody td.none, td[data-duel]";
+const MARKS = "circle, tbody td[style], tbody td.none, td[data-other]";
 const tip = document.getElementById("tip");
 let shown = null;
 
