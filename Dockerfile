@@ -33,7 +33,7 @@ ENV INSTALL="/opt/pip/bin/pip --python /opt/venv/bin/python install --no-compile
 
 FROM tools AS eval-packages
 ARG PIP_NO_INDEX
-RUN sed -n '/^dependencies/,/^]/s/^ *"\([a-z-]*\).*/\1/p' /wheels/pyproject.toml \
+RUN sed -n '/^dependencies/,/^]/s/^ *"\([a-z0-9-]*\).*/\1/p' /wheels/pyproject.toml \
   | grep -vE '^(torch|safetensors|docker|pillow|tensorboardx|nvidia-ml-py)$' > /tmp/eval.txt \
  && $INSTALL -r /tmp/eval.txt \
  && find /opt/venv -type d -name tests -prune -exec rm -r {} + \
