@@ -12,7 +12,6 @@ from models.descent.objective import ImagePair, LossFunction, ObjectiveTerms
 from models.losses.catalog import Similarity
 from models.losses.lncc import Lncc
 from models.networks.catalog import ModelConfig
-from models.networks.gradicon.network import UniGradIconConfig
 from models.optim.optimisers import AdamConfig, Optimiser
 from models.training.augment import Augmentation
 from models.training.guidance.config import Lesson
@@ -104,8 +103,8 @@ class TrainConfig(Frozen):
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
         labels = self.objective.label_weight is not None
-        if labels and isinstance(self.model, UniGradIconConfig):
-            raise ValueError("uniGradICON compares images on a grid without label maps")
+        if labels and self.model.own_grid:
+            raise ValueError(f"{self.model.name} compares images on a grid without label maps")
         if labels and self.batch > 1 and self.data.structures is None:
             raise ValueError("label maps of several pairs at a time: name data.structures")
         return self
@@ -115,9 +114,9 @@ class TrainConfig(Frozen):
         for teacher in (lesson.teacher for lesson in self.guidance):
             if teacher.needs_labels and self.objective.label_weight is None:
                 raise ValueError("a teacher looks at label maps: set objective.label_weight too")
-            own = self.model.shape if isinstance(self.model, UniGradIconConfig) else None
+            own = self.model.own_grid
             if own and (problem := teacher.grid.problem(own)):
-                raise ValueError(f"uniGradICON is taught on a grid of its own: {problem}")
+                raise ValueError(f"{self.model.name} is taught on a grid of its own: {problem}")
         return self
 
 

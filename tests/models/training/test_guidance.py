@@ -31,7 +31,7 @@ from models.training.schedule import ConstantConfig, PolyConfig
 from models.training.step import Objective
 from models.types import Fields, Volumes
 from tests.models.conftest import Golden
-from tests.models.networks.test_conformance import CONFIGS, awake, some_images
+from tests.models.networks.small_networks import CONFIGS, awake, some_images
 from tests.models.training.conftest import CONFIG, NETWORK
 
 CPU = torch.device("cpu")
