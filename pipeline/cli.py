@@ -194,7 +194,7 @@ def check(
 
     Exit code: 0 it would; 1 it would not, or the units are wrong; 2 it cannot be checked.
     """
-    from l2r.check import check_submission  # noqa: PLC0415
+    from l2r.check import ALL, OTHERS, check_submission  # noqa: PLC0415
     from l2r.console import progress  # noqa: PLC0415
     from l2r.dataset import read_pairs  # noqa: PLC0415
     from l2r.submission import field_names, open_submission  # noqa: PLC0415
@@ -203,20 +203,23 @@ def check(
     with one_line_errors():
         rules = load_task(task)
         pairs = field_names(rules.field, read_pairs(dataset, images or dataset.parent, split))
-        found = []
-        with progress(len(pairs), "check") as advance:
+        kinds: Counter[str] = Counter()
+        whole = []
+        with progress(len(pairs) + 1, "check") as advance:
             for name, findings in check_submission(open_submission(submission), rules, pairs):
-                found += findings
+                kinds.update(finding.kind for finding in findings)
                 texts = [f"{finding.kind}: {finding.text}" for finding in findings]
-                advance(f"{name}: {'; '.join(texts) or 'good'}")
-        count = Counter(finding.kind for finding in found)
-        told = (
-            f"{submission}: {count['problem']} problems, {count['warning']} warnings; {rules.name}"
-        )
-        if count["problem"]:
-            typer.echo(f"{told} would not score this, or not as it is meant")
+                line = f"{name}: {'; '.join(texts) or 'good'}"
+                if name in (ALL, OTHERS):
+                    whole.append(line)
+                else:
+                    advance(line)
+            advance("; ".join(whole) or f"{ALL}: good")
+        counts = f"{submission}: {kinds['problem']} problems, {kinds['warning']} warnings"
+        if kinds["problem"]:
+            typer.echo(f"{counts}; {rules.name} would not score this, or not as it is meant")
             raise typer.Exit(1)
-        typer.echo(f"{told} would accept all {len(pairs)} fields")
+        typer.echo(f"{counts}; {rules.name} would accept all {len(pairs)} fields")
 
 
 @app.command()
