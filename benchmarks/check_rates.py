@@ -140,6 +140,16 @@ def places(u: np.ndarray) -> np.ndarray:
     return u + np.moveaxis(np.indices(u.shape[:3]), 0, -1)
 
 
+def inverse(u: np.ndarray) -> np.ndarray:
+    """The field that leads back, by fixed-point iteration."""
+    result = -u
+    for _ in range(12):
+        points = np.indices(u.shape[:3]) + np.moveaxis(result, -1, 0)
+        parts = [map_coordinates(c, points, order=1, mode="nearest") for c in np.moveaxis(u, -1, 0)]
+        result = -np.stack(parts, axis=-1)
+    return result
+
+
 def last(u: np.ndarray) -> np.ndarray:
     """Index of the last voxel along each axis."""
     return np.array(u.shape[:3]) - 1
@@ -161,7 +171,8 @@ WRONG: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "voxels of the half grid": lambda u: u / 2,
     "twice the displacement": lambda u: 2 * u,
     "components in the order z, y, x": lambda u: u[..., ::-1],
-    "moving to fixed": lambda u: -u,
+    "x, y and z negated": lambda u: -u,
+    "moving to fixed": inverse,
     "places": places,
     "places, millimetres": lambda u: places(u) * SIDES,
     "places, [-1, 1], components in the order z, y, x": (
