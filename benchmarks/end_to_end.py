@@ -16,7 +16,7 @@ from pipeline.register.request import Request, resolve
 ROOT = Path(__file__).parents[1]
 
 
-def main(config: str = "configs/lumir.toml", pairs: str = "6") -> None:
+def main(config: str = "configs/t1_default.toml", pairs: str = "6") -> None:
     """Run the main job on the sample brains and print a table."""
     with tempfile.TemporaryDirectory() as folder:
         request = Request(

@@ -22,7 +22,7 @@ Task = Annotated[str | None, typer.Option(help="a task of l2r/tasks, or the path
 Split = Annotated[str, typer.Option(help="validation, test, training, or a key of the JSON file")]
 Config = Annotated[
     Path | None,
-    typer.Option(help="run file (else configs/lumir.toml for T1 brains, lumir_io.toml for others)"),
+    typer.Option(help="run file (else t1_default.toml for T1 brains, any_default.toml for others)"),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:n")]
 TimeBudget = Annotated[

@@ -6,15 +6,15 @@ from typing import Annotated, Any, Literal, TypeAlias
 import torch
 from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag, model_validator
 
-from l2r.errors import ConfigError
-from l2r.schema import Frozen, parse, read_toml
+from l2r.run_files import load_run_file
+from l2r.schema import Frozen
 from models.descent.objective import ImagePair, LossFunction, ObjectiveTerms
 from models.losses.catalog import Similarity
 from models.losses.lncc import Lncc
 from models.networks.catalog import ModelConfig
 from models.optim.optimisers import AdamConfig, Optimiser
 from models.training.augment import Augmentation
-from models.training.guidance.config import Lesson
+from models.training.guidance.config import GuidanceTerm
 from models.training.schedule import PolyConfig, Schedule
 from models.training.synthesis.config import Synthesis
 
@@ -74,7 +74,7 @@ class TrainConfig(Frozen):
     augment: tuple[Augmentation, ...] = ()
     """What is done to the images of a pair, one after the other."""
     objective: TrainingObjective = TrainingObjective()
-    guidance: tuple[Lesson, ...] = ()
+    guidance: tuple[GuidanceTerm, ...] = ()
     """In each step the first lesson whose turn it is takes the place of the objective; by that the
     network is validated all the same, as a loss that follows the network says little about it."""
     optimiser: Optimiser = AdamConfig(amsgrad=True)
@@ -97,8 +97,8 @@ class TrainConfig(Frozen):
     @property
     def losses(self) -> tuple[str, ...]:
         """Names of all that the steps may have."""
-        lessons = [name for lesson in self.guidance for name in lesson.losses]
-        return tuple(dict.fromkeys([*self.objective.objectives, *lessons]))
+        terms = [name for term in self.guidance for name in term.losses]
+        return tuple(dict.fromkeys([*self.objective.objectives, *terms]))
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
@@ -111,7 +111,7 @@ class TrainConfig(Frozen):
 
     @model_validator(mode="after")
     def _teachers_can_teach(self) -> "TrainConfig":
-        for teacher in (lesson.teacher for lesson in self.guidance):
+        for teacher in (term.teacher for term in self.guidance):
             if teacher.needs_labels and self.objective.label_weight is None:
                 raise ValueError("a teacher looks at label maps: set objective.label_weight too")
             own = self.model.own_grid
@@ -121,9 +121,9 @@ class TrainConfig(Frozen):
 
 
 def load_training(path: Path) -> TrainConfig:
-    """Read a training file.
+    """Read a training file and what it extends.
 
     Raises:
         ConfigError: missing, not TOML, an unknown key or a wrong value.
     """
-    return parse(TrainConfig, read_toml(path, ConfigError), str(path), ConfigError)
+    return load_run_file(TrainConfig, path)

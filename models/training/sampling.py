@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -18,14 +18,14 @@ from l2r.task import Task
 from models.descent.objective import ImagePair
 from models.losses.dice import LabelVolumes, channels, shared
 from models.training.cache import Cache
-from models.training.dataset import Source, drawn
+from models.training.dataset import Dataset, Sample, generator
 from models.types import Stacks
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Reading:
+class PairPreprocessor:
     """The preparation of a run, from decoded files to batches of one."""
 
     task: Task
@@ -55,6 +55,14 @@ class Reading:
         if self.labels:
             maps = self.cache.labels(pair.fixed.labels), self.cache.labels(pair.moving.labels)
         return self.preparation.checked(Loaded(pair, (fixed, moving), maps))
+
+    def sample(self, pair: Pair) -> Sample:
+        """Read a pair, and make it on a device later.
+
+        Raises:
+            ImageError: a file cannot be used, or a shape is wrong.
+        """
+        return partial(self.make, self.read(pair))
 
     def prepare(self, loaded: Loaded) -> Prepared:
         """A pair as a run prepares it; each of its warnings is logged once.
@@ -107,7 +115,7 @@ def _means(labels: LabelVolumes, wanted: Sequence[int], side: int) -> Stacks:
     return torch.cat([avg_pool3d((labels == label).float(), side) for label in wanted], dim=1)
 
 
-class RandomPartners(Source):
+class RandomPartners(Dataset):
     """Every image once per epoch, in random order, moved onto a random other image.
 
     Source:
@@ -115,10 +123,10 @@ class RandomPartners(Source):
     """
 
     def __init__(
-        self, scans: Sequence[Scan], reading: Reading, *, seed: int, both_orders: bool
+        self, scans: Sequence[Scan], preprocessor: PairPreprocessor, *, seed: int, both_orders: bool
     ) -> None:
         """`both_orders`: each pair is followed by itself with the images exchanged."""
-        self._scans, self._reading, self._seed = scans, reading, seed
+        self._scans, self._preprocessor, self._seed = scans, preprocessor, seed
         self._orders = 2 if both_orders else 1
 
     def __len__(self) -> int:
@@ -127,34 +135,28 @@ class RandomPartners(Source):
     def pair(self, epoch: int, number: int) -> Pair:
         """The pair of a sample."""
         place, turned = divmod(number, self._orders)
-        order = torch.randperm(len(self._scans), generator=drawn(self._seed, epoch))
+        order = torch.randperm(len(self._scans), generator=generator(self._seed, epoch))
         moving = int(order[place])
         step = torch.randint(
-            1, len(self._scans), (), generator=drawn(self._seed, epoch, place)
+            1, len(self._scans), (), generator=generator(self._seed, epoch, place)
         ).item()
         fixed = (moving + int(step)) % len(self._scans)
         if turned:
             fixed, moving = moving, fixed
         return Pair(self._scans[fixed], self._scans[moving])
 
-    def read(self, epoch: int, number: int) -> Loaded:
-        return self._reading.read(self.pair(epoch, number))
-
-    def make(self, read: Loaded, device: torch.device) -> ImagePair:
-        return self._reading.make(read, device)
+    def read(self, epoch: int, number: int) -> Sample:
+        return self._preprocessor.sample(self.pair(epoch, number))
 
 
-class ListedPairs(Source):
+class ListedPairs(Dataset):
     """The pairs of a list, in its order in every epoch."""
 
-    def __init__(self, pairs: Sequence[Pair], reading: Reading) -> None:
-        self._pairs, self._reading = pairs, reading
+    def __init__(self, pairs: Sequence[Pair], preprocessor: PairPreprocessor) -> None:
+        self._pairs, self._preprocessor = pairs, preprocessor
 
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def read(self, epoch: int, number: int) -> Loaded:  # noqa: ARG002 - others draw
-        return self._reading.read(self._pairs[number])
-
-    def make(self, read: Loaded, device: torch.device) -> ImagePair:
-        return self._reading.make(read, device)
+    def read(self, epoch: int, number: int) -> Sample:  # noqa: ARG002 - others draw
+        return self._preprocessor.sample(self._pairs[number])

@@ -5,8 +5,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from l2r.errors import ConfigError
-from l2r.schema import Frozen, parse, read_toml
+from l2r.run_files import load_run_file
+from l2r.schema import Frozen
 from models.descent.field import InstanceOptimisationConfig
 from models.descent.weights import WeightOptimisationConfig
 from models.networks.catalog import ModelConfig
@@ -65,14 +65,9 @@ class RunConfig(Frozen):
 
 
 def load_run(path: Path) -> RunConfig:
-    """Read a run file; weights that lie beside it are taken from there.
+    """Read a run file and what it extends.
 
     Raises:
         ConfigError: missing, not TOML, an unknown key or a wrong value.
     """
-    config = parse(RunConfig, read_toml(path, ConfigError), str(path), ConfigError)
-    weights = config.model.weights
-    if weights is None or not (path.parent / weights).is_file():
-        return config
-    model = config.model.model_copy(update={"weights": path.parent / weights})
-    return config.model_copy(update={"model": model})
+    return load_run_file(RunConfig, path)

@@ -15,7 +15,7 @@ from l2r.disk import can_see
 from l2r.errors import ConfigError, DatasetError, ImageError, OutputError
 from l2r.formats.metaimage import SUFFIX
 from l2r.mounts import Mounts, find_mounts
-from l2r.schema import read_toml
+from l2r.run_files import read_run_file
 from l2r.sockets import read_sockets
 from l2r.submission import field_names
 from l2r.task import Sockets, Task, load_task
@@ -95,11 +95,11 @@ def resolve(request: Request) -> Resolved:
 def default_config(task: Task) -> Path:
     """The run file where none is named: the trained network knows the T1-weighted brain only."""
     known = task.data.shows == "t1_brain"
-    return CONFIGS / ("lumir.toml" if known else "lumir_io.toml")
+    return CONFIGS / ("t1_default.toml" if known else "any_default.toml")
 
 
 def _task_named_in(config: Path | None) -> str:
-    said = read_toml(config, ConfigError) if config else {}
+    said = read_run_file(config) if config else {}
     return str(said.get("task", "lumir24"))
 
 
@@ -143,7 +143,7 @@ def _open(path: Path) -> None:
 def _by_sockets(request: Request, mounts: Mounts) -> Resolved:
     """The pair of a job on grand-challenge.org."""
     config = request.config or _run_file_in(mounts.model)
-    named = request.task or (config and read_toml(config, ConfigError).get("task"))
+    named = request.task or (config and read_run_file(config).get("task"))
     task = load_task(str(named)) if named else mounts.task
     sockets = (task.container and task.container.sockets) or Sockets()
     pair = read_sockets(mounts.dataset, request.input or mounts.input, sockets)

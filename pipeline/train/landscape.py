@@ -16,9 +16,9 @@ from models.descent.objective import ImagePair
 from models.networks.base import RegistrationModel
 from models.training.cache import Cache
 from models.training.config import TrainConfig, load_training
-from models.training.dataset import drawn
+from models.training.dataset import generator
 from models.training.landscape import heights, plane_around
-from models.training.sampling import ListedPairs, Reading
+from models.training.sampling import ListedPairs, PairPreprocessor
 from models.training.step import Objective
 from models.weights.load import build_network
 from pipeline.register.build import find_device
@@ -51,7 +51,7 @@ def landscape(request: LandscapeRequest, output: Path) -> None:
         raise ConfigError(f"{request.config}: network 'identity' has no weights to look around")
     network = config.model.model_copy(update={"weights": request.weights})
     model = build_network(network).to(device).eval()
-    plane = plane_around(model, drawn(config.seed), reach=request.reach, points=request.points)
+    plane = plane_around(model, generator(config.seed), reach=request.reach, points=request.points)
     loss = _loss(config, model, _cases(request, config, model, device))
     rows = []
     with progress(request.points**2, "landscape") as advance:
@@ -68,7 +68,7 @@ def _cases(
     with TemporaryDirectory() as folder:
         cache = Cache(Path(folder))
         task = load_task(config.task)
-        reading = Reading(
+        preprocessor = PairPreprocessor(
             task,
             model.grid,
             cache,
@@ -76,8 +76,8 @@ def _cases(
             structures=config.data.structures,
             shrink=config.shrink,
         )
-        pairs = ListedPairs(request.pairs, reading)
-        return [pairs.make(pairs.read(0, number), device) for number in range(len(pairs))]
+        pairs = ListedPairs(request.pairs, preprocessor)
+        return [pairs.read(0, number)(device) for number in range(len(pairs))]
 
 
 def _loss(
@@ -87,7 +87,7 @@ def _loss(
 
     def mean() -> list[float]:
         found = [
-            torch.stack([*objective(case, drawn(config.seed, number))]).double()
+            torch.stack([*objective(case, generator(config.seed, number))]).double()
             for number, case in enumerate(cases)
         ]
         return torch.stack(found).mean(dim=0).tolist()

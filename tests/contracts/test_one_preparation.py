@@ -18,9 +18,9 @@ from l2r.prepare import PreparePair
 from l2r.task import Task, load_task
 from models.networks.base import RegistrationModel
 from models.training.cache import Cache
-from models.training.sampling import Reading
+from models.training.sampling import PairPreprocessor
 from pipeline.register.predict import PredictField
-from pipeline.train.validation import Validation
+from pipeline.train.validation import ValidationScorer
 
 CPU = torch.device("cpu")
 LIST = '{"validation": [{"fixed": "images/F_0001_0000.nii", "moving": "images/M_0002_0000.nii"}]}'
@@ -54,8 +54,10 @@ class Place:
     def __post_init__(self) -> None:
         self.cache = Cache(self.folder / "cache")
 
-    def reading(self, rule: GridRule, shrink: int) -> Reading:
-        return Reading(self.task, rule, self.cache, labels=True, structures=(3, 7), shrink=shrink)
+    def preprocessor(self, rule: GridRule, shrink: int) -> PairPreprocessor:
+        return PairPreprocessor(
+            self.task, rule, self.cache, labels=True, structures=(3, 7), shrink=shrink
+        )
 
 
 @pytest.fixture
@@ -100,8 +102,8 @@ def test_training_sees_what_a_run_sees(
 ) -> None:
     here = place(shape)
     network, _, labels = run_of(here, rule, shrink)
-    reading = here.reading(rule, shrink)
-    case = reading.make(reading.read(here.pair), CPU)
+    preprocessor = here.preprocessor(rule, shrink)
+    case = preprocessor.make(preprocessor.read(here.pair), CPU)
     assert torch.equal(case.fixed, network.seen[0])
     assert torch.equal(case.moving, network.seen[1])
     assert case.labels is not None
@@ -126,20 +128,20 @@ def test_validation_judges_the_field_that_a_run_would_write(
         return plain(scorer, pair, vectors, names)
 
     monkeypatch.setattr(Scorer, "score_case", keep)
-    reading = here.reading(rule, shrink)
-    Validation(reading, [here.pair], here.folder, CPU)(Witness(rule))
+    preprocessor = here.preprocessor(rule, shrink)
+    ValidationScorer(preprocessor, [here.pair], here.folder, CPU)(Witness(rule))
     assert np.array_equal(judged[0], expected)
 
 
 def test_tissue_that_a_run_would_lose_is_refused_in_training(place: Callable[..., Place]) -> None:
     here = place((40, 40, 40), tissue=34)
     rule = GridRule(exactly=(32, 32, 32))
-    reading = here.reading(rule, 1)
+    preprocessor = here.preprocessor(rule, 1)
     message = r"works on \(32, 32, 32\) only, and \d+ voxels beyond that are not background"
     with pytest.raises(ImageError, match=message):
         PreparePair(here.task, rule)(here.pair)
     with pytest.raises(ImageError, match=message):
-        reading.make(reading.read(here.pair), CPU)
+        preprocessor.make(preprocessor.read(here.pair), CPU)
 
 
 @pytest.mark.parametrize("side", [1, 2, 3, 4])

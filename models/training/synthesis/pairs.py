@@ -1,7 +1,7 @@
-"""Made-up pairs as a source of training samples."""
+"""Synthetic pairs as samples of a training."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,75 +11,76 @@ from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError
 from models.descent.objective import ImagePair
 from models.training.cache import Stored
-from models.training.dataset import Source, drawn
-from models.training.sampling import Reading
+from models.training.dataset import Dataset, Sample, Stream, generator
+from models.training.sampling import PairPreprocessor
 from models.training.synthesis.config import Synthesis
 from models.training.synthesis.deformation import random_deformation
-from models.training.synthesis.image import LabelMap, Painter
+from models.training.synthesis.image import ImageSynthesizer, LabelMap
 
-_CHOICE, *_IMAGES = 2**32 - 2, 2**32 - 3, 2**32 - 4
-"""What a stream of random numbers is for: the label maps, the fixed image, the moving one."""
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The label maps of a sample, and the numbers that all else about it follows from."""
-
-    maps: tuple[Stored, Stored]
-    """Of the fixed and of the moving image, on the network's grid but not shrunk."""
-    numbers: tuple[int, int]
-    """Epoch and number."""
+_SIDES = Stream.SYNTHESIS_FIXED, Stream.SYNTHESIS_MOVING
 
 
-class SyntheticPairs(Source):
-    """Each image is a label map that was deformed and painted."""
+class SyntheticPairs(Dataset):
+    """Pairs whose images are synthesised from deformed label maps."""
 
     def __init__(
-        self, maps: Sequence[Scan], reading: Reading, config: Synthesis, *, seed: int
+        self, maps: Sequence[Scan], preprocessor: PairPreprocessor, config: Synthesis, *, seed: int
     ) -> None:
-        """`reading`: gives the grid, the cache, and whether labels are wanted and which."""
-        self._maps, self._reading, self._config, self._seed = maps, reading, config, seed
+        """`preprocessor`: gives the grid, the cache, and whether labels are wanted and which."""
+        self._maps, self._preprocessor, self._config, self._seed = maps, preprocessor, config, seed
 
     def __len__(self) -> int:
         return self._config.pairs
 
-    def read(self, epoch: int, number: int) -> Chosen:
-        random = drawn(self._seed, epoch, number, _CHOICE)
+    def pair(self, epoch: int, number: int) -> Pair:
+        """Choose the label maps of a sample."""
+        random = generator(self._seed, epoch, number, Stream.SYNTHESIS_MAPS)
         first = int(torch.randint(len(self._maps), (), generator=random))
         second = first
         if len(self._maps) > 1 and torch.rand((), generator=random) >= self._config.one_map:
             step = int(torch.randint(1, len(self._maps), (), generator=random))
             second = (first + step) % len(self._maps)
-        scans = Pair(self._maps[first], self._maps[second])
-        maps = self._reading.preparation.cut(self._maps_of(scans), scans)
-        return Chosen(maps, (epoch, number))
+        return Pair(self._maps[first], self._maps[second])
 
-    def make(self, read: Chosen, device: torch.device) -> ImagePair:
-        """A batch of one on the network's grid."""
-        fixed, fixed_map = self._image(read, 0, device)
-        moving, moving_map = self._image(read, 1, device)
-        if not self._reading.labels:
+    def read(self, epoch: int, number: int) -> Sample:
+        scans = self.pair(epoch, number)
+        maps = self._preprocessor.preparation.cut(self._maps_of(scans), scans)
+        return partial(self._make, maps, (epoch, number))
+
+    def _make(
+        self, maps: tuple[Stored, Stored], numbers: tuple[int, int], device: torch.device
+    ) -> ImagePair:
+        """Synthesise both images on the network's grid, the fixed one first.
+
+        Args:
+            maps: on the network's grid, but not shrunk.
+            numbers: epoch and number of the sample, from which all else about it follows.
+            device: of the result.
+        """
+        seeds = [(self._seed, *numbers, side) for side in _SIDES]
+        fixed, fixed_map = self._image(maps[0], seeds[0], device)
+        moving, moving_map = self._image(maps[1], seeds[1], device)
+        if not self._preprocessor.labels:
             return ImagePair(fixed, moving)
-        return ImagePair(fixed, moving, self._reading.stacks(fixed_map, moving_map))
+        return ImagePair(fixed, moving, self._preprocessor.stacks(fixed_map, moving_map))
 
     def _image(
-        self, read: Chosen, side: int, device: torch.device
+        self, stored: Stored, numbers: tuple[int, ...], device: torch.device
     ) -> tuple[torch.Tensor, LabelMap]:
-        shrink, numbers = self._reading.shrink, (self._seed, *read.numbers)
-        stored = read.maps[side]
+        shrink = self._preprocessor.shrink
         labels = torch.from_numpy(stored.astype(np.int32))[None, None].to(device)
         shape = triple([size // shrink for size in stored.shape])
-        random = drawn(*numbers, _IMAGES[side])
+        random = generator(*numbers)
         field = random_deformation(shape, shrink, self._config.deformation, random, device)
         seed = int(torch.randint(2**62, (), generator=random))
-        return Painter(self._config.look, shrink, seed)(labels, field)
+        return ImageSynthesizer(self._config.appearance, shrink, seed)(labels, field)
 
     def _maps_of(self, scans: Pair) -> tuple[Stored, Stored]:
         fixed, moving = (self._read(scan) for scan in (scans.fixed, scans.moving))
         return fixed, moving
 
     def _read(self, scan: Scan) -> Stored:
-        found = self._reading.cache.labels(scan.path)
+        found = self._preprocessor.cache.labels(scan.path)
         if found.min() < 0 or found.max() == 0:
             raise ImageError(f"{scan.path}: no label map: needs labels above 0, and none below")
         return found
