@@ -82,6 +82,10 @@ RUN sed "s/^torch==.*/&+${TORCH}/" /wheels/requirements.txt > /tmp/run.txt \
 FROM packages AS run
 COPY --from=run-packages /opt/torch /opt/venv
 COPY --from=code /app ./
+# The command `regatta`, from every folder.
+ENV PYTHONPATH=/app
+RUN printf '#!/opt/venv/bin/python\nfrom pipeline.cli import main\n\nmain()\n' > /opt/venv/bin/regatta \
+ && chmod a+rx /opt/venv/bin/regatta
 USER 10001:10001
 RUN python -m pipeline weights verify --all
 ENTRYPOINT ["python", "-m", "pipeline"]

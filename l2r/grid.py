@@ -25,12 +25,16 @@ class GridRule:
     """Every axis is a multiple of this many voxels."""
     exactly: Shape | None = None
     """The only shape there is, for networks whose weights know every place of their grid."""
+    least: int = 0
+    """Every axis has this many voxels or more; a thinner image is padded."""
 
     def nearest(self, shape: Shape) -> Shape:
         """The smallest shape that is allowed and holds `shape`; `exactly`, if there is one."""
         if self.exactly is not None:
             return self.exactly
-        return triple([-(-size // self.multiple) * self.multiple for size in shape])
+        return triple(
+            [-(-max(size, self.least) // self.multiple) * self.multiple for size in shape]
+        )
 
     def problem(self, shape: Shape) -> str | None:
         """Why a grid of this shape is not allowed and which one is, or None."""
@@ -39,12 +43,15 @@ class GridRule:
             return None
         if self.exactly is not None:
             return f"the grid must be {works}, got {shape}"
-        return f"axes must be multiples of {self.multiple}, got {shape}; the nearest is {works}"
+        least = f" and at least {self.least}" if self.least else ""
+        return (
+            f"axes must be multiples of {self.multiple}{least}, got {shape}; the nearest is {works}"
+        )
 
     def finer(self, factor: int) -> "GridRule":
         """The same for grids of which this one's voxels are cubes of `factor` voxels a side."""
         exactly = self.exactly and triple([factor * size for size in self.exactly])
-        return GridRule(factor * self.multiple, exactly)
+        return GridRule(factor * self.multiple, exactly, factor * self.least)
 
     def joined(self, other: "GridRule") -> "GridRule":
         """What both allow.
@@ -53,9 +60,10 @@ class GridRule:
             ValueError: there is no such grid.
         """
         multiple, exactly = math.lcm(self.multiple, other.multiple), self.exactly or other.exactly
-        both = GridRule(multiple, exactly)
+        least = max(self.least, other.least)
+        both = GridRule(multiple, exactly, least)
         if exactly is not None:
-            for rule in (GridRule(multiple), self, other):
+            for rule in (GridRule(multiple, least=least), self, other):
                 if problem := rule.problem(exactly):
                     raise ValueError(problem)
         return both

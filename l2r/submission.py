@@ -21,8 +21,8 @@ from l2r.formats.npz import read_npz
 from l2r.task import FieldRule, Task
 
 MANIFEST = "manifest.json"
-SHARD_MANIFESTS = "manifest.*-of-*.json"
-"""What those of an array job's tasks look like until all are done."""
+JOURNALS = "manifest*.jsonl"
+"""Pattern of the records of runs and shards that are not finished."""
 # RuntimeError: it has a password; NotImplementedError, one of its kind: a method we do not know.
 _UNREADABLE = (
     *(OSError, EOFError, ValueError, RuntimeError),

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from l2r.dataset import Pair
-from l2r.submission import MANIFEST, SHARD_MANIFESTS, accepted_names
+from l2r.submission import JOURNALS, MANIFEST, accepted_names
 from l2r.task import FieldRule
 
 COMPANIONS = {MANIFEST, "metrics.json"}
@@ -48,4 +48,4 @@ def shortened(names: Sequence[str]) -> str:
 
 
 def _companion(name: str) -> bool:
-    return name in COMPANIONS or fnmatchcase(name, SHARD_MANIFESTS)
+    return name in COMPANIONS or fnmatchcase(name, JOURNALS)

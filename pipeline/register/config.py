@@ -1,4 +1,4 @@
-"""A run file says everything that decides an output; the command line adds where and how fast."""
+"""The run file: everything that decides an output; the command line adds where and how fast."""
 
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -18,23 +18,24 @@ Refinement: TypeAlias = Annotated[
 """Every refinement by name: this list is the registry."""
 
 
-Precision: TypeAlias = Literal["float32", "bfloat16"]
+NetworkPrecision: TypeAlias = Literal["float32", "bfloat16"]
 
 
 class RunConfig(Frozen):
-    """What is done to each pair."""
+    """Network, refinements and grid that register each pair."""
 
-    task: str = "lumir24"
-    """A file of `l2r/tasks/`, by name or by path."""
+    task: str | None = None
+    """A file of `l2r/tasks/`, by name or by path, if this suits no other task; `--task` and what a
+    challenge mounts go before it."""
     seed: int = Field(default=0, ge=0)
-    """Of torch's generators, set anew for every pair."""
+    """Of the random numbers of every refinement of every pair."""
     voxel_mm: PositiveFloat | None = None
     """Resample the images to voxels of this side, by their headers, for networks that were trained
     on it; fields come back on the fixed image's own grid. Without it voxels are taken as stored."""
     shrink: PositiveInt = 1
     """Of the network, which sees means over cubes of so many voxels a side and whose field is then
     enlarged, as its training file had it. Refinements see every voxel."""
-    precision: Precision = "float32"
+    precision: NetworkPrecision = "float32"
     """Of the network; bfloat16 halves its memory and is fast on GPUs since Ampere, and the last
     convolution of a field keeps single precision. Refinements always have single precision."""
     model: ModelConfig = IdentityConfig()
@@ -43,12 +44,12 @@ class RunConfig(Frozen):
 
     @property
     def labels(self) -> bool:
-        """Whether a refinement asks for label maps."""
+        """True if a refinement compares label maps."""
         return any(part.label_weight is not None for part in self.refine)
 
     @model_validator(mode="after")
     def _fits_together(self) -> "RunConfig":
-        anew = [isinstance(part, WeightOptimisationConfig) for part in self.refine]
+        anew = [part.predicts_anew for part in self.refine]
         if any(anew) and self.shrink > 1:
             raise ValueError(
                 "weight_optimisation compares images on the network's own grid; leave out shrink, "

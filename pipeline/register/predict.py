@@ -2,17 +2,17 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float32, Int64
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool3d
 
 from l2r.arrays import Labels, Vectors, Volume
 from l2r.field import from_channels_first, to_channels_first
 from l2r.prepare import Prepared
+from models.descent.objective import ImagePair
 from models.networks.base import RegistrationModel
 from models.spatial.warp import upsample_field
 from models.types import Fields, Volumes
-from pipeline.register.stage import Predicted
+from pipeline.register.records import Predicted
 
 
 class PredictField:
@@ -32,15 +32,15 @@ class PredictField:
         self._device, self._half, self._shrink = device, half, shrink
 
     def __call__(self, item: Prepared, /) -> Predicted:
+        images = ImagePair(to_torch(item.fixed, self._device), to_torch(item.moving, self._device))
         half = torch.autocast(self._device.type, torch.bfloat16, enabled=self._half)
-        with torch.inference_mode():
-            fixed, moving = self._seen(item.fixed), self._seen(item.moving)
+        with torch.no_grad():  # not in inference mode, whose tensors no refinement could use
+            seen = images.shrunk(self._shrink)
             with half:
-                field = self._model(fixed, moving)
-            return Predicted(item, to_numpy(upsample_field(field.float(), self._shrink)))
-
-    def _seen(self, volume: Volume) -> Float[Tensor, "1 1 _ _ _"]:
-        return avg_pool3d(to_torch(volume, self._device), self._shrink)
+                field = self._model(seen.fixed, seen.moving)
+            field = upsample_field(field.float(), self._shrink)
+        # A CPU's networks leave channels innermost; kernels choose their order by the layout.
+        return Predicted(item, images, field.contiguous())
 
 
 def arrange_for(device: torch.device, model: RegistrationModel) -> None:

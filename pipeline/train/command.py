@@ -25,7 +25,7 @@ from models.training.sampling import ListedPairs, PairPreprocessor
 from models.training.state import CHECKPOINT
 from models.training.tensorboard import TensorBoard
 from models.weights.load import build_network
-from pipeline.register.build import find_device
+from pipeline.device import find_device
 from pipeline.train.build_dataset import build_dataset, check_data
 from pipeline.train.data import TrainingData
 from pipeline.train.progress_bar import ProgressBar

@@ -21,7 +21,7 @@ from models.training.landscape import heights, plane_around
 from models.training.sampling import ListedPairs, PairPreprocessor
 from models.training.step import Objective
 from models.weights.load import build_network
-from pipeline.register.build import find_device
+from pipeline.device import find_device
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,9 @@ def test_a_number_that_is_no_port_is_refused(port: int) -> None:
 
 
 def test_ctrl_c_ends_it_without_a_word() -> None:
-    code = (
+    code = (  # a background job of a script would inherit that the signal is ignored
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from eval.leaderboard.serve import serve\n"
         "from tests.eval.leaderboard.page.boards import lumir_board\n"
         "serve(lambda: lumir_board(1), 0)\n"

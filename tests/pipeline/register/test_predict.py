@@ -14,7 +14,7 @@ from l2r.prepare import Prepared
 from models.networks.base import RegistrationModel
 from models.networks.blocks import FieldHead
 from models.networks.pyramid import PyramidConfig
-from pipeline.register.predict import PredictField
+from pipeline.register.predict import PredictField, to_numpy
 
 CPU = torch.device("cpu")
 
@@ -51,12 +51,12 @@ def test_a_network_taught_on_means_sees_means_and_its_field_is_enlarged(
         coarse = network(*means)
     expected = 2 * interpolate(coarse, scale_factor=2.0, mode="trilinear")[0].permute(1, 2, 3, 0)
     assert expected.std() > 0.1
-    np.testing.assert_allclose(found.vectors, expected, atol=1e-4)
+    np.testing.assert_allclose(to_numpy(found.field), expected, atol=1e-4)
 
 
 def test_half_precision_ends_with_the_network(pair: Prepared, network: RegistrationModel) -> None:
-    full = PredictField(network, CPU, shrink=2)(pair).vectors
-    half = PredictField(network, CPU, half=True, shrink=2)(pair).vectors
+    full = to_numpy(PredictField(network, CPU, shrink=2)(pair).field)
+    half = to_numpy(PredictField(network, CPU, half=True, shrink=2)(pair).field)
     assert 0 < np.square(half - full).mean() < 1e-3 * np.square(full).mean()
     rounded = torch.from_numpy(half).bfloat16().float().numpy()
     assert (rounded != half).mean() > 0.9  # as if it had been enlarged in half precision
