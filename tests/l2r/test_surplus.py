@@ -28,7 +28,9 @@ def test_leftovers_of_systems_and_other_fields_are_surplus(name: str) -> None:
     assert surplus([*FIELDS, name], RULE, PAIRS) == [name]
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "metrics.json", "manifest.1-of-4.json"])
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "metrics.json", "manifest.jsonl", "manifest.1-of-4.jsonl"]
+)
 def test_files_of_our_own_commands_are_not_surplus(name: str) -> None:
     assert surplus([*FIELDS, name], RULE, PAIRS) == []
 

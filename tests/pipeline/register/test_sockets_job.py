@@ -149,7 +149,7 @@ def test_a_run_files_task_goes_before_the_mounts_only_if_it_is_one_of_such_jobs(
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_run_file_of_the_project_leaves_a_job_its_task(root: Path, path: Path) -> None:
     assert resolve(RunRequest(config=path)).task.name == "grand_challenge"
-    shutil.copy(path, root / "opt/ml/model/config.toml")
+    (root / "opt/ml/model/config.toml").write_text(f'extends = "{path}"')
     assert resolve(RunRequest()).task.name == "grand_challenge"
 
 
