@@ -33,7 +33,7 @@ ENV INSTALL="/opt/pip/bin/pip --python /opt/venv/bin/python install --no-compile
 
 FROM tools AS eval-packages
 ARG PIP_NO_INDEX
-RUN sed -n '/^dependencies/,/^]/s/^ *"\([a-z-]*\).*/\1/p' /wheels/pyproject.toml \
+RUN sed -n '/^dependencies/,/^]/s/^ *"\([a-z0-9-]*\).*/\1/p' /wheels/pyproject.toml \
   | grep -vE '^(torch|safetensors|docker|pillow|tensorboardx|nvidia-ml-py)$' > /tmp/eval.txt \
  && $INSTALL -r /tmp/eval.txt \
  && find /opt/venv -type d -name tests -prune -exec rm -r {} + \
@@ -82,6 +82,10 @@ RUN sed "s/^torch==.*/&+${TORCH}/" /wheels/requirements.txt > /tmp/run.txt \
 FROM packages AS run
 COPY --from=run-packages /opt/torch /opt/venv
 COPY --from=code /app ./
+# The command `regatta`, from every folder.
+ENV PYTHONPATH=/app
+RUN printf '#!/opt/venv/bin/python\nfrom pipeline.cli import main\n\nmain()\n' > /opt/venv/bin/regatta \
+ && chmod a+rx /opt/venv/bin/regatta
 USER 10001:10001
 RUN python -m pipeline weights verify --all
 ENTRYPOINT ["python", "-m", "pipeline"]

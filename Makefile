@@ -38,8 +38,8 @@ bench: $(VENV)/.dev
 	$(PY) -m benchmarks.gzip_levels
 	$(PY) -m benchmarks.networks
 	$(PY) -m benchmarks.refinements --dataset sample/SAMPLE_dataset.json --output output/refinements \
-	  configs/network.toml configs/lumir_fast.toml configs/lumir.toml \
-	  configs/fast.toml configs/lumir_io.toml configs/accurate.toml
+	  configs/t1_network.toml configs/t1_fast.toml configs/t1_default.toml \
+	  configs/any_fast.toml configs/any_default.toml configs/any_accurate.toml
 	$(PY) -m benchmarks.scoring
 	$(PY) -m benchmarks.ranking
 
@@ -50,6 +50,7 @@ $(VENV)/.run: requirements.txt
 	  { echo "error: $$($(PYTHON) --version) found, 3.11 or newer needed: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps -e .
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt

@@ -10,16 +10,16 @@ import time
 from pathlib import Path
 
 from benchmarks.machine import describe
-from pipeline.register.command import How, register
-from pipeline.register.request import Request, resolve
+from pipeline.register.command import Execution, register
+from pipeline.register.request import RunRequest, resolve
 
 ROOT = Path(__file__).parents[1]
 
 
-def main(config: str = "configs/lumir.toml", pairs: str = "6") -> None:
+def main(config: str = "configs/t1_default.toml", pairs: str = "6") -> None:
     """Run the main job on the sample brains and print a table."""
     with tempfile.TemporaryDirectory() as folder:
-        request = Request(
+        request = RunRequest(
             config=Path(config),
             task="aseg",
             dataset=ROOT / "sample/SAMPLE_dataset.json",
@@ -27,7 +27,7 @@ def main(config: str = "configs/lumir.toml", pairs: str = "6") -> None:
             limit=int(pairs),
         )
         start = time.monotonic()
-        register(resolve(request), How())
+        register(resolve(request), Execution())
         wall = time.monotonic() - start
         manifest = json.loads((Path(folder) / "manifest.json").read_text())
     print(describe())

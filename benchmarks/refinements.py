@@ -17,7 +17,7 @@ from benchmarks.machine import describe
 from eval.report import ScoreReport
 from eval.scoring import score_submission
 from l2r.submission import MANIFEST, open_submission
-from pipeline.register.request import Request, Resolved, resolve
+from pipeline.register.request import Job, RunRequest, resolve
 
 
 def main() -> None:
@@ -34,17 +34,19 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for config in given.configs:
         output = given.output / config.stem
-        what = resolve(Request(config, given.task, given.dataset, None, output, limit=given.limit))
+        what = resolve(
+            RunRequest(config, given.task, given.dataset, None, output, limit=given.limit)
+        )
         make(what, given.dataset)
         pairs = list(what.pairs.values())
         report = score_submission(open_submission(output), what.task, pairs, given.dataset.parent)
         print(row(config.stem, report, json.loads((output / MANIFEST).read_text())), flush=True)
 
 
-def make(what: Resolved, dataset: Path) -> None:
+def make(what: Job, dataset: Path) -> None:
     """A process of its own, so that its peak memory is."""
     words = [sys.executable, "-m", "pipeline", "run", "--config", what.config]
-    words += ["--task", what.task.name, "--dataset", dataset, "--output", what.output]
+    words += ["--task", what.task.name, "--dataset", dataset, "--output", what.folder]
     words += ["--limit", str(len(what.pairs))]
     subprocess.run([str(word) for word in words], check=True, stderr=subprocess.DEVNULL)
 
@@ -61,7 +63,7 @@ def row(name: str, report: ScoreReport, manifest: Mapping[str, dict]) -> str:  #
         for pair in pairs
         for refinement in pair["refinements"]
         for level in refinement["levels"]
-        if "conflict_rate" in level
+        if level["conflict_rate"] is not None
     ]
     seconds = [sum(pair["seconds"].values()) for pair in pairs]
     cells = [

@@ -23,30 +23,30 @@ from l2r.grid import GridRule
 from l2r.task import load_task
 from models.training.cache import Cache
 from models.training.config import TrainConfig, load_training
-from models.training.dataset import Source
-from models.training.distributed import World
-from models.training.loader import Batches
-from models.training.sampling import Reading
-from models.training.step import Stepper
+from models.training.dataset import Dataset
+from models.training.distributed import DistributedContext
+from models.training.loader import Loader
+from models.training.sampling import PairPreprocessor
+from models.training.step import TrainStep
 from models.training.synthesis.config import Synthesis
+from pipeline.train.build_dataset import build_dataset
 from pipeline.train.data import find_data
-from pipeline.train.dataset import source_of
 
 SAMPLE = Path(__file__).parents[1] / "sample" / "imagesVal"
 
 
-def source(config: TrainConfig, rule: GridRule, maps: Path | None, folder: Path) -> Source:
+def source(config: TrainConfig, rule: GridRule, maps: Path | None, folder: Path) -> Dataset:
     """Make the pairs of a training file, with everything decoded."""
     wants_maps = isinstance(config.data, Synthesis)
     wants_images = not isinstance(config.data, Synthesis) or config.data.real > 0
     data = find_data(SAMPLE if wants_images else None, maps=maps if wants_maps else None)
     labels = config.objective.label_weight is not None
     known = {"labels": labels, "structures": config.data.structures, "shrink": config.shrink}
-    reading = Reading(load_task(config.task), rule, Cache(folder), **known)
-    drawn = source_of(config, data, reading)
-    for number in range(len(drawn)):
-        drawn.read(0, number)
-    return drawn
+    preprocessor = PairPreprocessor(load_task(config.task), rule, Cache(folder), **known)
+    generator = build_dataset(config, data, preprocessor)
+    for number in range(len(generator)):
+        generator.read(0, number)
+    return generator
 
 
 def seconds(device: torch.device) -> float:
@@ -63,21 +63,24 @@ def measure_steps(
     config = load_training(path)
     model = config.model.build().to(device)
     with TemporaryDirectory() as folder:
-        made, alone = source(config, model.grid, maps, Path(folder)), World(device=device)
-        batches, stepper = Batches(made, config, alone), Stepper(config, model, alone)
-        stepper.objective.train()
+        made, alone = (
+            source(config, model.grid, maps, Path(folder)),
+            DistributedContext(device=device),
+        )
+        loader, train_step = Loader(made, config, alone), TrainStep(config, model, alone)
+        train_step.objective.train()
         total = coming = waited = 0.0
-        news = (item for epoch in count() for item in batches.of(epoch))
+        news = (item for epoch in count() for item in loader.batches(epoch))
         for step in range(steps + 1):
             began = seconds(device)
             cases, waiting = next(news)
             ready = seconds(device)
-            stepper(cases, 0, 0, step, 0)
+            train_step(cases, 0, 0, step, 0)
             if step:
                 total += seconds(device) - began
                 coming, waited = coming + ready - began, waited + waiting
     return {
-        "pairs": steps * batches.samples / total,
+        "pairs": steps * loader.samples / total,
         "waiting": waited / total,
         "making": (coming - waited) / total,
         "gib": peak(device),
@@ -93,10 +96,10 @@ def measure_synthesis(
     config = TrainConfig.model_validate(text | {"data": data, "objective": {"label_weight": 1}})
     with TemporaryDirectory() as folder:
         made = source(config, GridRule(), maps, Path(folder))
-        made.make(made.read(0, 0), device)
+        made.read(0, 0)(device)
         began = seconds(device)
         for number in range(1, steps + 1):
-            made.make(made.read(0, number), device)
+            made.read(0, number)(device)
         return {"pairs": steps / (seconds(device) - began), "gib": peak(device)}
 
 

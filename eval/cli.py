@@ -8,8 +8,11 @@ import typer
 from eval.leaderboard import cli as leaderboard
 from l2r.console import one_line_errors
 
+commands = typer.Typer()
+"""Commands of `python -m eval` and of `regatta`."""
+commands.add_typer(leaderboard.app, name="leaderboard", rich_help_panel="Score")
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.add_typer(leaderboard.app, name="leaderboard")
+app.add_typer(commands)
 
 TaskName = Annotated[str, typer.Option("--task", help="name of the task, or path of a task file")]
 Dataset = Annotated[Path | None, typer.Option(help="the pair list, a JSON file")]
@@ -29,7 +32,10 @@ def judge() -> None:
     """Score submissions as the organisers do."""
 
 
-@app.command()
+@commands.command(
+    rich_help_panel="Score",
+    epilog="Example: regatta score output --task aseg --dataset sample/SAMPLE_dataset.json",
+)
 def score(  # noqa: PLR0913 - a command has as many options as it has
     submission: Annotated[Path, typer.Argument(help="folder or zip of the fields")],
     *,
@@ -59,7 +65,7 @@ def score(  # noqa: PLR0913 - a command has as many options as it has
         run(ScoreRequest(submission, reference, tuple(output or ()), jobs))
 
 
-@app.command()
+@commands.command(rich_help_panel="Score", epilog="Example: regatta grand-challenge --task lumir24")
 def grand_challenge(  # noqa: PLR0913
     *,
     task: TaskName,

@@ -14,6 +14,7 @@ from l2r.console import progress, table_console
 from l2r.dataset import Pair, read_pairs
 from l2r.errors import ConfigError
 from l2r.submission import Submission, open_submission
+from l2r.surplus import described, surplus
 from l2r.task import load_task
 
 
@@ -81,7 +82,10 @@ def run(request: ScoreRequest) -> None:
     scorer, pairs = request.reference.load()
     submission = open_submission(request.submission)
     report = score_with_progress(scorer, submission, pairs, request.jobs)
-    show(report, table_console())
+    console = table_console()
+    show(report, console)
+    if extra := surplus(submission.names(), scorer.task.field, pairs):
+        _note(described(extra), console)
     name = request.submission.resolve().name.removesuffix(".zip")
     for output in request.outputs:
         write_scores(output, report, name, scorer.task.name)
@@ -105,4 +109,8 @@ def show(report: ScoreReport, console: Console) -> None:
     """Print the table and the notes."""
     console.print(table(report))
     for note in report.notes():
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        _note(note, console)
+
+
+def _note(text: str, console: Console) -> None:
+    console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)

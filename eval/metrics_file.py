@@ -23,15 +23,15 @@ def _none_for_nan(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else float(value)
 
 
-Number = Annotated[float | None, AfterValidator(_none_for_nan)]
+ScoreValue = Annotated[float | None, AfterValidator(_none_for_nan)]
 """None where it is undefined; infinite where the scorer says so."""
 
 
 class MetricScore(Tolerant):
     """One metric of one case."""
 
-    mean: Number
-    detailed: list[Number] | Number = None
+    mean: ScoreValue
+    detailed: list[ScoreValue] | ScoreValue = None
     """Per structure or point, in the scorer's order; the mean again where there is one value."""
 
     @property
@@ -45,9 +45,9 @@ class MetricAggregate(Tolerant):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    mean: Number
-    std: Number = None
-    quantile: Number = Field(None, alias="30")
+    mean: ScoreValue
+    std: ScoreValue = None
+    quantile: ScoreValue = Field(None, alias="30")
 
 
 class MetricsFile(Tolerant):

@@ -1,7 +1,5 @@
 """Scores as files: the organisers' own, or one long table for analysis."""
 
-import csv
-import io
 import math
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
@@ -11,7 +9,7 @@ from statistics import median
 from eval.metrics.base import Result
 from eval.metrics_file import write_json, write_metrics
 from eval.report import ScoreReport, aggregate
-from l2r.disk import writing
+from l2r.disk import write_csv, writing
 from l2r.errors import OutputError
 
 SUFFIXES = (".json", ".csv", ".parquet")
@@ -57,7 +55,8 @@ def write_scores(path: Path, report: ScoreReport, submission: str, task: str) ->
     """
     check_output(path)
     if path.suffix == ".csv":
-        _write_csv(path, long_table(report, submission, task))
+        names = (field.name for field in fields(ScoreLine))
+        write_csv(path, names, map(astuple, long_table(report, submission, task)))
     elif path.suffix == ".parquet":
         _write_parquet(path, long_table(report, submission, task))
     elif report.protocol.layout == "codabench" and path.name == CODABENCH:
@@ -81,15 +80,6 @@ def _detailed(result: Result) -> Iterator[tuple[str, float]]:
         points = [f"#{place}" for place in range(1, 1 + len(result.detailed))]
         names = [str(label) for label in result.labels] or points
         yield from zip(names, result.detailed, strict=True)
-
-
-def _write_csv(path: Path, scores: Iterator[ScoreLine]) -> None:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(field.name for field in fields(ScoreLine))
-    table.writerows(astuple(score) for score in scores)
-    with writing(path) as file:
-        file.write(text.getvalue().encode())
 
 
 def _write_parquet(path: Path, scores: Iterator[ScoreLine]) -> None:

@@ -96,7 +96,7 @@ class Scorer:
         Raises:
             DatasetError: the pairs' names do not fit the task's rule.
             ImageError: ground truth is missing or cannot be used.
-            FieldError: a field is missing or belongs to no pair, has a wrong shape, or holds values
+            FieldError: a field is missing, has a wrong shape, or holds values
                 that are not finite.
             ScoringError: a process was killed.
         """

@@ -1,4 +1,4 @@
-"""A zip from a stranger: what is refused before a byte of it is unpacked.
+"""Refusal of zips that could do harm, before a byte of them is unpacked.
 
 Nothing of a submission is ever written to the disk: its members are read into memory one by one,
 and never more of a member than a field may have.
@@ -25,8 +25,11 @@ SMALL = 16 << 20
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
-def members(archive: zipfile.ZipFile, path: Path) -> list[str]:
-    """The files in a zip, sorted.
+def members(archive: zipfile.ZipFile, path: Path) -> dict[str, str]:
+    """The files in a zip: the names that unpacking gives them, with the stored ones.
+
+    `./a` and `b//a` unpack to `a` and `b/a`. A backslash is part of a name on Linux, where the
+    scorers run.
 
     Args:
         archive: the zip.
@@ -39,7 +42,7 @@ def members(archive: zipfile.ZipFile, path: Path) -> list[str]:
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     for problem in _problems(entries):
         raise SubmissionError(f"{path}: {problem}; zip the fields alone, as plain files")
-    return sorted(entry.filename for entry in entries)
+    return {_unpacked(entry): entry.filename for entry in entries}
 
 
 def _problems(entries: list[zipfile.ZipInfo]) -> Iterator[str]:
@@ -50,9 +53,9 @@ def _problems(entries: list[zipfile.ZipInfo]) -> Iterator[str]:
     seen = set()
     for entry in entries:
         shown = entry.filename if entry.filename.isprintable() else repr(entry.filename)
-        if entry.filename in seen:
+        if _unpacked(entry) in seen:
             yield f"{shown} stands more than once"
-        seen.add(entry.filename)
+        seen.add(_unpacked(entry))
         yield from (f"{shown} {problem}" for problem in _problems_of(entry))
 
 
@@ -65,6 +68,10 @@ def _problems_of(entry: zipfile.ZipInfo) -> Iterator[str]:
         yield f"would unpack to {entry.file_size} bytes, but no field is that large"
     if entry.file_size > max(SMALL, RATIO * entry.compress_size):
         yield f"would unpack to more than {RATIO} times its size, as a zip bomb does"
+
+
+def _unpacked(entry: zipfile.ZipInfo) -> str:
+    return str(PurePosixPath(entry.filename))
 
 
 def _leaves(name: str) -> bool:

@@ -3,10 +3,12 @@
 Writing is atomic: a temporary name in the same folder, flushed to the disk, then renamed.
 """
 
+import csv
 import hashlib
+import io
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -36,6 +38,20 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):  # gone already, unless something went wrong
             temporary.unlink(missing_ok=True)
+
+
+def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Write a table as CSV, atomically.
+
+    Raises:
+        OutputError: as for `writing`.
+    """
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(header)
+    table.writerows(rows)
+    with writing(path) as file:
+        file.write(text.getvalue().encode())
 
 
 def can_see(path: Path) -> bool:

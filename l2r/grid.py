@@ -9,9 +9,10 @@ resampled voxels after the image. Fixed and moving image go the same way.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Shaped
 
 from l2r.arrays import Box, Shape, Vectors, Volume, triple
 
@@ -24,12 +25,16 @@ class GridRule:
     """Every axis is a multiple of this many voxels."""
     exactly: Shape | None = None
     """The only shape there is, for networks whose weights know every place of their grid."""
+    least: int = 0
+    """Every axis has this many voxels or more; a thinner image is padded."""
 
     def nearest(self, shape: Shape) -> Shape:
         """The smallest shape that is allowed and holds `shape`; `exactly`, if there is one."""
         if self.exactly is not None:
             return self.exactly
-        return triple([-(-size // self.multiple) * self.multiple for size in shape])
+        return triple(
+            [-(-max(size, self.least) // self.multiple) * self.multiple for size in shape]
+        )
 
     def problem(self, shape: Shape) -> str | None:
         """Why a grid of this shape is not allowed and which one is, or None."""
@@ -38,12 +43,15 @@ class GridRule:
             return None
         if self.exactly is not None:
             return f"the grid must be {works}, got {shape}"
-        return f"axes must be multiples of {self.multiple}, got {shape}; the nearest is {works}"
+        least = f" and at least {self.least}" if self.least else ""
+        return (
+            f"axes must be multiples of {self.multiple}{least}, got {shape}; the nearest is {works}"
+        )
 
     def finer(self, factor: int) -> "GridRule":
         """The same for grids of which this one's voxels are cubes of `factor` voxels a side."""
         exactly = self.exactly and triple([factor * size for size in self.exactly])
-        return GridRule(factor * self.multiple, exactly)
+        return GridRule(factor * self.multiple, exactly, factor * self.least)
 
     def joined(self, other: "GridRule") -> "GridRule":
         """What both allow.
@@ -52,9 +60,10 @@ class GridRule:
             ValueError: there is no such grid.
         """
         multiple, exactly = math.lcm(self.multiple, other.multiple), self.exactly or other.exactly
-        both = GridRule(multiple, exactly)
+        least = max(self.least, other.least)
+        both = GridRule(multiple, exactly, least)
         if exactly is not None:
-            for rule in (GridRule(multiple), self, other):
+            for rule in (GridRule(multiple, least=least), self, other):
                 if problem := rule.problem(exactly):
                     raise ValueError(problem)
         return both
@@ -94,7 +103,7 @@ class WorkingGrid:
             placed = _apply(weights, placed, axis)
         return placed / np.array(self._ratios, np.float32)
 
-    def around(self, *volumes: Float32[np.ndarray, "_ _ _"]) -> "WorkingGrid":
+    def around(self, *volumes: Shaped[np.ndarray, "_ _ _"]) -> "WorkingGrid":
         """Itself, moved along cropped axes so that what is not background lies in the middle."""
         start = list(self.box.start)
         for axis in range(3):
@@ -104,7 +113,7 @@ class WorkingGrid:
                 start[axis] = max(0, round(middle - self.box.shape[axis] / 2))
         return replace(self, box=Box(triple(start), self.box.shape))
 
-    def cut_off(self, volume: Float32[np.ndarray, "_ _ _"]) -> int:
+    def cut_off(self, volume: Shaped[np.ndarray, "_ _ _"]) -> int:
         """How many voxels of an image that are not zero lie beyond the working grid."""
         inside = []
         for axis, ratio in enumerate(self._ratios):
@@ -145,7 +154,24 @@ def working_grid(
     return WorkingGrid(fixed, scaled, Box(triple(start), shape))
 
 
-def _extent(volumes: Sequence[Float32[np.ndarray, "_ _ _"]], axis: int) -> tuple[int, int]:
+def cube_means(volume: Float32[np.ndarray, "_ _ _"], side: int) -> Volume:
+    """Means over cubes of voxels, which a network with `shrink` sees; torch's `avg_pool3d`.
+
+    Args:
+        volume: voxels beyond the last whole cube are left out.
+        side: of a cube, in voxels.
+    """
+    if side == 1:
+        return volume
+    x, y, z = (size // side * side for size in volume.shape)
+    # In torch's order of summation, so that not a bit differs from what a run computes.
+    total = np.zeros((x // side, y // side, z // side), np.float32)
+    for i, j, k in product(range(side), repeat=3):
+        total += volume[i:x:side, j:y:side, k:z:side]
+    return total / np.float32(side**3)
+
+
+def _extent(volumes: Sequence[Shaped[np.ndarray, "_ _ _"]], axis: int) -> tuple[int, int]:
     """First and last index along an axis at which any of the volumes is not zero."""
     others = tuple(other for other in range(3) if other != axis)
     filled = np.concatenate([np.flatnonzero(volume.any(axis=others)) for volume in volumes])

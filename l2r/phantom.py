@@ -70,7 +70,7 @@ names = "lumir"
 channels_first = true
 
 [preprocess]
-normalise = {{ kind = "divide", by = 255 }}
+normalise = {{ kind = "divide", by = 255, bright = 130 }}
 
 [evaluation]
 name = "PHANTOM"

@@ -5,7 +5,7 @@ import math
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -21,8 +21,8 @@ from l2r.formats.npz import read_npz
 from l2r.task import FieldRule, Task
 
 MANIFEST = "manifest.json"
-SHARD_MANIFESTS = "manifest.*-of-*.json"
-"""What those of an array job's tasks look like until all are done."""
+JOURNALS = "manifest*.jsonl"
+"""Pattern of the records of runs and shards that are not finished."""
 # RuntimeError: it has a password; NotImplementedError, one of its kind: a method we do not know.
 _UNREADABLE = (
     *(OSError, EOFError, ValueError, RuntimeError),
@@ -96,7 +96,7 @@ def locate(submission: "Submission", rule: FieldRule, pairs: list[Pair]) -> dict
 
     Raises:
         DatasetError: as for `field_names`.
-        FieldError: a field is missing, stands there twice, or belongs to no pair.
+        FieldError: a field is missing or is present under two names.
     """
     present = submission.names()
     accepted = {pair: accepted_names(rule, pair) for pair in field_names(rule, pairs).values()}
@@ -114,30 +114,21 @@ def locate(submission: "Submission", rule: FieldRule, pairs: list[Pair]) -> dict
                 f"{submission.path}: {names[0]} and {names[1]} are both fields of {pair.name}; "
                 "remove one"
             )
-    _refuse_others(submission, present, {name for names in found.values() for name in names})
     return {pair: name for pair, (name,) in found.items()}
 
 
 def why_missing(name: str, present: list[str]) -> str:
-    """What became of a field that is not where the scorer looks."""
-    inside = [other for other in present if other.endswith(f"/{name}")]
-    if inside:
-        return f"it lies in a folder, {inside[0]}, but the scorer looks at the top"
+    """The likely reason why a field is not where the scorer looks."""
+    for other in present:
+        if other.endswith(f"/{name}"):
+            return f"it lies in a folder, {other}, but the scorer looks at the top"
+        if other.endswith(f"\\{name}"):  # on Linux a part of the name, not a folder
+            return f"the zip has it as {other}, with a backslash; zip the fields themselves again"
     return "no such file"
 
 
 def _only(names: tuple[str, ...]) -> str:
     return f"{names[0]}, no other name" if len(names) == 1 else " or ".join(names)
-
-
-def _refuse_others(submission: "Submission", present: list[str], wanted: set[str]) -> None:
-    others = [n for n in present if n not in wanted and PurePosixPath(n).name.startswith("disp_")]
-    if others:
-        shown = others[0] if others[0].isprintable() else repr(others[0])
-        raise FieldError(
-            f"{submission.path}: {shown} belongs to no pair ({len(others)} such files); the scorer "
-            f"takes {min(wanted)}{' to ' + max(wanted) if len(wanted) > 1 else ''}; remove the rest"
-        )
 
 
 class Submission(ABC):
@@ -183,14 +174,16 @@ class Zip(Submission):
     def names(self) -> list[str]:
         try:
             with zipfile.ZipFile(self.path) as archive:
-                return members(archive, self.path)
+                return sorted(members(archive, self.path))
         except _UNREADABLE as cause:
             raise SubmissionError(f"{self.path}: cannot be read: {cause}; zip it again") from None
 
     def read(self, name: str, most: int | None = None) -> Float[np.ndarray, "..."]:
         try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(name) as member:
-                content = member.read(-1 if most is None else most + 1)
+            with zipfile.ZipFile(self.path) as archive:
+                stored = members(archive, self.path)[name]
+                with archive.open(stored) as member:
+                    content = member.read(-1 if most is None else most + 1)
         except KeyError:
             raise FieldError(f"{self.path / name}: no such file") from None
         except _UNREADABLE as cause:

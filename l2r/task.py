@@ -3,44 +3,14 @@
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-import numpy as np
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field
 
-from l2r.arrays import Shape, Volume
+from l2r.arrays import Shape
 from l2r.errors import TaskError
+from l2r.normalise import Divide, Quantile
 from l2r.schema import Frozen, Shelf
 
 TASKS = Path(__file__).parent / "tasks"
-
-
-class Divide(Frozen):
-    """Intensities divided by a constant: `v / by`."""
-
-    kind: Literal["divide"] = "divide"
-    by: PositiveFloat
-
-    def __call__(self, volume: Volume) -> Volume:
-        return (volume / np.float32(self.by)).astype(np.float32)
-
-
-class Quantile(Frozen):
-    """Intensities clipped to two quantiles, which become 0 and 1."""
-
-    kind: Literal["quantile"] = "quantile"
-    low: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    high: Annotated[float, Field(gt=0, le=1)] = 1.0
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "Quantile":
-        if self.low >= self.high:
-            raise ValueError(f"low, {self.low:g}, must be below high, {self.high:g}")
-        return self
-
-    def __call__(self, volume: Volume) -> Volume:
-        low, high = np.quantile(volume, [self.low, self.high])
-        if low >= high:  # mostly background: nothing to clip
-            low, high = volume.min(), volume.max()
-        return np.clip((volume - low) / (high - low), 0, 1).astype(np.float32)
 
 
 class Data(Frozen):

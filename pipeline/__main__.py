@@ -1,7 +1,5 @@
-"""`python -m pipeline`."""
+"""`python -m pipeline`, the same as `regatta`."""
 
-import sys
+from pipeline.cli import main
 
-from pipeline.cli import app, with_command
-
-app(with_command(sys.argv[1:]), prog_name="python -m pipeline")
+main("python -m pipeline")

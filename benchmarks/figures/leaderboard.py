@@ -1,4 +1,4 @@
-"""The picture of the leaderboard's page, of submissions that are made up.
+"""The picture of the leaderboard's page, of synthetic submissions.
 
 python -m benchmarks.figures.leaderboard
 """
@@ -17,7 +17,7 @@ from tests.eval.leaderboard.page.browser import chromium
 
 TEAMS = 8
 WIDTH, HEIGHT = 1280, 1780
-"""Pixels: standings and plots; the page goes on."""
+"""Pixels: ranking and plots; the page goes on."""
 COLOURS = 96
 """Of the file: enough for the page, and a third of its size."""
 

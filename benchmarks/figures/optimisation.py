@@ -31,7 +31,7 @@ RED = np.array([0.9, 0.1, 0.1])
 def volume(name: str) -> Tensor:
     """A sample brain as the default preprocesses it."""
     array = read_image(ROOT / "sample/imagesVal" / name).array
-    return torch.from_numpy(load_task("aseg").preprocess.normalise(array))[None, None]
+    return torch.from_numpy(load_task("aseg").preprocess.normalise(array).volume)[None, None]
 
 
 def refined(case: ImagePair, **changed: object) -> Refined:

@@ -19,8 +19,8 @@ from l2r.grid import GridRule
 from l2r.task import load_task
 from models.descent.objective import ImagePair
 from models.training.cache import Cache
-from models.training.sampling import Reading
-from models.training.synthesis.config import Look, Synthesis
+from models.training.sampling import PairPreprocessor
+from models.training.synthesis.config import Appearance, Synthesis
 from models.training.synthesis.pairs import SyntheticPairs
 
 mpl.use("Agg")
@@ -31,18 +31,18 @@ COLUMNS = (
     ("one map", Synthesis(one_map=1.0), 1),
     ("two maps", Synthesis(one_map=0.0), 4),
     ("two maps", Synthesis(one_map=0.0), 7),
-    ("random", Synthesis(one_map=0.0, look=Look(t1=0.0)), 2),
+    ("random", Synthesis(one_map=0.0, appearance=Appearance(t1=0.0)), 2),
 )
 """Of the picture: what is shown, how it is made, and which pair."""
 
 
 def pair(maps: Path, config: Synthesis, number: int, folder: Path) -> ImagePair:
     """A synthetic pair at full resolution, with its structures."""
-    reading = Reading(
+    preprocessor = PairPreprocessor(
         load_task("aseg"), GridRule(), Cache(folder), labels=True, structures=IDS + RIGHT
     )
-    source = SyntheticPairs(scans_of_folder(maps), reading, config, seed=0)
-    return source.make(source.read(0, number), torch.device("cpu"))
+    source = SyntheticPairs(scans_of_folder(maps), preprocessor, config, seed=0)
+    return source.read(0, number)(torch.device("cpu"))
 
 
 def slice_of(volume: torch.Tensor) -> np.ndarray:
@@ -71,9 +71,9 @@ def main(maps: Path) -> None:
         for column, (title, config, number) in zip(rows.T, COLUMNS, strict=True):
             case = pair(maps, config, number, Path(folder))
             panels = iter(column)
-            look = {"vmin": 0, "vmax": 0.5}
-            panel(next(panels), slice_of(case.moving[0, 0]), f"{title}: moving", **look)
-            panel(next(panels), slice_of(case.fixed[0, 0]), "fixed", **look)
+            appearance = {"vmin": 0, "vmax": 0.5}
+            panel(next(panels), slice_of(case.moving[0, 0]), f"{title}: moving", **appearance)
+            panel(next(panels), slice_of(case.fixed[0, 0]), "fixed", **appearance)
             panel(next(panels), coloured(case.labels[1][0]), "structures, moving")
             panel(next(panels), coloured(case.labels[0][0]), "structures, fixed")
     figure.savefig(IMAGES / "synthesis.png", dpi=70)

@@ -1,6 +1,6 @@
 """The picture of models/trained/t1_brain.md: how the weights were learned, and what they do.
 
-python -m pipeline run --config configs/network.toml --dataset sample/SAMPLE_dataset.json \
+python -m pipeline run --config configs/t1_network.toml --dataset sample/SAMPLE_dataset.json \
   --output output/network
 make demo && .venv/bin/python -m benchmarks.figures.weights
 """

@@ -24,10 +24,10 @@ from eval.scoring import Scorer
 from l2r.console import progress
 from l2r.errors import ConfigError, L2RError
 from l2r.submission import open_submission
-from pipeline.register.request import Request, Resolved, resolve
+from pipeline.register.request import Job, RunRequest, resolve
 
 
-def main(names: list[str], what: Resolved, ground_truth: Path) -> None:
+def main(names: list[str], what: Job, ground_truth: Path) -> None:
     """Make all fields, score them, and print a table."""
     for name in names:
         require(name)
@@ -35,7 +35,7 @@ def main(names: list[str], what: Resolved, ground_truth: Path) -> None:
         make(name, what)
     reports = {}
     for name in names:
-        reports[name] = judge(what.output / name, what, ground_truth)
+        reports[name] = judge(what.folder / name, what, ground_truth)
     print(f"{describe()}, {len(what.pairs)} pairs\n")
     print(table(reports, what))
 
@@ -54,9 +54,9 @@ def require(name: str) -> None:
         )
 
 
-def make(name: str, what: Resolved) -> None:
+def make(name: str, what: Job) -> None:
     """The fields of one tool that are not there yet, each in a process of its own."""
-    tool, folder = TOOLS[name], what.output / name
+    tool, folder = TOOLS[name], what.folder / name
     folder.mkdir(parents=True, exist_ok=True)
     now = (version(tool.package), tool.settings)
     records = read_records(folder)
@@ -76,7 +76,7 @@ def make(name: str, what: Resolved) -> None:
             advance(pair.name)
 
 
-def judge(folder: Path, what: Resolved, ground_truth: Path) -> ScoreReport:
+def judge(folder: Path, what: Job, ground_truth: Path) -> ScoreReport:
     """Write the scores of `python -m eval score` into the same file."""
     pairs = list(what.pairs.values())
     with progress(len(pairs), f"scoring {folder.name}") as advance:
@@ -87,7 +87,7 @@ def judge(folder: Path, what: Resolved, ground_truth: Path) -> ScoreReport:
     return report
 
 
-def table(reports: dict[str, ScoreReport], what: Resolved) -> str:
+def table(reports: dict[str, ScoreReport], what: Job) -> str:
     """One row per tool, after one for the images as they are."""
     first = next(iter(reports.values()))
     metrics = first.scored()
@@ -97,7 +97,7 @@ def table(reports: dict[str, ScoreReport], what: Resolved) -> str:
     before = [first.unregistered(metric.name) for metric in metrics]
     rows.append(["none", "", *("" if mean is None else f"{mean:.4g}" for mean in before), "", ""])
     for name, report in reports.items():
-        records = read_records(what.output / name)
+        records = read_records(what.folder / name)
         made = [records[field] for field in what.pairs]
         rows.append([
             f"{TOOLS[name].package} {made[0].version}",
@@ -130,7 +130,7 @@ if __name__ == "__main__":
     words = parser.parse_args()
     folder = words.ground_truth or words.dataset.parent
     try:
-        request = Request(
+        request = RunRequest(
             task=words.task,
             dataset=words.dataset,
             input=folder,

@@ -1,4 +1,4 @@
-"""`python -m eval leaderboard ...`: each command parses, calls one function, and prints."""
+"""The commands that keep submissions and rank them: init, add, show, export, serve."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ from l2r.console import one_line_errors
 
 app = typer.Typer(no_args_is_help=True, help="Keep submissions in a database, and rank them.")
 
-Place = Annotated[
+DatabasePlace = Annotated[
     str,
     typer.Option(
         "--database",
@@ -19,24 +19,24 @@ Place = Annotated[
     ),
 ]
 DEFAULT = "leaderboard.sqlite"
-Task = Annotated[str, typer.Option(help="name of the task, or path of a task file")]
-Rule = Annotated[
+TaskName = Annotated[str, typer.Option("--task", help="name of the task, or path of a task file")]
+RuleName = Annotated[
     str | None, typer.Option(help="name or path of a ranking rule (else the task's own)")
 ]
-Metrics = Annotated[
+MetricNames = Annotated[
     list[str] | None, typer.Option("--metric", help="rank by this one only; may be repeated")
 ]
-Published = Annotated[
+TableNames = Annotated[
     list[str] | None,
     typer.Option(help="name or path of a published table (else those over as many pairs)"),
 ]
-Every = Annotated[
+ReplacedToo = Annotated[
     bool, typer.Option("--all", help="also what a newer submission of the same name replaces")
 ]
 
 
 @app.command()
-def init(*, database: Place = DEFAULT) -> None:
+def init(*, database: DatabasePlace = DEFAULT) -> None:
     """Make a leaderboard, or bring one of an older version up to date."""
     # Not at the top, here and below: --help should not wait for SQLAlchemy, numpy and scipy.
     from eval.leaderboard.database import Database  # noqa: PLC0415
@@ -51,11 +51,11 @@ def init(*, database: Place = DEFAULT) -> None:
 def add(
     metrics: Annotated[Path, typer.Argument(help="a submission's metrics.json")],
     *,
-    task: Task,
+    task: TaskName,
     name: Annotated[str, typer.Option(help="of the team or the method")],
     manifest: Annotated[Path | None, typer.Option(help="the run's manifest.json")] = None,
     note: Annotated[str, typer.Option(help="anything that others should know")] = "",
-    database: Place = DEFAULT,
+    database: DatabasePlace = DEFAULT,
 ) -> None:
     """Add a scored submission; the newest of a name is ranked.
 
@@ -70,13 +70,13 @@ def add(
 @app.command()
 def show(  # noqa: PLR0913 - the options of the command
     *,
-    task: Task,
-    rule: Rule = None,
-    metric: Metrics = None,
-    published: Published = None,
-    every: Every = False,
+    task: TaskName,
+    rule: RuleName = None,
+    metric: MetricNames = None,
+    published: TableNames = None,
+    every: ReplacedToo = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the whole board as JSON")] = False,
-    database: Place = DEFAULT,
+    database: DatabasePlace = DEFAULT,
 ) -> None:
     """Print the ranking as a table."""
     from eval.leaderboard.commands import Selection, board  # noqa: PLC0415
@@ -94,12 +94,12 @@ def show(  # noqa: PLR0913 - the options of the command
 def export(  # noqa: PLR0913 - the options of the command
     output: Annotated[Path, typer.Argument(help="the HTML file to write")],
     *,
-    task: Task,
-    rule: Rule = None,
-    metric: Metrics = None,
-    published: Published = None,
-    every: Every = False,
-    database: Place = DEFAULT,
+    task: TaskName,
+    rule: RuleName = None,
+    metric: MetricNames = None,
+    published: TableNames = None,
+    every: ReplacedToo = False,
+    database: DatabasePlace = DEFAULT,
 ) -> None:
     """Write the board as one HTML file that needs no network."""
     from eval.leaderboard.commands import Selection, board  # noqa: PLC0415
@@ -117,16 +117,16 @@ def export(  # noqa: PLR0913 - the options of the command
 @app.command()
 def serve(  # noqa: PLR0913 - the options of the command
     *,
-    task: Task,
-    rule: Rule = None,
-    metric: Metrics = None,
-    published: Published = None,
-    every: Every = False,
+    task: TaskName,
+    rule: RuleName = None,
+    metric: MetricNames = None,
+    published: TableNames = None,
+    every: ReplacedToo = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one")] = 8000,
     host: Annotated[
         str, typer.Option(help="address to listen on; 0.0.0.0 within a container")
     ] = "127.0.0.1",
-    database: Place = DEFAULT,
+    database: DatabasePlace = DEFAULT,
 ) -> None:
     """Show the board on http://localhost, made anew from the database for each visit."""
     from eval.leaderboard.commands import Selection, board  # noqa: PLC0415

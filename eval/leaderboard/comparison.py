@@ -15,6 +15,7 @@ Source:
     with the correction of the variance for ties that scipy uses.
 """
 
+from functools import cache
 from itertools import combinations
 from typing import Literal
 
@@ -69,13 +70,16 @@ def exact_superiority(
     for i, j in combinations(range(len(values)), 2):
         d = differences(values[i], values[j])
         d = d[d != 0]
-        twice_ranks = np.round(2 * rankdata(np.abs(d))).astype(np.int64)  # whole, ties too
-        tied = len(np.unique(twice_ranks)) < len(d)
-        if len(d) <= (EXACT_WITH_TIES if tied else EXACT):
-            positive = int(twice_ranks[d > 0].sum())
-            chances = sum_distribution(twice_ranks)
-            result[i, j] = chances[positive:].sum()
-            result[j, i] = chances[: positive + 1].sum()
+        ranks = rankdata(np.abs(d))
+        tied = len(np.unique(ranks)) < len(d)
+        if len(d) > (EXACT_WITH_TIES if tied else EXACT):
+            continue
+        factor = 2 if tied else 1  # twice the mean of tied ranks is whole
+        whole = np.round(factor * ranks).astype(np.int64)
+        chances = sum_distribution(whole) if tied else _untied_distribution(len(d))
+        positive = int(whole[d > 0].sum())
+        result[i, j] = chances[positive:].sum()
+        result[j, i] = chances[: positive + 1].sum()
     return result
 
 
@@ -92,6 +96,11 @@ def sum_distribution(ranks: Int[np.ndarray, " n"]) -> Float[np.ndarray, " sums"]
         chances[r:] = (chances[r:] + chances[: len(chances) - r]) / 2
         chances[:r] /= 2
     return chances
+
+
+@cache
+def _untied_distribution(count: int) -> Float[np.ndarray, " sums"]:
+    return sum_distribution(np.arange(1, count + 1))
 
 
 def two_sided(

@@ -3,7 +3,7 @@
     GET /            the page, made anew at each request
     GET /board.json  the record that it is made of
 
-It listens on 127.0.0.1 unless told otherwise, which a container needs, and answers only those who
+It listens on 127.0.0.1 by default (a container needs another address), and answers only those who
 call it by that name or `localhost`: a web page elsewhere that points a name of its own at this
 machine gets nothing.
 """

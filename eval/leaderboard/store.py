@@ -1,8 +1,10 @@
 """Puts submissions into the database, and takes them out."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -117,22 +119,10 @@ def load(database: Database, task: str, *, every: bool = False) -> TaskSubmissio
             .order_by(StoredCase.position)
         ).all()
         order = {number: position for position, (number, _) in enumerate(cases)}
-        stored = connection.execute(
-            select(StoredSubmission.__table__)
-            .join(StoredTask, StoredSubmission.task_id == StoredTask.id)
-            .where(StoredTask.name == task)
-            .order_by(StoredSubmission.id)
-        ).all()
+        stored = _submissions(connection, task)
         newest = {row.name: row.id for row in stored}
         submissions = tuple(
-            LoadedSubmission(
-                row.id,
-                row.name if newest[row.name] == row.id else f"{row.name} (#{row.id})",
-                f"{row.added.isoformat()}Z",
-                row.note,
-                row.manifest,
-                _tables(connection, row.id, order),
-            )
+            _loaded(row, _tables(connection, row.id, order), newest=newest[row.name] == row.id)
             for row in stored
             if every or newest[row.name] == row.id
         )
@@ -151,14 +141,7 @@ def _add(connection: Connection, submission: NewSubmission) -> AddedSubmission:
         found = session.scalar(select(StoredSubmission.id).where(StoredSubmission.sha256 == digest))
         if found is not None:
             return AddedSubmission(found, new=False)
-        stored = StoredSubmission(
-            task_id=task.id,
-            name=submission.name,
-            sha256=digest,
-            added=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
-            note=submission.note,
-            manifest=submission.manifest,
-        )
+        stored = _new_row(submission, task.id, digest)
         session.add(stored)
         session.flush()
         ids = {case.name: case.id for case in task.cases}
@@ -166,6 +149,17 @@ def _add(connection: Connection, submission: NewSubmission) -> AddedSubmission:
         number = stored.id
         session.flush()
     return AddedSubmission(number, new=True)
+
+
+def _new_row(submission: NewSubmission, task: int, digest: str) -> StoredSubmission:
+    return StoredSubmission(
+        task_id=task,
+        name=submission.name,
+        sha256=digest,
+        added=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+        note=submission.note,
+        manifest=submission.manifest,
+    )
 
 
 def _task(session: Session, submission: NewSubmission) -> StoredTask:
@@ -211,35 +205,60 @@ def _add_scores(
                 )
 
 
+def _submissions(connection: Connection, task: str) -> Sequence[Any]:
+    """The rows of a task's submissions, the oldest first."""
+    return connection.execute(
+        select(StoredSubmission.__table__)
+        .join(StoredTask, StoredSubmission.task_id == StoredTask.id)
+        .where(StoredTask.name == task)
+        .order_by(StoredSubmission.id)
+    ).all()
+
+
+def _loaded(row: Any, tables: dict[str, MetricTable], *, newest: bool) -> LoadedSubmission:
+    name = row.name if newest else f"{row.name} (#{row.id})"
+    added = f"{row.added.isoformat()}Z"
+    return LoadedSubmission(row.id, name, added, row.note, row.manifest, tables)
+
+
 def _tables(
     connection: Connection, submission: int, order: dict[int, int]
 ) -> dict[str, MetricTable]:
+    """The tables of a submission; `order` has the position of each case."""
     scores = connection.execute(
         select(StoredScore.id, StoredScore.case_id, StoredScore.metric, StoredScore.mean)
         .where(StoredScore.submission_id == submission)
         .order_by(StoredScore.id)
     ).all()
+    labels = _labels(connection, submission)
+    by_metric: dict[str, list[tuple[int, float | None, list[float | None]]]] = defaultdict(list)
+    for number, case, metric, mean in scores:
+        by_metric[metric].append((order[case], mean, labels[number]))
+    return {metric: _table(rows, len(order)) for metric, rows in by_metric.items()}
+
+
+def _labels(connection: Connection, submission: int) -> dict[int, list[float | None]]:
+    """The structures of every score of a submission that has any."""
     labels: dict[int, list[float | None]] = defaultdict(list)
-    for score_id, value in connection.execute(
+    for score, value in connection.execute(
         select(StoredLabel.score_id, StoredLabel.value)
         .join(StoredScore, StoredLabel.score_id == StoredScore.id)
         .where(StoredScore.submission_id == submission)
         .order_by(StoredLabel.position)
     ):
-        labels[score_id].append(value)
-    tables = {}
-    for metric in dict.fromkeys(row.metric for row in scores):
-        rows = [row for row in scores if row.metric == metric]
-        width = max(len(labels[row.id]) for row in rows)
-        table = MetricTable(
-            np.full(len(order), np.nan),
-            np.zeros(len(order), np.bool_),
-            np.full((len(order), width), np.nan),
-        )
-        for number, case_id, _, mean in rows:
-            case, values = order[case_id], labels[number]
-            table.means[case] = mean  # None becomes NaN
-            table.has[case] = True
-            table.labels[case, : len(values)] = values
-        tables[metric] = table
-    return tables
+        labels[score].append(value)
+    return labels
+
+
+def _table(rows: Sequence[tuple[int, float | None, list[float | None]]], cases: int) -> MetricTable:
+    """A table from the position, the mean and the structures of each scored case."""
+    table = MetricTable(
+        np.full(cases, np.nan),
+        np.zeros(cases, np.bool_),
+        np.full((cases, max(len(values) for _, _, values in rows)), np.nan),
+    )
+    for case, mean, values in rows:
+        table.means[case] = mean  # None becomes NaN
+        table.has[case] = True
+        table.labels[case, : len(values)] = values
+    return table

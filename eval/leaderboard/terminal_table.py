@@ -20,27 +20,30 @@ def print_board(board: Board) -> None:
 def table(board: Board) -> Table:
     """One row per submission, best first, then one per published line."""
     result = Table(title=Text(f"{board.title}\nranked by {board.rule}"), box=box.SIMPLE_HEAD)
+    with_published = any(row.kind == "published" for row in board.rows)
+    _add_columns(result, board, with_published=with_published)
+    for number, row in enumerate(board.rows):
+        if number and row.kind != board.rows[number - 1].kind:
+            result.add_section()
+        cells = [_place(row.rank), _interval(row), row.name, _number(row.score, 3)]
+        cells += [_spread(row, column.name) for column in board.columns]
+        if with_published:
+            cells += [_place(row.rank_by_means), row.table, _official(row)]
+        result.add_row(*map(Text, cells), style="dim" if row.kind == "published" else None)
+    return result
+
+
+def _add_columns(result: Table, board: Board, *, with_published: bool) -> None:
     for heading in ("rank", "95 %"):
         result.add_column(heading, justify="right", vertical="bottom")
     result.add_column("name", vertical="bottom", overflow="fold")
     result.add_column("score", justify="right", vertical="bottom")
     for column in board.columns:
         result.add_column(_heading(column), justify="right", min_width=7)
-    by_means = any(row.kind == "published" for row in board.rows)
-    if by_means:
+    if with_published:
         result.add_column("rank by\nmeans", justify="right", vertical="bottom")
         result.add_column("published in", vertical="bottom", no_wrap=True)
-        result.add_column("rank, score\nthere", justify="right", vertical="bottom")
-    for number, row in enumerate(board.rows):
-        if number and row.kind != board.rows[number - 1].kind:
-            result.add_section()
-        cells = [_place(row.rank), _interval(row), row.name, _number(row.score, 3)]
-        cells += [_spread(row, column.name) for column in board.columns]
-        if by_means:
-            cells += [_place(row.rank_by_means), row.table, _official(row)]
-        style = "dim" if row.kind == "published" else None
-        result.add_row(*map(Text, cells), style=style)
-    return result
+        result.add_column("rank, score\nreported", justify="right", vertical="bottom")
 
 
 def _heading(column: MetricColumn) -> Text:

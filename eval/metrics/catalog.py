@@ -6,11 +6,11 @@ from pydantic import Field
 
 from eval.metrics.assd import MeanSurfaceDistance
 from eval.metrics.dice import Dice
-from eval.metrics.gradient_correlation import GradientCorrelation
+from eval.metrics.gradient_correlation import GradientCorrelationMetric
 from eval.metrics.hd95 import Hd95
 from eval.metrics.key_points import KeyPoints
 from eval.metrics.lesions import LesionBurden
-from eval.metrics.lncc import Lncc
+from eval.metrics.lncc import LnccMetric
 from eval.metrics.ndv import Ndv
 from eval.metrics.nonpositive import NonPositive
 from eval.metrics.num_foldings import NumFoldings
@@ -28,7 +28,7 @@ Metric = Annotated[
     | NonPositive
     | NumFoldings
     | LesionBurden
-    | Lncc
-    | GradientCorrelation,
+    | LnccMetric
+    | GradientCorrelationMetric,
     Field(discriminator="metric"),
 ]

@@ -41,7 +41,7 @@ def _correlation(a: Float64[np.ndarray, "_ _ _"], b: Float64[np.ndarray, "_ _ _"
     return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + _EPSILON))
 
 
-class GradientCorrelation(MetricBase):
+class GradientCorrelationMetric(MetricBase):
     """Gradient correlation of the fixed and the warped image, over the whole grid.
 
     Each image is divided by its largest absolute intensity first.

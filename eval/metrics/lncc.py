@@ -50,7 +50,7 @@ def normalised(volume: Float[np.ndarray, "x y z"]) -> Float[np.ndarray, "x y z"]
     return volume / largest if largest else volume
 
 
-class Lncc(MetricBase):
+class LnccMetric(MetricBase):
     """Local correlation of the fixed and the warped image, squared, with a box window.
 
     Each image is divided by its largest absolute intensity first.

@@ -17,6 +17,7 @@ from isal import isal_zlib
 from jaxtyping import Float, Shaped
 
 from l2r.errors import FieldError, L2RError
+from l2r.formats.affine import usable
 
 SUFFIX = ".mha"
 TYPES = {
@@ -197,7 +198,13 @@ def _affine(lines: dict[str, str], axes: int) -> Float[np.ndarray, "4 4"]:
 
     n = min(axes, 3)
     rows = numbers("TransformMatrix", np.eye(axes)).reshape(axes, axes)[:n, :n]
-    affine = np.eye(4)
-    affine[:n, :n] = _LPS[:n, :n] @ rows.T * numbers("ElementSpacing", np.ones(axes))[:n]
-    affine[:n, 3] = _LPS[:n, :n] @ numbers("Offset", np.zeros(axes))[:n]
-    return affine
+    sides = numbers("ElementSpacing", np.ones(axes))[:n]
+    offset = _LPS[:n, :n] @ numbers("Offset", np.zeros(axes))[:n]
+    # The first that makes sense counts, as with NIfTI: directions and sides, sides, voxels of 1 mm.
+    for directions, lengths in ((rows.T, sides), (np.eye(n), sides)):
+        affine = np.eye(4)
+        affine[:n, :n] = _LPS[:n, :n] @ directions * lengths
+        affine[:n, 3] = offset
+        if usable(affine):
+            return affine
+    return np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -3,27 +3,36 @@
 Reading keeps the array as it is stored: every Learn2Reg scorer ignores the header, and so do we.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from gzip import BadGzipFile
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 from zlib import error as zlib_error
 
 import nibabel as nib
 import numpy as np
 from isal import igzip, isal_zlib
 from jaxtyping import Float, Shaped
+from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
-from l2r.arrays import Labels, Shape, Volume
+from l2r.arrays import Labels, Shape
 from l2r.disk import writing
 from l2r.errors import FieldError, ImageError, L2RError
 from l2r.formats import metaimage
+from l2r.formats.affine import nifti_affine
 
+logger = logging.getLogger(__name__)
+
+_SINGLE = 2.0**-20
+"""Relative error of a number that went through single precision and a few operations."""
+_MOST_ROUNDING = 0.01
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_LEVEL = 1
 """ISA-L's level 1: benchmarks/gzip_levels.py shows what the others cost and give."""
@@ -40,9 +49,12 @@ _INTEGERS: tuple[tuple[type[np.integer], float, float], ...] = (
 class Image:
     """A volume as it is stored, with what its header says of the grid."""
 
-    array: Volume
-    affine: Float[np.ndarray, "4 4"]
+    array: Shaped[np.ndarray, "x y z"]
+    """Of single precision where it was read from a file of any type."""
+    affine: Float[np.ndarray, "4 4"] = field(default_factory=lambda: np.eye(4))
     """Voxel indices to RAS millimetres."""
+    warnings: tuple[str, ...] = ()
+    """Faults of the header that were got around."""
 
     @property
     def shape(self) -> Shape:
@@ -71,9 +83,10 @@ def read_image(path: Path) -> Image:
         ImageError: missing, truncated, neither NIfTI nor MetaImage, not 3-D, not finite, or
             constant.
     """
-    array, affine = _read_volume(path, ImageError)
+    stored = _read_volume(path, ImageError)
     with np.errstate(over="ignore"):  # becomes infinite, and is refused as such
-        image = Image(array.astype(np.float32, copy=False), affine)
+        array = stored.array.astype(np.float32, copy=False)
+    image = Image(array, stored.affine, stored.warnings)
     if not np.isfinite(image.array).all():
         bad = int((~np.isfinite(image.array)).sum())
         raise ImageError(f"{path}: {bad} voxels are NaN or infinite; mend the image")
@@ -101,15 +114,18 @@ def grid_spacing(path: Path) -> tuple[float, float, float]:
     """Sides of a 3-D image's voxels in mm, from its header alone, as the scorers take them.
 
     Raises:
-        ImageError: missing, neither NIfTI nor MetaImage, or a side is not positive.
+        ImageError: missing, or neither NIfTI nor MetaImage.
     """
     if path.suffix == metaimage.SUFFIX:
         sides = _sides(metaimage.read_header(path, ImageError).affine)
     else:
-        sides = _header(path).get_zooms()
-    x, y, z = (float(side) for side in sides[:3])
-    if not (x > 0 and y > 0 and z > 0):
-        raise ImageError(f"{path}: voxels of {x:g} x {y:g} x {z:g} mm; mend the header")
+        header = _header(path)
+        sides = np.array(header.get_zooms()[:3], np.float64)
+        if not (np.isfinite(sides).all() and (sides > 0).all()):
+            affine, warnings = nifti_affine(header)
+            logger.warning("%s: %s", path, "; ".join(warnings))
+            sides = _sides(affine)
+    x, y, z = (float(side) for side in sides)
     return x, y, z
 
 
@@ -125,9 +141,9 @@ def grid_orientation(path: Path) -> str:
     if path.suffix == metaimage.SUFFIX:
         affine = metaimage.read_header(path, ImageError).affine
     else:
-        affine = np.asarray(_header(path).get_best_affine(), np.float64)
-    if not np.isfinite(affine).all() or not _sides(affine).all():
-        return "???"
+        affine, warnings = nifti_affine(_header(path))
+        if warnings:
+            return "???"
     return "".join(code or "?" for code in nib.aff2axcodes(affine))
 
 
@@ -137,16 +153,33 @@ def read_labels(path: Path) -> Labels:
     Raises:
         ImageError: as for `read_image`, or a label is not a whole number.
     """
-    array, _ = _read_volume(path, ImageError)
+    stored = _read_volume(path, ImageError)
+    array = stored.array
     if np.issubdtype(array.dtype, np.integer):
         return array
+    if faulty := int(np.count_nonzero(~np.isfinite(array))):
+        raise ImageError(f"{path}: {faulty} labels are NaN or infinite; give those voxels 0")
+    rounded = np.rint(array)
     with np.errstate(invalid="ignore"):  # a value that does not fit differs, and is refused
-        labels = np.rint(array).astype(_integer_type(array))
-    if not np.array_equal(labels, array):
+        labels = rounded.astype(_integer_type(array))
+    off = np.abs(labels - array) > _tolerance(stored)
+    if off.any():
         raise ImageError(
-            f"{path}: labels must be whole numbers; was the map interpolated linearly?"
+            f"{path}: labels must be whole numbers, {np.count_nonzero(off)} are not, for instance "
+            f"{array[off].flat[0]:.7g}; was the map interpolated linearly?"
         )
     return labels
+
+
+def _tolerance(stored: "_Stored") -> float:
+    """The farthest from a whole number that a stored one may be by rounding alone.
+
+    An integer type with a slope holds whole numbers only to half a slope. Beyond a slope of one
+    everything would be whole.
+    """
+    most = float(np.abs(stored.array).max())
+    rounding = min(_MOST_ROUNDING, max(1.0, most) * _SINGLE)
+    return rounding + (stored.slope / 2 if stored.slope < 1 else 0.0)
 
 
 def _integer_type(array: Float[np.ndarray, "_ _ _"]) -> type[np.integer]:
@@ -181,7 +214,7 @@ def read_field(
     Raises:
         FieldError: missing, truncated, no NIfTI, or larger than `most`.
     """
-    array, _ = _read(path, FieldError, data, most)
+    array = _read(path, FieldError, data, most).array
     return np.asarray(array, dtype=np.promote_types(array.dtype, np.float32))
 
 
@@ -231,12 +264,22 @@ def write_volume(path: Path, array: Shaped[np.ndarray, "x y z"]) -> None:
         file.write(igzip.compress(content, GZIP_LEVEL, mtime=0))
 
 
-def _read_volume(
-    path: Path, error: type[L2RError]
-) -> tuple[Shaped[np.ndarray, "x y z"], Float[np.ndarray, "4 4"]]:
-    read = metaimage.read_values if path.suffix == metaimage.SUFFIX else _read
-    array, affine = read(path, error)
-    return array.reshape(_three(array.shape, path, error)), affine
+class _Stored(NamedTuple):
+    """Everything that is read of a file."""
+
+    array: Shaped[np.ndarray, "..."]
+    affine: Float[np.ndarray, "4 4"]
+    warnings: tuple[str, ...] = ()
+    slope: float = 0.0
+    """Distance of neighbouring values, where they are scaled integers."""
+
+
+def _read_volume(path: Path, error: type[L2RError]) -> _Stored:
+    if path.suffix == metaimage.SUFFIX:
+        stored = _Stored(*metaimage.read_values(path, error))
+    else:
+        stored = _read(path, error)
+    return stored._replace(array=stored.array.reshape(_three(stored.array.shape, path, error)))
 
 
 def _three(shape: tuple[int, ...], path: Path, error: type[L2RError]) -> Shape:
@@ -249,18 +292,24 @@ def _three(shape: tuple[int, ...], path: Path, error: type[L2RError]) -> Shape:
 
 def _read(
     path: Path, error: type[L2RError], data: bytes | None = None, most: int | None = None
-) -> tuple[Shaped[np.ndarray, "..."], Float[np.ndarray, "4 4"]]:
+) -> _Stored:
     with _image_errors(path, error):
         content = _content(path, most) if data is None else data
         if content[:2] == GZIP_MAGIC:
             content = igzip.decompress(content) if most is None else _unpacked(content, most)
         if most is not None and len(content) > most:
             raise error(f"{path}: it unpacks to more than the {most} bytes that a field may have")
-        image = _kind(content).from_bytes(content)
-        array = np.asarray(image.dataobj)
+        # Not `from_bytes`, which refuses headers whose affine makes no sense.
+        file = BytesIO(content)
+        header = _kind(content).header_class.from_fileobj(file)
+        values = ArrayProxy(file, header)
+        array = np.asarray(values)
+        affine, warnings = nifti_affine(header)
     if array.dtype.kind not in "iuf":
         raise error(f"{path}: voxels are of type {array.dtype}, but plain numbers are expected")
-    return array, np.asarray(image.affine, dtype=np.float64)
+    scaled = header.get_data_dtype().kind in "iu" and array.dtype.kind == "f"
+    slope = abs(float(values.slope)) if scaled else 0.0
+    return _Stored(array, np.asarray(affine, np.float64), warnings, slope)
 
 
 def _content(path: Path, most: int | None) -> bytes:

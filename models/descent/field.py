@@ -17,6 +17,7 @@ from models.descent.objective import DescentConfig, ImagePair, Refined
 from models.descent.transform import BaseField, FieldTransform
 from models.losses.catalog import Similarity
 from models.losses.lncc import Lncc
+from models.networks.base import RegistrationModel
 from models.optim.combine import Losses
 from models.spatial.parametrisation import Parametrisation, Velocity, compose
 from models.spatial.warp import resize_field
@@ -57,9 +58,9 @@ class InstanceOptimisationConfig(DescentConfig):
 
     @property
     def grid(self) -> GridRule:
-        """The grids on which all levels shrink evenly."""
-        sizes = (size for level in self.levels for size in (level.shrink, level.control))
-        return GridRule(math.lcm(*sizes))
+        """The grids on which all levels shrink evenly and to two voxels or more along each axis."""
+        sizes = [size for level in self.levels for size in (level.shrink, level.control)]
+        return GridRule(math.lcm(*sizes), least=2 * max(sizes))
 
     @property
     def halved(self) -> "InstanceOptimisationConfig":
@@ -68,6 +69,12 @@ class InstanceOptimisationConfig(DescentConfig):
 
     def build(self) -> "InstanceOptimisation":
         return InstanceOptimisation(self)
+
+    def refiner(self, model: RegistrationModel) -> "InstanceOptimisation":  # noqa: ARG002
+        return self.build()
+
+    def coarser(self, shape: Shape) -> "InstanceOptimisationConfig | None":
+        return None if self.halved.grid.problem(shape) else self.halved
 
 
 class InstanceOptimisation:

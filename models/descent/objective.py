@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 from torch.nn.functional import avg_pool3d
 
+from l2r.arrays import Shape
 from l2r.grid import GridRule
 from l2r.schema import Frozen
 from models.descent.loop import Convergence, Goal, Kept, OptimisationResult
@@ -15,6 +16,7 @@ from models.losses.base import CandidateTransform
 from models.losses.catalog import Regulariser, Similarity
 from models.losses.dice import LabelVolumes, SoftDice
 from models.losses.mse import Mse
+from models.networks.base import RegistrationModel
 from models.optim.combine import Combine, Losses, SumGradients
 from models.optim.optimisers import AdamConfig, Optimiser
 from models.spatial.coordinate_maps import ImageBatch
@@ -64,6 +66,20 @@ class Refined:
     field: Fields
     course: tuple[OptimisationResult, ...]
     """One per level that was begun."""
+
+
+@runtime_checkable
+class Refiner(Protocol):
+    """A descent that improves the field of one pair."""
+
+    def __call__(
+        self,
+        case: ImagePair,
+        prediction: Fields,
+        *,
+        deadline: float | None = None,
+        random: torch.Generator | None = None,
+    ) -> Refined: ...
 
 
 class WeightedRegulariser(Frozen):
@@ -123,10 +139,28 @@ class DescentConfig(ObjectiveTerms):
     keep: Kept = "best"
     """The iterate that is kept; on-the-fly guidance takes the last one, whatever it is worth."""
 
+    predicts_anew: ClassVar[bool] = False
+    """Whether the descent replaces the field so far instead of improving it."""
+
     @property
     def grid(self) -> GridRule:
         """What the descent can work on."""
         return GridRule()
+
+    def refiner(self, model: RegistrationModel) -> Refiner:
+        """Make the descent for the pairs of a run.
+
+        Args:
+            model: the network that predicted their fields.
+
+        Raises:
+            ValueError: the network does not suit the descent.
+        """
+        raise NotImplementedError
+
+    def coarser(self, shape: Shape) -> "DescentConfig | None":  # noqa: ARG002
+        """The same descent for less memory on a grid of this shape, or None."""
+        return None
 
     @model_validator(mode="after")
     def _best_is_known(self) -> "DescentConfig":

@@ -6,19 +6,20 @@ Source:
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import PositiveFloat, PositiveInt
 from torch import nn
 
 from models.descent.loop import StopConditions, descend
-from models.descent.objective import DescentConfig, ImagePair, Refined
+from models.descent.objective import DescentConfig, ImagePair, Refined, Refiner
 from models.descent.transform import NetworkTransform
 from models.losses.catalog import Similarity
 from models.losses.lncc_gaussian import LnccGaussian
 from models.networks.base import MapModel, RegistrationModel
 from models.optim.combine import Losses
+from models.types import Fields
 
 
 class WeightOptimisationConfig(DescentConfig):
@@ -26,6 +27,8 @@ class WeightOptimisationConfig(DescentConfig):
 
     The images are compared on the network's own grid and as it prepares them.
     """
+
+    predicts_anew: ClassVar[bool] = True
 
     name: Literal["weight_optimisation"] = "weight_optimisation"
     similarity: Similarity = LnccGaussian()
@@ -49,6 +52,20 @@ class WeightOptimisationConfig(DescentConfig):
                 "leave label_weight out"
             )
         return WeightOptimisation(self, model)
+
+    def refiner(self, model: RegistrationModel) -> Refiner:
+        optimise = self.build(model)
+
+        def refine(
+            case: ImagePair,
+            prediction: Fields,  # noqa: ARG001 - the network predicts anew
+            *,
+            deadline: float | None = None,
+            random: torch.Generator | None = None,
+        ) -> Refined:
+            return optimise(case, deadline=deadline, random=random)
+
+        return refine
 
 
 class WeightOptimisation:

@@ -1,4 +1,4 @@
-"""A penalty on what the challenge counts as folded, before it folds."""
+"""Penalty on voxels that are about to fold by the challenge's count (NDV)."""
 
 from itertools import product
 from typing import Literal, NamedTuple, TypeAlias
@@ -56,10 +56,13 @@ class Folding(DisplacementTerm):
         return torch.stack(penalties).sum() / max(inner * len(TETRAHEDRA), 1)
 
     def _penalty(self, field: PointGrid) -> Scalar:
-        """Summed. Few tetrahedra lack volume, and only those are differentiated."""
+        """Sum over the tetrahedra of one field that have less than `margin` of their volume."""
         lacks = []
+        # Few tetrahedra lack volume. They are found without gradients, and only they are computed
+        # again with gradients, which takes a fraction of the memory of all tetrahedra.
         for tetrahedron, lacking in zip(TETRAHEDRA, self._lacking(field.detach()), strict=True):
             corners = [lacking + lacking.new_tensor(o)[:, None] for o in tetrahedron.offsets]
+            # Positions `T(p) = p + u(p)` of the voxel and of the three other corners.
             here, *others = (
                 field[:, x, y, z] + torch.stack([x, y, z]) for x, y, z in [lacking, *corners]
             )
@@ -68,7 +71,7 @@ class Folding(DisplacementTerm):
         return torch.stack(lacks).sum()
 
     def _lacking(self, field: PointGrid) -> list[Integer[Tensor, "3 _"]]:
-        """Per tetrahedron, the voxels where it has less than `margin` of its volume."""
+        """Voxels at which each tetrahedron has less than `margin` of its volume."""
         arrows = {
             offset: _shifted(field, offset)
             for offset in {offset for tetrahedron in TETRAHEDRA for offset in tetrahedron.offsets}
@@ -83,8 +86,8 @@ def _shifted(field: PointGrid, offset: VoxelOffset) -> EdgeVectors:
     """`T(p + offset) - T(p)` at every voxel but the outermost."""
     inner = [slice(1, size - 1) for size in field.shape[1:]]
     moved = [slice(1 + o, size - 1 + o) for o, size in zip(offset, field.shape[1:], strict=True)]
-    there = field[(slice(None), *moved)] - field[(slice(None), *inner)]
-    return there + field.new_tensor(offset).view(3, 1, 1, 1)
+    difference = field[(slice(None), *moved)] - field[(slice(None), *inner)]
+    return difference + field.new_tensor(offset).view(3, 1, 1, 1)
 
 
 def _determinant(a: EdgeVectors, b: EdgeVectors, c: EdgeVectors) -> Float[Tensor, "*any"]:

@@ -59,7 +59,7 @@ class Lncc(Frozen):
 
 @dataclass(frozen=True)
 class Definition:
-    """What tells one local correlation from another; `D = (var(f) + e) (var(w) + e) + d`."""
+    """Definition of a local correlation; `D = (var(f) + e) (var(w) + e) + d`."""
 
     total: Callable[[Tensor], Tensor]
     """Weighted sum over the window, for each volume of a stack; its own adjoint."""

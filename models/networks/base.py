@@ -8,6 +8,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from l2r.arrays import Shape
 from l2r.grid import GridRule
 from l2r.schema import Frozen
 from models.spatial.coordinate_maps import CoordinateMap, ImageBatch
@@ -50,7 +51,7 @@ class RegistrationModel(nn.Module, ABC):
 
 
 class InvertibleModel(RegistrationModel):
-    """A network that gives the way back too."""
+    """A network that predicts the inverse transform too."""
 
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
         """The first of `forward_and_inverse`; networks that can compute it alone do so."""
@@ -100,6 +101,11 @@ class NetworkConfig(Frozen, ABC):
     network is untrained: a zero field."""
     recompute: bool = False
     """Training: recompute activations instead of keeping them; less memory, more time."""
+
+    @property
+    def own_grid(self) -> Shape | None:
+        """Shape of the grid that the network compares images on, where that is not theirs."""
+        return None
 
     @abstractmethod
     def build(self) -> RegistrationModel:

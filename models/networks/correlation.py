@@ -1,4 +1,4 @@
-"""How alike the features of two images are, at a place and around it."""
+"""Correlation of the features of two images, at a place and around it."""
 
 from collections.abc import Sequence
 from itertools import product

@@ -37,7 +37,7 @@ Widths: TypeAlias = Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_l
 
 
 class PyramidConfig(NetworkConfig):
-    """How wide the levels are, the finest, at half the resolution, first."""
+    """Widths of the levels; the finest, at half the resolution, comes first."""
 
     name: Literal["pyramid"] = "pyramid"
     first: PositiveInt = 8
@@ -59,7 +59,7 @@ class PyramidConfig(NetworkConfig):
 
 
 class PyramidLevel(nn.Module):
-    """What is seen at one level, and the velocity that is read from it."""
+    """One level: its features, and the velocity that is read from them."""
 
     def __init__(self, features: int, coarser: int, width: int) -> None:
         super().__init__()

@@ -37,7 +37,7 @@ def recomputed(
 
 @contextmanager
 def _spare_buffers(module: nn.Module) -> Iterator[None]:
-    """What the module writes to its buffers goes to copies of them."""
+    """Send what a module writes to its buffers to copies of them."""
     owned = [
         (part, name, buffer)
         for part in module.modules()

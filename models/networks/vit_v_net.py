@@ -34,7 +34,7 @@ _RULE = GridRule(4 * PATCH)
 
 
 class VitVNetSizes(Frozen):
-    """How large a ViT-V-Net is; the defaults are those of the published weights."""
+    """Sizes of a ViT-V-Net; the defaults are those of the published weights."""
 
     encoder_channels: ThreeSizes = (16, 32, 32)
     """Of the first convolutions, at 1/1, 1/2 and 1/4 of the resolution."""

@@ -1,4 +1,4 @@
-"""How a training resamples its volumes: voxels are areas, and two grids may cover one extent.
+"""Affine maps and sampling where voxels are areas and two grids may cover one extent.
 
 `models.spatial.warp.warp` wants image and field on one grid. Here a field may be coarser than what
 is sampled, if both cover the same extent.

@@ -1,4 +1,4 @@
-"""How images and fields are resampled: the scorer's warp, LUMIR's warp, and sizes of fields.
+"""Resampling of images and fields: the scorer's warp, LUMIR's warp, and sizes of fields.
 
 There are two warps because the published LUMIR networks were trained with a biased one.
 
@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from models.spatial.interpolation import linear_weights
 from models.types import Fields
 
 Mode: TypeAlias = Literal["bilinear", "nearest"]
@@ -121,8 +122,7 @@ def _interpolation(
     old = field.shape[2 + axis]
     index = torch.arange(size, dtype=field.dtype, device=field.device)
     place = ((index + 0.5) * (old / size) - 0.5).clamp(0, old - 1)
-    distance = (place[:, None] - torch.arange(old, device=field.device)).abs()
-    return (1 - distance).clamp(min=0)
+    return linear_weights(place, old)
 
 
 def upsample_field(

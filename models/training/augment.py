@@ -7,7 +7,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from functools import partial
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
@@ -18,7 +19,7 @@ from models.descent.objective import ImagePair
 from models.losses.dice import LabelVolumes
 from models.spatial.affine import Matrix, Vector, affine, either_way, rotation, sampled
 from models.spatial.coordinate_maps import ImageBatch
-from models.training.dataset import Source, drawn
+from models.training.dataset import Dataset, Sample, Stream, generator
 from models.types import Stacks
 
 Side: TypeAlias = tuple[ImageBatch, Stacks | LabelVolumes | None]
@@ -26,8 +27,7 @@ Side: TypeAlias = tuple[ImageBatch, Stacks | LabelVolumes | None]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Axis = Annotated[int, Field(ge=0, le=2)]
 
-_AUGMENT, _BOTH, _ALONE = 4, 1, 2
-"""What a stream of random numbers is for."""
+_SIDES = Stream.AUGMENT_FIXED, Stream.AUGMENT_MOVING
 
 
 @dataclass(frozen=True)
@@ -172,45 +172,41 @@ Augmentation: TypeAlias = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class Numbered:
-    """What a sample needs, and the numbers that its changes follow from."""
-
-    read: Any
-    epoch: int
-    number: int
-
-
-class Augmented(Source):
-    """The samples of another source, changed at random."""
+class AugmentedPairs(Dataset):
+    """The samples of another data set, changed at random."""
 
     def __init__(
-        self, inner: Source, parts: Sequence[Augmentation], *, shrink: int, seed: int
+        self, inner: Dataset, parts: Sequence[Augmentation], *, shrink: int, seed: int
     ) -> None:
         self._inner, self._parts, self._shrink, self._seed = inner, parts, shrink, seed
 
     def __len__(self) -> int:
         return len(self._inner)
 
-    def read(self, epoch: int, number: int) -> Numbered:
-        return Numbered(self._inner.read(epoch, number), epoch, number)
+    def read(self, epoch: int, number: int) -> Sample:
+        return partial(self._augmented, self._inner.read(epoch, number), epoch, number)
 
-    def make(self, read: Numbered, device: torch.device) -> ImagePair:
-        case = self._inner.make(read.read, device)
+    def _augmented(
+        self, sample: Sample, epoch: int, number: int, device: torch.device
+    ) -> ImagePair:
+        case, numbers = sample(device), (epoch, number)
         labels = case.labels or (None, None)
-        fixed, fixed_labels = self._changed((case.fixed, labels[0]), read, 0)
-        moving, moving_labels = self._changed((case.moving, labels[1]), read, 1)
+        fixed, fixed_labels = self._changed((case.fixed, labels[0]), numbers, 0)
+        moving, moving_labels = self._changed((case.moving, labels[1]), numbers, 1)
         if fixed_labels is None or moving_labels is None:
             return ImagePair(fixed, moving)
         return ImagePair(fixed, moving, (fixed_labels, moving_labels))
 
-    def _changed(self, side: Side, read: Numbered, which: int) -> Side:
+    def _changed(self, side: Side, numbers: tuple[int, int], which: int) -> Side:
+        """Change one image; `numbers` are epoch and number of the sample."""
         for place, part in enumerate(self._parts):
-            if read.epoch < part.from_epoch:
+            if numbers[0] < part.from_epoch:
                 continue
-            numbers = (self._seed, read.epoch, read.number, _AUGMENT, place)
-            own = drawn(*numbers, _ALONE + (0 if part.together else which))
-            side = part.apply(side, Chance(own, drawn(*numbers, _BOTH), self._shrink))
+            seed = (self._seed, *numbers, Stream.AUGMENT, place)
+            # Together, both images take the fixed one's numbers.
+            own = generator(*seed, _SIDES[0 if part.together else which])
+            both = generator(*seed, Stream.AUGMENT_BOTH)
+            side = part.apply(side, Chance(own, both, self._shrink))
         return side
 
 

@@ -6,17 +6,17 @@ from typing import Annotated, Any, Literal, TypeAlias
 import torch
 from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag, model_validator
 
-from l2r.errors import ConfigError
-from l2r.schema import Frozen, parse, read_toml
+from l2r.grid import GridRule
+from l2r.run_files import load_run_file
+from l2r.schema import Frozen
 from models.descent.objective import ImagePair, LossFunction, ObjectiveTerms
 from models.losses.base import DisplacementTerm, SmoothnessTerm
 from models.losses.catalog import Similarity
 from models.losses.lncc import Lncc
 from models.networks.catalog import ModelConfig
-from models.networks.gradicon.network import UniGradIconConfig
 from models.optim.optimisers import AdamConfig, Optimiser
 from models.training.augment import Augmentation
-from models.training.guidance.config import Lesson
+from models.training.guidance.config import GuidanceTerm
 from models.training.schedule import PolyConfig, Schedule
 from models.training.synthesis.config import Synthesis
 
@@ -73,8 +73,9 @@ class TrainConfig(Frozen):
     model: ModelConfig
     """With `weights`, these are fine-tuned."""
     passes: tuple[PositiveInt, ...] = Field(default=(1,), min_length=1)
-    """In each the network sees means over cubes of so many voxels a side, as in a run file. If
-    there are several, each step teaches one of them, after those before it."""
+    """In each the network sees means over cubes of so many voxels a side, as in a run file; images
+    are padded first, so it need not divide their shape. If there are several passes, each step
+    teaches one of them, after those before it."""
     crop: PositiveInt | None = None
     """Voxels along each axis, as the network sees them, of the pieces that a pass is taught on if
     it sees more of the whole pair; without it pairs are always whole."""
@@ -82,7 +83,7 @@ class TrainConfig(Frozen):
     augment: tuple[Augmentation, ...] = ()
     """What is done to the images of a pair, one after the other."""
     objective: TrainingObjective = TrainingObjective()
-    guidance: tuple[Lesson, ...] = ()
+    guidance: tuple[GuidanceTerm, ...] = ()
     """In each step the first lesson whose turn it is takes the place of the objective; by that the
     network is validated all the same, as a loss that follows the network says little about it."""
     optimiser: Optimiser = AdamConfig(amsgrad=True)
@@ -105,14 +106,14 @@ class TrainConfig(Frozen):
     @property
     def losses(self) -> tuple[str, ...]:
         """Names of all that the steps may have."""
-        lessons = [name for lesson in self.guidance for name in lesson.losses]
-        return tuple(dict.fromkeys([*self.objective.objectives, *lessons]))
+        terms = [name for term in self.guidance for name in term.losses]
+        return tuple(dict.fromkeys([*self.objective.objectives, *terms]))
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
         labels = self.objective.label_weight is not None
-        if labels and isinstance(self.model, UniGradIconConfig):
-            raise ValueError("uniGradICON compares images on a grid without label maps")
+        if labels and self.model.own_grid:
+            raise ValueError(f"{self.model.name} compares images on a grid without label maps")
         if labels and self.batch > 1 and self.data.structures is None:
             raise ValueError("label maps of several pairs at a time: name data.structures")
         return self
@@ -126,6 +127,13 @@ class TrainConfig(Frozen):
     def shrink(self) -> int:
         """Voxels of an image along each axis that one of what a step is given is long."""
         return 1 if self.in_pieces else self.passes[0]
+
+    def grid(self, network: GridRule) -> GridRule:
+        """The grids on which all passes of a network work, in voxels of what a step is given."""
+        rule = GridRule()
+        for shrink in self.passes:
+            rule = rule.joined(network.finer(shrink // self.shrink))
+        return rule
 
     @model_validator(mode="before")
     @classmethod
@@ -146,7 +154,7 @@ class TrainConfig(Frozen):
             'objective.smooth = "displacement"': self.objective.smooth != "displacement",
             "regularisers of the field alone": not all(isinstance(t, FieldTerms) for t in terms),
             "no guidance": bool(self.guidance),
-            "a network that sees images as they are": isinstance(self.model, UniGradIconConfig),
+            "a network that sees images as they are": self.model.own_grid is not None,
             "no augmentation that resamples label maps": labels
             and any(part.resamples for part in self.augment),
         }
@@ -156,19 +164,19 @@ class TrainConfig(Frozen):
 
     @model_validator(mode="after")
     def _teachers_can_teach(self) -> "TrainConfig":
-        for teacher in (lesson.teacher for lesson in self.guidance):
+        for teacher in (term.teacher for term in self.guidance):
             if teacher.needs_labels and self.objective.label_weight is None:
                 raise ValueError("a teacher looks at label maps: set objective.label_weight too")
-            own = self.model.shape if isinstance(self.model, UniGradIconConfig) else None
+            own = self.model.own_grid
             if own and (problem := teacher.grid.problem(own)):
-                raise ValueError(f"uniGradICON is taught on a grid of its own: {problem}")
+                raise ValueError(f"{self.model.name} is taught on a grid of its own: {problem}")
         return self
 
 
 def load_training(path: Path) -> TrainConfig:
-    """Read a training file.
+    """Read a training file and what it extends.
 
     Raises:
         ConfigError: missing, not TOML, an unknown key or a wrong value.
     """
-    return parse(TrainConfig, read_toml(path, ConfigError), str(path), ConfigError)
+    return load_run_file(TrainConfig, path)

@@ -1,54 +1,75 @@
-"""What a training draws its pairs from.
+"""Samples of a training, and the random numbers that they follow from.
 
 Whatever is random in a sample depends on the seed, the epoch and the sample's number alone, never
-on what was drawn before. So a training that is taken up again, or spread over several processes,
-sees the same samples as one that ran through.
+on what was drawn before. So a training that is resumed, or spread over several processes, sees the
+same samples as one that ran through.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import TypeAlias
 
 import numpy as np
 import torch
 
 from models.descent.objective import ImagePair
 
+Sample: TypeAlias = Callable[[torch.device], ImagePair]
+"""Makes a batch of one on a device, from what has been read from the disk."""
 
-class Source(ABC):
-    """Pairs by epoch and number."""
+
+class Dataset(ABC):
+    """Samples by epoch and number."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many samples an epoch has."""
+        """Samples of an epoch."""
 
     @abstractmethod
-    def read(self, epoch: int, number: int) -> Any:
-        """What a sample needs from the disk; called by a thread of its own.
+    def read(self, epoch: int, number: int) -> Sample:
+        """Read from the disk whatever a sample needs; a thread of its own calls this.
 
         Raises:
             ImageError: a file cannot be used.
         """
 
-    @abstractmethod
-    def make(self, read: Any, device: torch.device) -> ImagePair:
-        """A batch of one, made on the device of the training from what was read."""
+
+class Stream(IntEnum):
+    """Purposes of random numbers, a part of the seed, so that no two purposes share a stream.
+
+    The large ones stand in the place of a process's rank, which no process has.
+    """
+
+    AUGMENT_BOTH = 1
+    """Both images of a pair together."""
+    AUGMENT_FIXED = 2
+    AUGMENT_MOVING = 3
+    AUGMENT = 4
+    SYNTHESIS_KEPT = 2**32 - 5
+    """Images that are kept, and the choice of them."""
+    SYNTHESIS_MOVING = 2**32 - 4
+    SYNTHESIS_FIXED = 2**32 - 3
+    SYNTHESIS_MAPS = 2**32 - 2
+    """The choice of label maps."""
+    GUIDANCE = 2**32 - 1
+    """Initial weights of pseudo-labellers, and the steps at which they act."""
 
 
-def seeded(*numbers: int) -> int:
-    """A seed that differs in all its bits from that of other numbers."""
+def derive_seed(*numbers: int) -> int:
+    """Hash numbers to a seed that differs in all its bits from that of other numbers."""
     # A sequence is as if zeros followed it, so its length counts too.
     (state,) = np.random.SeedSequence((len(numbers), *numbers)).generate_state(1, np.uint64)
     return int(state >> np.uint64(1))  # torch takes 63 bits
 
 
-def drawn(*numbers: int) -> torch.Generator:
-    """A stream on the CPU, so that all devices draw alike."""
-    return torch.Generator().manual_seed(seeded(*numbers))
+def generator(*numbers: int) -> torch.Generator:
+    """Start a stream of random numbers on the CPU, so that all devices draw alike."""
+    return torch.Generator().manual_seed(derive_seed(*numbers))
 
 
-def stacked(cases: Sequence[ImagePair]) -> ImagePair:
-    """Several batches as one."""
+def collate(cases: Sequence[ImagePair]) -> ImagePair:
+    """Join several batches into one."""
     if len(cases) == 1:
         return cases[0]
     maps = [case.labels for case in cases if case.labels is not None]
@@ -59,8 +80,8 @@ def stacked(cases: Sequence[ImagePair]) -> ImagePair:
     )
 
 
-def apart(case: ImagePair) -> list[ImagePair]:
-    """The batches of one that a batch is made of."""
+def unbatch(case: ImagePair) -> list[ImagePair]:
+    """Split a batch into batches of one."""
 
     def cut(number: int) -> ImagePair:
         one = slice(number, number + 1)

@@ -12,7 +12,7 @@ CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
-class World:
+class DistributedContext:
     """Which of how many processes this one is."""
 
     rank: int = 0
@@ -20,7 +20,7 @@ class World:
     device: torch.device = CPU
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes files and speaks."""
         return self.rank == 0
 
@@ -42,14 +42,14 @@ class World:
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[World]:
+def distributed_context(device: torch.device) -> Iterator[DistributedContext]:
     """The processes that `torchrun` has started, or this one alone.
 
     Args:
         device: of each process; on a machine with several GPUs each takes one of its own.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield World(device=device)
+        yield DistributedContext(device=device)
         return
     backend = "gloo"
     if device.type == "cuda":
@@ -57,6 +57,6 @@ def joined(device: torch.device) -> Iterator[World]:
         torch.cuda.set_device(device)
     distributed.init_process_group(backend)
     try:
-        yield World(distributed.get_rank(), distributed.get_world_size(), device)
+        yield DistributedContext(distributed.get_rank(), distributed.get_world_size(), device)
     finally:
         distributed.destroy_process_group()

@@ -1,40 +1,41 @@
-"""The batches of an epoch, read by a thread before they are needed."""
+"""Batches of an epoch, read by a thread before they are needed."""
 
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from models.descent.objective import ImagePair
 from models.training.config import TrainConfig
-from models.training.dataset import Source, stacked
-from models.training.distributed import World
+from models.training.dataset import Dataset, Sample, collate
+from models.training.distributed import DistributedContext
 
 _AHEAD = 2
 """Steps whose samples are read before they are needed."""
 
 
-class Batches:
-    """What each step of this process computes on.
+class Loader:
+    """The batches of each step of this process.
 
     All processes together take the samples in their order, so that two processes see in a step what
     one of twice the batch would see.
     """
 
-    def __init__(self, source: Source, config: TrainConfig, world: World) -> None:
-        self._source, self._config, self._world = source, config, world
+    def __init__(
+        self, dataset: Dataset, config: TrainConfig, processes: DistributedContext
+    ) -> None:
+        self._dataset, self._config, self._processes = dataset, config, processes
 
     @property
     def samples(self) -> int:
-        """Of one step, of all processes."""
-        return self._config.batch * self._config.accumulate * self._world.size
+        """Samples of one step, of all processes."""
+        return self._config.batch * self._config.accumulate * self._processes.size
 
     @property
     def steps(self) -> int:
-        """Of an epoch; samples that do not fill a step are left out, other ones in each epoch."""
-        return len(self._source) // self.samples
+        """Steps of an epoch; each leaves out other samples, too few for one more step."""
+        return len(self._dataset) // self.samples
 
-    def of(self, epoch: int, first: int = 0) -> Iterator[tuple[list[ImagePair], float]]:
+    def batches(self, epoch: int, first: int = 0) -> Iterator[tuple[list[ImagePair], float]]:
         """The batches of each step from `first` on, and the seconds that were waited for them.
 
         Raises:
@@ -49,15 +50,15 @@ class Batches:
                 waited = time.monotonic() - began
                 if step + _AHEAD < self.steps:
                     coming.append(reader.submit(self._read, epoch, step + _AHEAD))
-                yield [self._made(batch) for batch in batches], waited
+                yield [self._make(batch) for batch in batches], waited
 
-    def _read(self, epoch: int, step: int) -> list[list[Any]]:
+    def _read(self, epoch: int, step: int) -> list[list[Sample]]:
         config = self._config
-        first = step * self.samples + self._world.rank * config.batch * config.accumulate
+        first = step * self.samples + self._processes.rank * config.batch * config.accumulate
         return [
-            [self._source.read(epoch, start + number) for number in range(config.batch)]
+            [self._dataset.read(epoch, start + number) for number in range(config.batch)]
             for start in range(first, first + config.batch * config.accumulate, config.batch)
         ]
 
-    def _made(self, batch: list[Any]) -> ImagePair:
-        return stacked([self._source.make(read, self._world.device) for read in batch])
+    def _make(self, batch: list[Sample]) -> ImagePair:
+        return collate([sample(self._processes.device) for sample in batch])

@@ -11,7 +11,7 @@ from l2r.errors import OutputError
 
 
 @dataclass(frozen=True)
-class StepNews:
+class StepLog:
     """One step."""
 
     epoch: int
@@ -25,7 +25,7 @@ class StepNews:
 
 
 @dataclass
-class EpochNews:
+class EpochLog:
     """One epoch; counted from 0."""
 
     epoch: int
@@ -52,16 +52,16 @@ class EpochNews:
         return "; ".join(parts)
 
 
-class Journal:
+class Logger:
     """Is told of steps and epochs, in the process that leads; each kind takes what it wants."""
 
-    def step(self, news: StepNews) -> None:
+    def step(self, news: StepLog) -> None:
         """A step was done, or skipped."""
 
-    def epoch(self, news: EpochNews) -> None:
+    def epoch(self, news: EpochLog) -> None:
         """An epoch was done, and is on the disk."""
 
-    def of_part(self, folder: Path) -> "Journal":  # noqa: ARG002 - for those that write files
+    def for_part(self, folder: Path) -> "Logger":  # noqa: ARG002 - for those that write files
         """Who is told of a training within the training that has a folder of its own."""
         return self
 
@@ -69,16 +69,16 @@ class Journal:
         """The training has ended, well or not."""
 
 
-class LogFile(Journal):
+class LogFile(Logger):
     """`log.jsonl`, a line per epoch."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "log.jsonl"
 
-    def of_part(self, folder: Path) -> "LogFile":
+    def for_part(self, folder: Path) -> "LogFile":
         return LogFile(folder)
 
-    def epoch(self, news: EpochNews) -> None:
+    def epoch(self, news: EpochLog) -> None:
         """Add a line.
 
         Raises:
@@ -92,7 +92,7 @@ class LogFile(Journal):
             raise OutputError(f"{self._path}: cannot be written: {cause.strerror}") from None
 
 
-def _record(news: EpochNews) -> dict[str, object]:
+def _record(news: EpochLog) -> dict[str, object]:
     record = asdict(news) | {"epoch": news.epoch + 1}
     del record["picture"]
     return record

@@ -14,14 +14,14 @@ from l2r.disk import make_folder
 from l2r.errors import TrainingError
 from models.networks.base import RegistrationModel
 from models.training.config import TrainConfig
-from models.training.dataset import Source, drawn
-from models.training.distributed import World
-from models.training.guidance.guide import Guide, engaged
-from models.training.guidance.teacher import Teacher
-from models.training.loader import Batches
-from models.training.logging import EpochNews, Journal, StepNews
+from models.training.dataset import Dataset, generator
+from models.training.distributed import DistributedContext
+from models.training.guidance.guide import Guide, build_pseudo_labellers
+from models.training.guidance.pseudo_labeller import PseudoLabeller
+from models.training.loader import Loader
+from models.training.logging import EpochLog, Logger, StepLog
 from models.training.state import BEST, LAST, export, load_state, save_state
-from models.training.step import Objective, Stepper
+from models.training.step import Objective, TrainStep
 
 Finished: TypeAlias = Literal["finished", "stopped"]
 
@@ -30,7 +30,7 @@ _MOST_SKIPPED = 10
 """Steps in a row without a finite gradient; more, and the training has diverged."""
 
 
-class Scores(NamedTuple):
+class ValidationScores(NamedTuple):
     """What else is said of a network."""
 
     values: dict[str, float]
@@ -38,11 +38,11 @@ class Scores(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Judge:
+class Validator:
     """How good weights are; the ones with the lowest mean loss over the pairs are kept."""
 
-    pairs: Source
-    score: Callable[[RegistrationModel], Scores]
+    pairs: Dataset
+    score: Callable[[RegistrationModel], ValidationScores]
     """Scores of a network in evaluation mode, for people."""
 
 
@@ -52,30 +52,32 @@ def never() -> bool:
 
 
 @dataclass(frozen=True)
-class Given:
+class TrainContext:
     """What a training works with."""
 
     config: TrainConfig
-    source: Source
+    dataset: Dataset
     folder: Path
     """Is there, and may be written to."""
-    world: World
+    processes: DistributedContext
     settings: str
     """Everything that decides the weights; a checkpoint of others is refused."""
-    judge: Judge | None = None
+    validator: Validator | None = None
     stop: Callable[[], bool] = never
     """Asked after each step, whether to save and leave."""
 
 
-def fit(model: RegistrationModel, given: Given, journals: Sequence[Journal] = ()) -> Finished:
+def fit(
+    model: RegistrationModel, context: TrainContext, loggers: Sequence[Logger] = ()
+) -> Finished:
     """Train, from where the folder's checkpoint says or from the beginning.
 
     Teachers that have to learn first do so in folders of their own within.
 
     Args:
         model: is changed; what `fit` leaves in it are the last weights.
-        given: says how.
-        journals: are told of steps and epochs.
+        context: data, settings, folder.
+        loggers: are told of steps and epochs.
 
     Raises:
         TrainingError: a checkpoint cannot be used, there are too few samples for a step, or the
@@ -84,99 +86,108 @@ def fit(model: RegistrationModel, given: Given, journals: Sequence[Journal] = ()
         OutputError: the folder cannot be written to; the last checkpoint is good.
     """
     try:
-        guide = _guide(given, journals)
+        guide = _guide(context, loggers)
         if guide == "stopped":
             return "stopped"
-        return _Training(model.to(given.world.device), given, journals, guide).run()
+        return _Training(model.to(context.processes.device), context, loggers, guide).run()
     finally:
-        for journal in journals:
-            journal.close()
+        for logger in loggers:
+            logger.close()
 
 
-def _guide(given: Given, journals: Sequence[Journal]) -> Guide | Literal["stopped"] | None:
+def _guide(context: TrainContext, loggers: Sequence[Logger]) -> Guide | Literal["stopped"] | None:
     """Who guides the training, if anyone, when all teachers have learned what they teach."""
-    if not given.config.guidance:
+    if not context.config.guidance:
         return None
-    teachers = engaged(given.config, given.world.device)
+    teachers = build_pseudo_labellers(context.config, context.processes.device)
     for number, teacher in enumerate(teachers, start=1):
-        folder = given.folder / f"teacher-{number}"
-        if _trained(teacher, folder, given, journals) == "stopped":
+        folder = context.folder / f"teacher-{number}"
+        if _trained(teacher, folder, context, loggers) == "stopped":
             return "stopped"
-    return Guide(given.config, teachers)
+    return Guide(context.config, teachers)
 
 
-def _trained(teacher: Teacher, folder: Path, given: Given, journals: Sequence[Journal]) -> Finished:
+def _trained(
+    teacher: PseudoLabeller, folder: Path, context: TrainContext, loggers: Sequence[Logger]
+) -> Finished:
     """Train the network of a teacher where it needs that, from its own checkpoint on."""
-    pupil = teacher.pupil
-    if pupil is None:
+    pretraining = teacher.pretraining
+    if pretraining is None:
         return "finished"
     make_folder(folder)
-    changes = {"model": pupil.config, "epochs": pupil.epochs, "guidance": (), "ema": None}
-    own = replace(given, config=given.config.model_copy(update=changes), folder=folder, judge=None)
-    return fit(pupil.network, own, [journal.of_part(folder) for journal in journals])
+    changes = {
+        "model": pretraining.config,
+        "epochs": pretraining.epochs,
+        "guidance": (),
+        "ema": None,
+    }
+    own = replace(
+        context, config=context.config.model_copy(update=changes), folder=folder, validator=None
+    )
+    return fit(pretraining.network, own, [logger.for_part(folder) for logger in loggers])
 
 
 class _Training:
     def __init__(
         self,
         model: RegistrationModel,
-        given: Given,
-        journals: Sequence[Journal],
+        context: TrainContext,
+        loggers: Sequence[Logger],
         guide: Guide | None,
     ) -> None:
-        self._given, self._config, self._guide = given, given.config, guide
-        self._journals = journals if given.world.leads else ()
-        self._names = given.config.losses
-        self._stepper = Stepper(given.config, model, given.world, guide)
-        self._position = load_state(given.folder, self._stepper, given.settings)
-        self._batches = Batches(given.source, given.config, given.world)
-        if self._batches.steps == 0:
+        self._context, self._config, self._guide = context, context.config, guide
+        self._loggers = loggers if context.processes.is_main else ()
+        self._names = context.config.losses
+        self._train_step = TrainStep(context.config, model, context.processes, guide)
+        self._progress = load_state(context.folder, self._train_step, context.settings)
+        self._loader = Loader(context.dataset, context.config, context.processes)
+        if self._loader.steps == 0:
             raise TrainingError(
-                f"{len(given.source)} samples are too few for a step of {self._batches.samples}; "
+                f"{len(context.dataset)} samples are too few for a step of {self._loader.samples}; "
                 "lower batch or accumulate, or add images"
             )
         self._saved = time.monotonic()
 
     def run(self) -> Finished:
         """Epochs from where the training stands to the last, unless it is stopped before."""
-        while self._position.epoch < self._config.epochs:
+        while self._progress.epoch < self._config.epochs:
             stopped = self._epoch()
-            if self._position.step < self._batches.steps:
+            if self._progress.step < self._loader.steps:
                 self._save()
                 return "stopped"
             self._close_epoch()
-            if stopped and self._position.epoch < self._config.epochs:
+            if stopped and self._progress.epoch < self._config.epochs:
                 return "stopped"
         return "finished"
 
     def _close_epoch(self) -> None:
         news = self._judged()
-        self._position.next_epoch()
+        self._progress.next_epoch()
         self._save()
-        if self._given.world.leads:
-            export(self._given.folder / LAST, self._stepper.result)
-        for journal in self._journals:
-            journal.epoch(news)
+        if self._context.processes.is_main:
+            export(self._context.folder / LAST, self._train_step.result)
+        for logger in self._loggers:
+            logger.epoch(news)
 
     @property
     def _rate(self) -> float:
         config = self._config
-        return config.schedule.rate(config.learning_rate, self._position.epoch, config.epochs)
+        return config.schedule.rate(config.learning_rate, self._progress.epoch, config.epochs)
 
     def _epoch(self) -> bool:
         """The steps that are left of it, unless it is stopped before; whether it is."""
-        position, world = self._position, self._given.world
-        self._stepper.set_rate(self._rate)
-        self._stepper.objective.train()
-        for cases, waited in self._batches.of(position.epoch, position.step):
-            numbers = (self._config.seed, position.epoch, position.step, world.rank)
+        progress, processes = self._progress, self._context.processes
+        self._train_step.set_rate(self._rate)
+        self._train_step.objective.train()
+        for cases, waited in self._loader.batches(progress.epoch, progress.step):
+            numbers = (self._config.seed, progress.epoch, progress.step, processes.rank)
             if self._guide is not None:
-                self._guide.turn_to(position.epoch, position.step)
-            losses = self._stepper(cases, *numbers)
+                self._guide.start_step(progress.epoch, progress.step)
+            losses = self._train_step(cases, *numbers)
             self._count(losses)
             self._tell_step(losses, waited)
             overdue = time.monotonic() - self._saved > SAVE_EVERY_S
-            stop, save = world.any(self._given.stop(), overdue)
+            stop, save = processes.any(self._context.stop(), overdue)
             if stop:
                 return True
             if save:
@@ -184,50 +195,50 @@ class _Training:
         return False
 
     def _count(self, losses: tuple[float, ...] | None) -> None:
-        self._position.count(losses)
-        if self._position.in_a_row > _MOST_SKIPPED:
+        self._progress.count(losses)
+        if self._progress.in_a_row > _MOST_SKIPPED:
             raise TrainingError(
-                f"epoch {self._position.epoch + 1}: {self._position.in_a_row} steps in a row had "
+                f"epoch {self._progress.epoch + 1}: {self._progress.in_a_row} steps in a row had "
                 "no finite gradient; lower learning_rate, or set clip_norm"
             )
 
     def _tell_step(self, losses: tuple[float, ...] | None, waited_s: float) -> None:
-        position = self._position
+        progress = self._progress
         named = None if losses is None else dict(zip(self._names, losses, strict=True))
-        news = StepNews(position.epoch, position.step, self._batches.steps, named, waited_s)
-        for journal in self._journals:
-            journal.step(news)
+        news = StepLog(progress.epoch, progress.step, self._loader.steps, named, waited_s)
+        for logger in self._loggers:
+            logger.step(news)
 
-    def _judged(self) -> EpochNews:
+    def _judged(self) -> EpochLog:
         """What the epoch and the judge say; the best weights are exported."""
-        position, judge = self._position, self._given.judge
-        training = dict(zip(self._names, self._given.world.mean(position.means), strict=True))
-        news = EpochNews(position.epoch, self._config.epochs, self._rate, training)
-        if judge is None or not self._given.world.leads:
+        progress, validator = self._progress, self._context.validator
+        training = dict(zip(self._names, self._context.processes.mean(progress.means), strict=True))
+        news = EpochLog(progress.epoch, self._config.epochs, self._rate, training)
+        if validator is None or not self._context.processes.is_main:
             return news
-        model = self._stepper.result.eval()
-        news.validation = self._mean_losses(judge.pairs)
+        model = self._train_step.result.eval()
+        news.validation = self._mean_losses(validator.pairs)
         loss = sum(news.validation.values())
-        if position.best is None or loss < position.best:
-            position.best, news.best = loss, True
-            export(self._given.folder / BEST, model)
-        news.scores, news.picture = judge.score(model)
+        if progress.best is None or loss < progress.best:
+            progress.best, news.best = loss, True
+            export(self._context.folder / BEST, model)
+        news.scores, news.picture = validator.score(model)
         return news
 
-    def _mean_losses(self, pairs: Source) -> dict[str, float]:
+    def _mean_losses(self, pairs: Dataset) -> dict[str, float]:
         """Of the objective, whether the steps are guided or not."""
         names = self._config.objective.objectives
-        objective = Objective(self._stepper.result, self._config).eval()
+        objective = Objective(self._train_step.result, self._config).eval()
         sums = torch.zeros(len(names), dtype=torch.float64)
         for number in range(len(pairs)):
-            case = pairs.make(pairs.read(0, number), self._given.world.device)
+            case = pairs.read(0, number)(self._context.processes.device)
             with torch.no_grad():
-                losses = objective(case, drawn(self._config.seed, number))
+                losses = objective(case, generator(self._config.seed, number))
             sums += torch.stack([loss.double().cpu() for loss in losses]) / len(pairs)
         return dict(zip(names, sums.tolist(), strict=True))
 
     def _save(self) -> None:
         self._saved = time.monotonic()
-        if self._given.world.leads:
-            given = self._given
-            save_state(given.folder, self._stepper, self._position, given.settings)
+        if self._context.processes.is_main:
+            context = self._context
+            save_state(context.folder, self._train_step, self._progress, context.settings)

@@ -11,7 +11,7 @@ from safetensors.torch import save
 from l2r.disk import writing
 from l2r.errors import OutputError, TrainingError
 from models.networks.base import RegistrationModel
-from models.training.step import Stepper
+from models.training.step import TrainStep
 
 CHECKPOINT = "checkpoint.pt"
 PREVIOUS = "checkpoint-previous.pt"
@@ -21,7 +21,7 @@ _FORMAT = 1
 
 
 @dataclass
-class Position:
+class Progress:
     """How far a training has come."""
 
     epoch: int = 0
@@ -58,7 +58,7 @@ class Position:
         self.epoch, self.step, self.sums, self.taken = self.epoch + 1, 0, [], 0
 
 
-def save_state(folder: Path, stepper: Stepper, position: Position, settings: str) -> None:
+def save_state(folder: Path, train_step: TrainStep, progress: Progress, settings: str) -> None:
     """Write the checkpoint; the last one before it is kept beside.
 
     Raises:
@@ -67,10 +67,10 @@ def save_state(folder: Path, stepper: Stepper, position: Position, settings: str
     content = {
         "format": _FORMAT,
         "settings": settings,
-        "position": asdict(position),
-        "model": stepper.objective.model.state_dict(),
-        "optimiser": stepper.optimiser.state_dict(),
-        "averaged": stepper.averaged.state_dict() if stepper.averaged else None,
+        "position": asdict(progress),
+        "model": train_step.objective.model.state_dict(),
+        "optimiser": train_step.optimiser.state_dict(),
+        "averaged": train_step.averaged.state_dict() if train_step.averaged else None,
     }
     path = folder / CHECKPOINT
     try:
@@ -83,7 +83,7 @@ def save_state(folder: Path, stepper: Stepper, position: Position, settings: str
     path.with_suffix(".new").replace(path)
 
 
-def load_state(folder: Path, stepper: Stepper, settings: str) -> Position:
+def load_state(folder: Path, train_step: TrainStep, settings: str) -> Progress:
     """Put a training back to where its checkpoint was written; the beginning if there is none.
 
     Raises:
@@ -91,18 +91,18 @@ def load_state(folder: Path, stepper: Stepper, settings: str) -> Position:
     """
     path = folder / CHECKPOINT
     if not path.exists():
-        return Position()
+        return Progress()
     content = _read(path)
     if content.get("format") != _FORMAT or content["settings"] != settings:
         raise TrainingError(
             f"{path}: of a training with other settings; give another --output, or the settings "
             f"that it was begun with ({folder / 'training.json'})"
         )
-    stepper.objective.model.load_state_dict(content["model"])
-    stepper.optimiser.load_state_dict(content["optimiser"])
-    if stepper.averaged is not None:
-        stepper.averaged.load_state_dict(content["averaged"])
-    return Position(**content["position"])
+    train_step.objective.model.load_state_dict(content["model"])
+    train_step.optimiser.load_state_dict(content["optimiser"])
+    if train_step.averaged is not None:
+        train_step.averaged.load_state_dict(content["averaged"])
+    return Progress(**content["position"])
 
 
 def export(path: Path, model: RegistrationModel) -> None:

@@ -15,8 +15,8 @@ from models.descent.weights import as_seen
 from models.networks.base import RegistrationModel, VelocityModel
 from models.optim.combine import Losses
 from models.training.config import TrainConfig
-from models.training.dataset import drawn, seeded
-from models.training.distributed import World
+from models.training.dataset import derive_seed, generator
+from models.training.distributed import DistributedContext
 from models.training.guidance.guide import Guide
 from models.training.passes import TaughtPasses
 
@@ -56,14 +56,14 @@ class Objective(nn.Module):
         return VelocityTransform(self.model, case.fixed, case.moving, last=last, half=self._half)
 
 
-class Stepper:
+class TrainStep:
     """A network with its optimiser."""
 
     def __init__(
         self,
         config: TrainConfig,
         model: RegistrationModel,
-        world: World,
+        processes: DistributedContext,
         guide: Guide | None = None,
     ) -> None:
         """Raises TrainingError if the network has no weights."""
@@ -71,7 +71,7 @@ class Stepper:
         freeze_unused(model)
         self.objective = Objective(model, config, guide)
         self._apart: nn.Module = self.objective
-        if world.size > 1:
+        if processes.size > 1:
             self._apart = DistributedDataParallel(self.objective)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         if not self.parameters:
@@ -90,8 +90,8 @@ class Stepper:
             The mean of each loss; None where it or the gradient was not finite, which left the
             weights as they were.
         """
-        torch.manual_seed(seeded(*numbers))
-        random = drawn(*numbers)
+        torch.manual_seed(derive_seed(*numbers))
+        random = generator(*numbers)
         self.optimiser.zero_grad(set_to_none=True)
         sums = torch.zeros(len(self._config.losses), dtype=torch.float64)
         for case in cases:

@@ -4,24 +4,24 @@ from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
-from models.training.logging import EpochNews, Journal, StepNews
+from models.training.logging import EpochLog, Logger, StepLog
 
 
-class TensorBoard(Journal):
+class TensorBoard(Logger):
     """Event files, `tensorboard --logdir` shows them; one more for each leg of a training."""
 
     def __init__(self, folder: Path) -> None:
         self._writer = SummaryWriter(str(folder), write_to_disk=True)
 
-    def of_part(self, folder: Path) -> "TensorBoard":
+    def for_part(self, folder: Path) -> "TensorBoard":
         return TensorBoard(folder / "tensorboard")
 
-    def step(self, news: StepNews) -> None:
+    def step(self, news: StepLog) -> None:
         place = news.epoch * news.steps + news.step
         for name, loss in (news.losses or {}).items():
             self._writer.add_scalar(f"step/{name}", loss, place)
 
-    def epoch(self, news: EpochNews) -> None:
+    def epoch(self, news: EpochLog) -> None:
         kinds = {"training": news.training, "validation": news.validation, "score": news.scores}
         for kind, values in kinds.items():
             for name, value in values.items():

@@ -42,7 +42,7 @@ def convert(source: Path, target: Path, precision: torch.dtype) -> dict[str, Ten
 
 
 def count_parameters(state: State) -> int:
-    """How many numbers training can change: neither integers nor running statistics."""
+    """Number of values that training can change: neither integers nor running statistics."""
     return sum(
         value.numel()
         for name, value in state.items()

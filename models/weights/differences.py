@@ -12,7 +12,7 @@ from models.weights.file import some, type_of
 
 @dataclass(frozen=True)
 class Differences:
-    """How a state departs from the one that a network needs; false if it fits."""
+    """Departures of a state from the one that a network needs; false if it fits."""
 
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
@@ -25,7 +25,7 @@ class Differences:
 
     @classmethod
     def between(cls, wanted: State, found: State) -> "Differences":
-        """How `found`, of a file, departs from `wanted`, of a network."""
+        """Compare `found`, of a file, with `wanted`, of a network."""
         both = [(name, wanted[name], found[name]) for name in wanted if name in found]
         return cls(
             missing=tuple(name for name in wanted if name not in found),
@@ -62,7 +62,7 @@ class Differences:
 
 
 def _is_altered(here: Tensor, there: Tensor) -> bool:
-    """Whether two tables of integers differ; counts are no tables, and on `meta` is no table."""
+    """Compare two tables of integers; counts are no tables, and on `meta` is no table."""
     if here.is_floating_point() or here.ndim == 0 or here.is_meta or there.is_meta:
         return False
     return here.shape == there.shape and not torch.equal(here.cpu(), there)

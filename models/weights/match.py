@@ -1,4 +1,4 @@
-"""Which network of the catalogue do weights belong to?"""
+"""Comparison of weights with every network of the catalogue."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from models.weights.differences import Differences
 
 @dataclass(frozen=True)
 class CatalogMatch:
-    """Weights beside a network of the catalogue."""
+    """Comparison of weights with one network of the catalogue."""
 
     config: NetworkConfig
     differences: Differences
@@ -31,7 +31,7 @@ class CatalogMatch:
 
 
 def compare_with_catalog(state: State) -> list[CatalogMatch]:
-    """The state beside every network in each of its likely configurations, the best first.
+    """Compare a state with every network in its likely configurations, the best first.
 
     Those without differences fit. Only names, shapes and types count; nothing is computed.
     """
@@ -45,7 +45,7 @@ def networks() -> list[str]:
 
 
 def settings_of(config: NetworkConfig) -> dict[str, object]:
-    """What a run file must say beside the name: everything that is not a default."""
+    """Settings that a run file needs besides the name: everything that is not a default."""
     settings = config.model_dump(mode="json", exclude_defaults=True)
     return {key: value for key, value in settings.items() if key != "name"}
 

@@ -3,7 +3,7 @@
 Regatta's own registry is `models/trained/registry.toml`; a second one lies in the folder that the
 environment variable `REGATTA_WEIGHTS` names, for a team's own weights or those that a container
 mounts. Both are only ever read. A name counts only if the file behind it has the stated hash. No
-torch is needed here, so that a wrong name is told at once.
+torch is needed here, so that a wrong name is reported at once.
 """
 
 import os
@@ -17,8 +17,8 @@ from l2r.errors import WeightsError
 from l2r.schema import Frozen, parse, read_toml
 
 SAFETENSORS = ".safetensors"
-SUFFIXES = (SAFETENSORS, ".pth.tar", ".pth", ".pt", ".trch")
-"""How the names of weights files end; all but the first are `torch.save`'s."""
+SUFFIXES = (SAFETENSORS, ".pth.tar", ".pth", ".pt", ".trch", ".ckpt", ".bin", ".pkl", ".tar")
+"""Endings of weights files, in any case of letters; all but the first are `torch.save`'s."""
 REGISTRY = "registry.toml"
 SHIPPED = Path(__file__).parents[1] / "trained"
 VARIABLE = "REGATTA_WEIGHTS"
@@ -86,12 +86,12 @@ def find_weights(weights: Path) -> Path:
 
 
 def look_up(weights: Path) -> RegisteredWeights | Path:
-    """What the registries say about a name, or the path of a file.
+    """Entry of the registries under a name, or the path of a file.
 
     Raises:
         WeightsError: there is no such file or name.
     """
-    if len(weights.parts) > 1 or weights.name.endswith(SUFFIXES):
+    if len(weights.parts) > 1 or weights.name.lower().endswith(SUFFIXES):
         return existing(weights)
     known, name = registered(), str(weights)
     if name not in known:
@@ -111,7 +111,7 @@ def existing(path: Path) -> Path:
     """
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file")
-    if not path.name.endswith(SUFFIXES):
+    if not path.name.lower().endswith(SUFFIXES):
         known = ", ".join(SUFFIXES)
         raise WeightsError(f"{path}: not the name of a weights file, which end in {known}")
     return path

@@ -9,7 +9,7 @@ from l2r import __version__
 from l2r.errors import ContainerError
 from pipeline.container.engine import engine
 from pipeline.container.images import EngineImage, find_image
-from pipeline.register.manifest import current_commit
+from pipeline.version import current_commit
 
 ROOT = Path(__file__).parents[2]
 TARGET = "run"

@@ -7,7 +7,7 @@ from l2r.errors import L2RError, WeightsError
 from l2r.mounts import all_mounts
 from models.weights.registry import registered
 from pipeline.doctor.record import Plan, Record
-from pipeline.register.request import Request, resolve
+from pipeline.register.request import RunRequest, resolve
 
 
 def check_versions(_: Plan) -> Record:
@@ -39,7 +39,7 @@ def check_mounts(plan: Plan) -> Record:
             "for a run, mount list, images and output, or give --dataset, --input and --output",
         )
     try:
-        what = resolve(Request())
+        what = resolve(RunRequest())
     except L2RError as error:
         return Record("blocker", "a run without arguments would stop", str(error))
     paths = {path for pair in what.pairs.values() for path in pair.files(labels=False)}

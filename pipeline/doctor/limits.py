@@ -25,7 +25,7 @@ def check_memory(_: Plan) -> Record:
             "blocker",
             found,
             f"the default run file needs {gib(NEEDED)} on LUMIR's grid: raise the limit "
-            "(docker run --memory, sbatch --mem), or take configs/fast.toml",
+            "(docker run --memory, sbatch --mem), or take configs/any_fast.toml",
         )
     if available < NEEDED:
         return Record("warning", found, f"{gib(NEEDED)} are needed: end other programs first")

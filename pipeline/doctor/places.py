@@ -15,7 +15,7 @@ from l2r.errors import L2RError, OutputError
 from l2r.formats.nifti import grid_shape
 from l2r.task import load_task
 from pipeline.doctor.record import Plan, Record, gib
-from pipeline.register.request import Request, resolve
+from pipeline.register.request import RunRequest, resolve
 
 PROBE = bytes(1 << 20)
 SMALL = 64 << 20
@@ -104,7 +104,7 @@ def _fields(plan: Plan) -> tuple[int, int]:
     if plan.mounts is None:
         return 1, lumir * VOXEL
     try:
-        what = resolve(Request())
+        what = resolve(RunRequest())
         first = next(iter(what.pairs.values()))
         voxels = prod(what.task.data.shape or grid_shape(first.fixed.path))
     except L2RError:  # told by the check of the mounts

@@ -1,83 +1,86 @@
-"""The main job, from a request to fields on the disk."""
+"""The main job, from resolved words to fields on the disk: over a list, or one named field."""
 
-import logging
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from l2r.console import progress
 from l2r.errors import ConfigError
 from l2r.submission import MANIFEST
 from models.weights.registry import find_weights
-from pipeline.register.build import build, find_device
+from pipeline.device import describe_device, find_device
 from pipeline.register.config import RunConfig, load_run
-from pipeline.register.loop import Job, Run
-from pipeline.register.manifest import Ledger, gather, settings_of
-from pipeline.register.request import Resolved
+from pipeline.register.export import ExportField
+from pipeline.register.ledger import WHOLE, Ledger
+from pipeline.register.loop import RegistrationLoop
+from pipeline.register.manifest import settings_of
+from pipeline.register.request import Job
+from pipeline.register.stages import build_stages
 from pipeline.workdir import open_folder
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class How:
-    """What does not decide an output, but where and how fast it comes."""
+class Execution:
+    """Device, resume and time limit of a job: all that decides no field, but the limit."""
 
     device: str = "auto"
     resume: bool = True
+    """Keep what the same job has made before."""
     time_budget_s: float | None = None
+    """Wall time per pair."""
 
 
-def register(what: Resolved, how: How) -> Counter[str]:
-    """Register all pairs.
+def register(job: Job, execution: Execution) -> Counter[str]:
+    """Register all pairs of a job.
 
     Returns:
-        How many pairs are `done`, `skipped`, a `fallback` or `failed`.
+        Number of pairs by status, see `PairRecord`, and of those `skipped`.
 
     Raises:
         L2RError: nothing could be begun, or the output folder is full.
     """
-    config = load_run(what.config).model_copy(update={"task": what.task.name})
-    if config.labels and what.asked_for:
-        raise ConfigError(f"{what.config}: label_weight needs label maps, here are images alone")
-    device = find_device(how.device)
-    manifest = what.shard.manifest if what.shard else MANIFEST
-    folder = open_folder(what.output, what.pairs if what.asked_for else {*what.pairs, manifest})
-    stages = build(config, what.task, device, folder, what.asked_for)
+    return (register_one if job.one_field else register_list)(job, execution)
+
+
+def register_list(job: Job, execution: Execution) -> Counter[str]:
+    """Register the pairs of a list, with a manifest from which the same job can go on."""
+    config, device = load_run(job.config), find_device(execution.device)
+    own = {job.shard.journal} if job.shard else {WHOLE, MANIFEST}
+    folder = open_folder(job.folder, {*job.pairs, *own})
+    stages = build_stages(config, job.task, device)
     settings = settings_of(
-        what.task,
+        job.task,
         config,
         weights=_weights(config),
-        device=_describe(device),
-        budget=how.time_budget_s,
+        device=describe_device(device),
+        budget=execution.time_budget_s,
     )
-    job = Job(
-        pairs=what.pairs,
-        folder=folder,
-        shape=what.task.data.shape,
-        rule=what.task.field,
-        seed=config.seed,
-        resume=how.resume,
-        time_budget_s=how.time_budget_s,
-        labels=config.labels,
-    )
-    with progress(len(what.pairs), f"{what.task.name} on {device}") as advance:
-        ledger = None if what.asked_for else Ledger(folder, settings, manifest)
-        counts = Run(job, stages, ledger)(advance)
-    if not what.asked_for:
-        gather(folder, settings, [*what.pairs, *what.others])
-    return counts
+    journal_name = job.shard.journal if job.shard else WHOLE
+    with Ledger(folder, settings, journal_name, {*job.pairs, *job.others}) as ledger:
+        loop = RegistrationLoop(
+            stages,
+            ExportField(job.task, folder),
+            ledger=ledger,
+            resume=execution.resume,
+            time_budget_s=execution.time_budget_s,
+        )
+        with progress(len(job.pairs), f"{job.task.name} on {device}") as advance:
+            return loop(job.pairs, advance)
+
+
+def register_one(job: Job, execution: Execution) -> Counter[str]:
+    """Register one pair into the file that the caller has named, and write nothing else."""
+    config, device = load_run(job.config), find_device(execution.device)
+    if config.labels:
+        raise ConfigError(f"{job.config}: label_weight needs label maps, here are images alone")
+    folder = open_folder(job.folder, job.pairs)
+    stages, export = build_stages(config, job.task, device), ExportField(job.task, folder)
+    loop = RegistrationLoop(stages, export, time_budget_s=execution.time_budget_s)
+    with progress(1, f"{job.task.name} on {device}") as advance:
+        return loop(job.pairs, advance)
 
 
 def _weights(config: RunConfig) -> Path | None:
     """The file behind the weights, which a run file may give by name."""
     weights = config.model.weights
     return find_weights(weights) if weights else None
-
-
-def _describe(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"cpu, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"

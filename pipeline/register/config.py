@@ -1,12 +1,12 @@
-"""A run file says everything that decides an output; the command line adds where and how fast."""
+"""The run file: everything that decides an output; the command line adds where and how fast."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from l2r.errors import ConfigError
-from l2r.schema import Frozen, parse, read_toml
+from l2r.run_files import load_run_file
+from l2r.schema import Frozen
 from models.descent.field import InstanceOptimisationConfig
 from models.descent.weights import WeightOptimisationConfig
 from models.networks.catalog import ModelConfig
@@ -18,16 +18,17 @@ Refinement: TypeAlias = Annotated[
 """Every refinement by name: this list is the registry."""
 
 
-Precision: TypeAlias = Literal["float32", "bfloat16"]
+NetworkPrecision: TypeAlias = Literal["float32", "bfloat16"]
 
 
 class RunConfig(Frozen):
-    """What is done to each pair."""
+    """Network, refinements and grid that register each pair."""
 
-    task: str = "lumir24"
-    """A file of `l2r/tasks/`, by name or by path."""
+    task: str | None = None
+    """A file of `l2r/tasks/`, by name or by path, if this suits no other task; `--task` and what a
+    challenge mounts go before it."""
     seed: int = Field(default=0, ge=0)
-    """Of torch's generators, set anew for every pair."""
+    """Of the random numbers of every refinement of every pair."""
     voxel_mm: PositiveFloat | None = None
     """Resample the images to voxels of this side, by their headers, for networks that were trained
     on it; fields come back on the fixed image's own grid. Without it voxels are taken as stored."""
@@ -37,7 +38,7 @@ class RunConfig(Frozen):
     mirror: Annotated[int, Field(ge=0, le=2)] | None = None
     """Array axis from left to right: the network also sees each pair mirrored, and the mean of both
     fields counts; takes twice the time."""
-    precision: Precision = "float32"
+    precision: NetworkPrecision = "float32"
     """Of the network; bfloat16 halves its memory and is fast on GPUs since Ampere, and the last
     convolution of a field keeps single precision. Refinements always have single precision."""
     model: ModelConfig = IdentityConfig()
@@ -46,7 +47,7 @@ class RunConfig(Frozen):
 
     @property
     def labels(self) -> bool:
-        """Whether a refinement asks for label maps."""
+        """True if a refinement compares label maps."""
         return any(part.label_weight is not None for part in self.refine)
 
     @model_validator(mode="before")
@@ -58,7 +59,7 @@ class RunConfig(Frozen):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "RunConfig":
-        anew = [isinstance(part, WeightOptimisationConfig) for part in self.refine]
+        anew = [part.predicts_anew for part in self.refine]
         if any(anew) and (self.passes != (1,) or self.mirror is not None):
             raise ValueError(
                 "weight_optimisation predicts once, on the network's own grid; leave out passes "
@@ -75,14 +76,9 @@ class RunConfig(Frozen):
 
 
 def load_run(path: Path) -> RunConfig:
-    """Read a run file; weights that lie beside it are taken from there.
+    """Read a run file and what it extends.
 
     Raises:
         ConfigError: missing, not TOML, an unknown key or a wrong value.
     """
-    config = parse(RunConfig, read_toml(path, ConfigError), str(path), ConfigError)
-    weights = config.model.weights
-    if weights is None or not (path.parent / weights).is_file():
-        return config
-    model = config.model.model_copy(update={"weights": path.parent / weights})
-    return config.model_copy(update={"model": model})
+    return load_run_file(RunConfig, path)

@@ -6,53 +6,60 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from l2r.arrays import Vectors
-from l2r.field import to_channels_first
+from l2r.arrays import Shape, Vectors, triple
+from l2r.dataset import Pair
+from l2r.errors import ImageError
+from l2r.field import to_channels_first, zero_field
 from l2r.formats.metaimage import SUFFIX
-from l2r.formats.nifti import write_field
-from l2r.submission import as_stored, as_vectors, field_name
-from l2r.task import FieldRule, Task
-from pipeline.register.stage import Predicted
+from l2r.formats.nifti import grid_shape, write_field
+from l2r.submission import as_stored, as_vectors
+from l2r.task import Task
 
 
 @dataclass(frozen=True)
 class ExportField:
-    """Write one field, whole or not at all."""
+    """Writes the fields of a task into a folder, each whole or not at all."""
 
     task: Task
     folder: Path
-    name: str | None = None
-    """Of the file, where whoever asks for the field has chosen it; else by the task's rule."""
 
-    def __call__(self, item: Predicted, /) -> Path:
-        """Bring the field back to the fixed image's grid and write it as the scorer wants it.
+    def __call__(self, name: str, vectors: Vectors, affine: Float[np.ndarray, "4 4"]) -> Path:
+        """Write a field as the scorer wants it.
+
+        Args:
+            name: of the file; the suffix is the format.
+            vectors: on the fixed image's grid.
+            affine: of the fixed image, voxels to RAS millimetres.
 
         Raises:
             FieldError: it holds NaN or infinite values.
             OutputError: it cannot be written.
         """
-        prepared, rule = item.prepared, self.task.field
-        path = self.folder / (self.name or field_name(rule, prepared.pair))
-        stored = as_stored(prepared.grid.place(item.vectors), rule)
-        as_vectors(stored, prepared.grid.shape, self.task, path.name)  # as strict as the scorer
-        write_stored(path, stored, rule, prepared.affine)
+        stored = as_stored(vectors, self.task.field)
+        as_vectors(stored, triple(vectors.shape[:3]), self.task, name)  # as strict as the scorer
+        return self._write(name, stored, affine)
+
+    def zero(self, name: str, pair: Pair) -> Path | None:
+        """Write a zero field for a pair that failed; None where the fixed grid is not known.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        shape = self.task.data.shape or _shape_or_none(pair.fixed.path)
+        if shape is None:
+            return None
+        return self._write(name, as_stored(zero_field(shape), self.task.field), np.eye(4))
+
+    def _write(self, name: str, stored: Vectors, affine: Float[np.ndarray, "4 4"]) -> Path:
+        path = self.folder / name
+        if self.task.field.components == "first" and path.suffix != SUFFIX:
+            stored = to_channels_first(stored)  # the platform's own format has them last
+        write_field(path, stored, affine)
         return path
 
 
-def write_stored(
-    path: Path, stored: Vectors, rule: FieldRule, affine: Float[np.ndarray, "4 4"]
-) -> None:
-    """Write a field with its components on the axis where the rule wants them.
-
-    Args:
-        path: ends in `.nii.gz` or `.mha`.
-        stored: on the rule's grid, see `as_stored`.
-        rule: the task's.
-        affine: of the fixed image.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    if rule.components == "first" and path.suffix != SUFFIX:  # the platform wants them last
-        stored = to_channels_first(stored)
-    write_field(path, stored, affine)
+def _shape_or_none(path: Path) -> Shape | None:
+    try:
+        return grid_shape(path)
+    except ImageError:
+        return None

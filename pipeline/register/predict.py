@@ -2,15 +2,17 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float32
-from torch import nn
+from jaxtyping import Float32, Int64
+from torch import Tensor, nn
 
-from l2r.arrays import Vectors, Volume
+from l2r.arrays import Labels, Vectors, Volume
 from l2r.field import from_channels_first, to_channels_first
+from l2r.prepare import Prepared
+from models.descent.objective import ImagePair
 from models.networks.base import RegistrationModel
 from models.networks.passes import MultiPass, PassSettings
 from models.types import Fields, Volumes
-from pipeline.register.stage import Predicted, Prepared
+from pipeline.register.records import Predicted
 
 
 class PredictField:
@@ -28,11 +30,13 @@ class PredictField:
         self._predict, self._device = MultiPass(model, passes), device
         self._passes = len(passes.shrinks)
 
-    def __call__(self, item: Prepared, /) -> Predicted:
-        with torch.inference_mode():
-            fixed, moving = (to_torch(image, self._device) for image in (item.fixed, item.moving))
-            field, done = self._predict(fixed, moving, item.deadline)
-        return Predicted(item, to_numpy(field), warnings=self._left_out(done))
+    def __call__(self, item: Prepared, deadline: float | None = None) -> Predicted:
+        """The field of all passes that end before `deadline`, in seconds of `time.monotonic`."""
+        images = ImagePair(to_torch(item.fixed, self._device), to_torch(item.moving, self._device))
+        with torch.no_grad():  # not in inference mode, whose tensors no refinement could use
+            field, done = self._predict(images.fixed, images.moving, deadline)
+        # A CPU's networks leave channels innermost; kernels choose their order by the layout.
+        return Predicted(item, images, field.contiguous(), warnings=self._left_out(done))
 
     def _left_out(self, done: int) -> tuple[str, ...]:
         if done == self._passes:
@@ -53,6 +57,11 @@ def arrange_for(device: torch.device, model: RegistrationModel) -> None:
 def to_torch(volume: Volume, device: torch.device) -> Volumes:
     """`(x, y, z)` as a batch of one, `(1, 1, x, y, z)`."""
     return torch.from_numpy(volume)[None, None].to(device)
+
+
+def labels_to_torch(labels: Labels, device: torch.device) -> Int64[Tensor, "1 1 x y z"]:
+    """`(x, y, z)` of any whole numbers as a batch of one."""
+    return torch.from_numpy(labels.astype(np.int64))[None, None].to(device)
 
 
 def field_to_torch(vectors: Vectors, device: torch.device) -> Fields:

@@ -1,135 +1,132 @@
-"""Refinements: each makes the displacement field of one pair better."""
+"""Refinement: an optimisation that makes the displacement field of one pair better."""
 
 import logging
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from typing import TypeAlias
+from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
-from models.descent.field import InstanceOptimisationConfig
 from models.descent.loop import OptimisationResult
-from models.descent.objective import ImagePair, Refined
-from models.descent.weights import WeightOptimisationConfig
+from models.descent.objective import DescentConfig, ImagePair, Refined
 from models.losses.dice import one_hot
 from models.networks.base import RegistrationModel
-from pipeline.register.predict import field_to_torch, to_numpy, to_torch
-from pipeline.register.stage import Predicted, Prepared
+from pipeline.register.manifest import LevelRecord, RefinementRecord
+from pipeline.register.predict import labels_to_torch
+from pipeline.register.records import Predicted
 
 logger = logging.getLogger(__name__)
 
 CPU = torch.device("cpu")
-Way: TypeAlias = tuple[str, Callable[[], Refined]]
-"""How something is refined, in words, and the doing of it."""
 
 
-class Refinement(ABC):
-    """A descent on one pair as a stage; where a GPU's memory is too small, in another way."""
+class RefineField:
+    """A refinement as a stage; where a GPU's memory is too small, coarser or on the CPU."""
 
-    def __init__(self, objectives: tuple[str, ...], device: torch.device) -> None:
-        self._objectives, self._device = objectives, device
+    def __init__(
+        self, config: DescentConfig, model: RegistrationModel, device: torch.device
+    ) -> None:
+        """Check that the refinement suits the network.
 
-    def __call__(self, item: Predicted, /) -> Predicted:
-        warnings = []
-        for way, refine in self.ways(item):
-            try:
-                result = refine()
+        Raises:
+            ValueError: it does not.
+        """
+        self._config, self._model, self._device = config, model, device
+        config.refiner(model)
+
+    def __call__(
+        self, item: Predicted, generator: torch.Generator, deadline: float | None = None
+    ) -> Predicted:
+        """Refine the field.
+
+        Args:
+            item: the field so far.
+            generator: of what is random, on the CPU, so that all devices draw alike.
+            deadline: in seconds of `time.monotonic`.
+
+        Raises:
+            torch.OutOfMemoryError: no alternative was small enough.
+        """
+        warnings: list[str] = []
+        for words, config, device in self._alternatives(item):
+            try:  # each attempt draws the same numbers
+                result = self._refined(item, config, device, generator.clone_state(), deadline)
             except torch.OutOfMemoryError:
-                warnings.append(f"refining {way} ran out of GPU memory")
+                warnings.append(f"refining {words} ran out of GPU memory")
                 logger.warning("%s: %s", item.prepared.pair.name, warnings[-1])
             else:
-                return item.refined(to_numpy(result.field), self._summary(result), warnings)
+                return self._with(item, result, warnings)
             torch.cuda.empty_cache()
         raise torch.OutOfMemoryError(warnings[-1])
 
-    @abstractmethod
-    def ways(self, item: Predicted) -> Iterator[Way]:
+    def _alternatives(self, item: Predicted) -> Iterator[tuple[str, DescentConfig, torch.device]]:
         """The best first; each is tried if the ones before ran out of GPU memory."""
-
-    def case(self, prepared: Prepared, device: torch.device) -> ImagePair:
-        """The pair as descents want it."""
-        labels = None
-        if prepared.labels is not None:
-            fixed, moving = (to_torch(volume, device).long() for volume in prepared.labels)
-            labels = one_hot(fixed, moving)
-        return ImagePair(
-            to_torch(prepared.fixed, device), to_torch(prepared.moving, device), labels
-        )
-
-    def random(self) -> torch.Generator:
-        """On the CPU, so that all devices draw alike; with the run's seed."""
-        return torch.Generator().manual_seed(torch.initial_seed())
-
-    def _summary(self, result: Refined) -> dict[str, object]:
-        return {"levels": [_summary(descent, self._objectives) for descent in result.course]}
-
-
-class RefineField(Refinement):
-    """Instance optimisation of a deformation that follows the prediction."""
-
-    def __init__(self, config: InstanceOptimisationConfig, device: torch.device) -> None:
-        super().__init__(config.objectives, device)
-        self._config = config
-
-    def ways(self, item: Predicted) -> Iterator[Way]:
-        fine, coarse, device = self._config, self._config.halved, self._device
-        yield f"on {device}", lambda: self._refine(item, fine, device)
+        config, device = self._config, self._device
+        yield f"on {device}", config, device
         if device.type != "cpu":
-            if not coarse.grid.problem(item.prepared.fixed.shape):
-                yield "at half the resolution", lambda: self._refine(item, coarse, device)
-            yield "on the CPU", lambda: self._refine(item, fine, CPU)
+            coarser = config.coarser(item.prepared.fixed.shape)
+            if coarser is not None:
+                yield "at half the resolution", coarser, device
+            yield "on the CPU", config, CPU
 
-    def _refine(
-        self, item: Predicted, config: InstanceOptimisationConfig, device: torch.device
+    def _refined(
+        self,
+        item: Predicted,
+        config: DescentConfig,
+        device: torch.device,
+        generator: torch.Generator,
+        deadline: float | None,
     ) -> Refined:
-        return config.build()(
-            self.case(item.prepared, device),
-            field_to_torch(item.vectors, device),
-            deadline=item.prepared.deadline,
-            random=self.random(),
-        )
-
-
-class RefineWeights(Refinement):
-    """Instance optimisation of the network's weights, which predict anew."""
-
-    def __init__(
-        self, config: WeightOptimisationConfig, model: RegistrationModel, device: torch.device
-    ) -> None:
-        super().__init__(config.objectives, device)
-        self._model, self._optimise = model, config.build(model)
-
-    def ways(self, item: Predicted) -> Iterator[Way]:
-        yield f"on {self._device}", lambda: self._refine(item, self._device)
-        if self._device.type != "cpu":
-            yield "on the CPU", lambda: self._refine(item, CPU)
-
-    def _refine(self, item: Predicted, device: torch.device) -> Refined:
         self._model.to(device)
         try:
-            return self._optimise(
-                self.case(item.prepared, device),
-                deadline=item.prepared.deadline,
-                random=self.random(),
-            )
+            refine = config.refiner(self._model)
+            field = item.field.to(device)
+            return refine(_on(item, device), field, deadline=deadline, random=generator)
         finally:
             self._model.to(self._device)
 
+    def _with(self, item: Predicted, result: Refined, warnings: list[str]) -> Predicted:
+        """The same pair with the better field and a record of how it came about."""
+        return replace(
+            item,
+            # The layout of a field as it is read from a file: kernels choose their order by it.
+            field=result.field.detach().float().to(self._device).contiguous(),
+            refinements=(*item.refinements, _record(result, self._config)),
+            warnings=(*item.warnings, *warnings),
+        )
 
-def _summary(descent: OptimisationResult, names: tuple[str, ...]) -> Mapping[str, object]:
-    """A descent without its whole course."""
-    summary: dict[str, object] = {
-        "steps": max(len(descent.losses) - 1, 0),
-        "skipped": descent.skipped,
-        "stopped": descent.stopped,
-    }
+
+def _on(item: Predicted, device: torch.device) -> ImagePair:
+    """The image pair on a device, with its label maps if it has any."""
+    labels = None
+    if item.prepared.labels is not None:
+        fixed, moving = (labels_to_torch(volume, device) for volume in item.prepared.labels)
+        labels = one_hot(fixed, moving)
+    return ImagePair(item.images.fixed.to(device), item.images.moving.to(device), labels)
+
+
+def _record(result: Refined, config: DescentConfig) -> RefinementRecord:
+    levels = tuple(_level(descent, config.objectives) for descent in result.course)
+    improved = any(
+        (level.best_step or 0) > 0 or (config.keep == "last" and level.steps > 0)
+        for level in levels
+    )
+    return RefinementRecord(levels=levels, improved=improved)
+
+
+def _level(descent: OptimisationResult, names: tuple[str, ...]) -> LevelRecord:
+    """The summary of a level, without the losses of all its iterates."""
+    start: dict[str, float] = {}
+    best: dict[str, float] = {}
     if descent.losses:
         start, best = (dict(zip(names, descent.losses[i], strict=True)) for i in (0, descent.best))
-        summary |= {"best_step": descent.best, "losses_at_start": start, "losses_at_best": best}
-    if descent.cosines:
-        smallest = [min(step) for step in descent.cosines]
-        summary |= {
-            "conflict_rate": descent.conflict_rate,
-            "mean_cosine": sum(smallest) / len(smallest),
-        }
-    return summary
+    smallest = [min(step) for step in descent.cosines]
+    return LevelRecord(
+        steps=max(len(descent.losses) - 1, 0),
+        skipped=descent.skipped,
+        stopped=descent.stopped,
+        best_step=descent.best if descent.losses else None,
+        losses_at_start=start,
+        losses_at_best=best,
+        conflict_rate=descent.conflict_rate,
+        mean_cosine=sum(smallest) / len(smallest) if smallest else None,
+    )

@@ -1,4 +1,4 @@
-"""What a user or an organiser asks for, resolved to a task, pairs and places; no torch up to here.
+"""From the words of a user or an organiser to a job: task, pairs and places; no torch up to here.
 
 a pair list, given or mounted       every pair of it            LUMIR, classic Learn2Reg
 the values of sockets, mounted      the pair of the job         grand-challenge.org
@@ -15,13 +15,15 @@ from l2r.disk import can_see
 from l2r.errors import ConfigError, DatasetError, ImageError, OutputError
 from l2r.formats.metaimage import SUFFIX
 from l2r.mounts import Mounts, find_mounts
-from l2r.schema import read_toml
+from l2r.run_files import read_run_file
 from l2r.sockets import read_sockets
 from l2r.submission import field_names
 from l2r.task import Sockets, Task, load_task
 from pipeline.register.shard import Shard
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+DEFAULT_TASK = "lumir24"
+"""The task of a pair list where none is named."""
 MODEL_CONFIG = "config.toml"
 """The run file in the folder of a mounted model."""
 FIVE = "fixed CT, fixed PET, moving CT, moving PET, and the field to write"
@@ -31,8 +33,8 @@ OUTPUT = f"output{SUFFIX}"
 
 
 @dataclass(frozen=True)
-class Request:
-    """The words of the command line; None where nothing was said."""
+class RunRequest:
+    """The options of the command line; None where one is left out."""
 
     config: Path | None = None
     task: str | None = None
@@ -45,28 +47,30 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Resolved:
-    """What they come to."""
+class Job:
+    """Pairs to register, and by what."""
 
     config: Path
     task: Task
     pairs: dict[str, Pair]
     """By the name of the field's file, in the order of the list."""
-    output: Path
-    asked_for: str | None = None
-    """The one field's file, where the caller has named it: nothing else is left beside it."""
+    folder: Path
+    """Of the fields."""
+    one_field: bool = False
+    """Whether the caller has named the one file that it wants: nothing else may be written."""
     shard: Shard | None = None
     others: tuple[str, ...] = ()
     """The fields that the other shards make."""
 
 
-def resolve(request: Request) -> Resolved:
+def resolve(request: RunRequest) -> Job:
     """Find the task, read the pair list, and see that its images are there.
 
     Raises:
         TaskError, DatasetError, ConfigError: in one line.
     """
     shard = None if request.shard is None else Shard.parse(request.shard)
+    config = find_run_file(request.config) if request.config else None
     if request.dataset is None:
         mounts = find_mounts()
         if mounts.task.container and mounts.task.container.sockets:
@@ -74,7 +78,7 @@ def resolve(request: Request) -> Resolved:
         task = load_task(request.task) if request.task else mounts.task
         dataset, folder, output = mounts.dataset, mounts.input, mounts.output
     else:
-        task = load_task(request.task or _task_named_in(request.config))
+        task = load_task(request.task or _task_named_in(config) or DEFAULT_TASK)
         dataset, folder, output = request.dataset, request.dataset.parent, Path("output")
     folder = request.input or folder
     pairs = field_names(task.field, read_pairs(dataset, folder, request.split))
@@ -87,23 +91,30 @@ def resolve(request: Request) -> Resolved:
     chosen = dict(islice(pairs.items(), request.limit))
     own = chosen if shard is None else shard.of(chosen)
     others = tuple(name for name in chosen if name not in own)
-    output = request.output or output
-    config = request.config or default_config(task)
-    return Resolved(config, task, own, output, shard=shard, others=others)
+    config = config or default_config(task)
+    return Job(config, task, own, request.output or output, shard=shard, others=others)
 
 
 def default_config(task: Task) -> Path:
     """The run file where none is named: the trained network knows the T1-weighted brain only."""
     known = task.data.shows == "t1_brain"
-    return CONFIGS / ("lumir.toml" if known else "lumir_io.toml")
+    return CONFIGS / ("t1_default.toml" if known else "any_default.toml")
 
 
-def _task_named_in(config: Path | None) -> str:
-    said = read_toml(config, ConfigError) if config else {}
-    return str(said.get("task", "lumir24"))
+def find_run_file(config: Path) -> Path:
+    """The run file of that path, or else the one of that name that comes with Regatta."""
+    inside = config.relative_to("configs") if config.is_relative_to("configs") else config
+    shipped = (CONFIGS / inside).with_suffix(".toml")
+    return shipped if shipped.is_file() and not config.exists() else config
 
 
-def resolve_paths(paths: Sequence[Path], task: str, config: Path | None = None) -> Resolved:
+def _task_named_in(config: Path | None) -> str | None:
+    """The task that a run file names, which it only does if it suits no other."""
+    named = read_run_file(config).get("task") if config else None
+    return None if named is None else str(named)
+
+
+def resolve_visits(paths: Sequence[Path], task: str, config: Path | None = None) -> Job:
     """The pair of two visits, by the paths of its files, as PSMAReg's organisers call a container.
 
     Args:
@@ -129,8 +140,8 @@ def resolve_paths(paths: Sequence[Path], task: str, config: Path | None = None) 
     fixed, moving = (Scan(PurePosixPath(path.name), path) for path in images[::2])
     pairs = {field.name: Pair(fixed, moving)}
     found = load_task(task)
-    config = config or default_config(found)
-    return Resolved(config, found, pairs, field.parent, asked_for=field.name)
+    config = find_run_file(config) if config else default_config(found)
+    return Job(config, found, pairs, field.parent, one_field=True)
 
 
 def _open(path: Path) -> None:
@@ -140,23 +151,28 @@ def _open(path: Path) -> None:
         raise ImageError(f"{path}: cannot be read: {cause.strerror}") from None
 
 
-def _by_sockets(request: Request, mounts: Mounts) -> Resolved:
+def _by_sockets(request: RunRequest, mounts: Mounts) -> Job:
     """The pair of a job on grand-challenge.org."""
-    config = request.config or _run_file_in(mounts.model)
-    named = request.task or (config and read_toml(config, ConfigError).get("task"))
-    task = load_task(str(named)) if named else mounts.task
+    config = find_run_file(request.config) if request.config else _run_file_in(mounts.model)
+    task = load_task(request.task) if request.task else _task_of_job(config, mounts.task)
     sockets = (task.container and task.container.sockets) or Sockets()
     pair = read_sockets(mounts.dataset, request.input or mounts.input, sockets)
     path = (request.output or mounts.output) / sockets.field
     if not path.name.endswith(NIFTI):
         path = path / OUTPUT
     pairs = {path.name: pair}
-    config = config or default_config(task)
-    return Resolved(config, task, pairs, path.parent, asked_for=path.name)
+    return Job(config or default_config(task), task, pairs, path.parent, one_field=True)
+
+
+def _task_of_job(config: Path | None, mounted: Task) -> Task:
+    """The task of the mounts, unless the run file names another one of such jobs."""
+    named = _task_named_in(config)
+    task = load_task(named) if named else mounted
+    return task if task.container and task.container.sockets else mounted
 
 
 def _run_file_in(model: Path | None) -> Path | None:
-    """Of a mounted model, if there is one."""
+    """The run file of a mounted model, or None without a model."""
     files = sorted(path.name for path in model.iterdir()) if model and model.is_dir() else []
     if not model or not files:
         return None

@@ -45,9 +45,9 @@ class Shard:
         return f"{self.number}/{self.count}"
 
     @property
-    def manifest(self) -> str:
-        """Name of the file in which it records what it did."""
-        return f"manifest.{self.number}-of-{self.count}.json"
+    def journal(self) -> str:
+        """Name of the file in which it records its pairs until all shards are done."""
+        return f"manifest.{self.number}-of-{self.count}.jsonl"
 
     def of(self, pairs: dict[str, Pair]) -> dict[str, Pair]:
         """Its pairs, in the order of the list; none if there are fewer pairs than shards."""

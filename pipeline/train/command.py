@@ -18,18 +18,18 @@ from l2r.task import Task, load_task
 from models.networks.base import RegistrationModel
 from models.training.cache import Cache
 from models.training.config import TrainConfig, load_training
-from models.training.distributed import World, joined
-from models.training.logging import Journal, LogFile
-from models.training.loop import Finished, Given, Judge, fit
-from models.training.sampling import ListedPairs, Reading
+from models.training.distributed import DistributedContext, distributed_context
+from models.training.logging import LogFile, Logger
+from models.training.loop import Finished, TrainContext, Validator, fit
+from models.training.sampling import ListedPairs, PairPreprocessor
 from models.training.state import CHECKPOINT
 from models.training.tensorboard import TensorBoard
 from models.weights.load import build_network
-from pipeline.register.build import find_device
+from pipeline.device import find_device
+from pipeline.train.build_dataset import build_dataset, check_data
 from pipeline.train.data import TrainingData
-from pipeline.train.dataset import check_data, source_of
-from pipeline.train.screen import Screen
-from pipeline.train.validation import Validation, predicted_by
+from pipeline.train.progress_bar import ProgressBar
+from pipeline.train.validation import ValidationScorer, predicted_by
 from pipeline.workdir import open_folder
 
 SETTINGS = "training.json"
@@ -65,28 +65,32 @@ def train(request: TrainRequest) -> Finished:
         )
     torch.manual_seed(config.seed)  # of the weights that a new network begins with
     model = build_network(config.model)
-    with joined(device) as world, _ending(request.time_budget_s) as stop, Screen() as screen:
-        given = _given(request, config, task, model, world, stop)
-        if world.leads:
+    with (
+        distributed_context(device) as processes,
+        _ending(request.time_budget_s) as stop,
+        ProgressBar() as screen,
+    ):
+        context = _context(request, config, task, model, processes, stop)
+        if processes.is_main:
             with writing(folder / SETTINGS) as file:
-                file.write(given.settings.encode())
-        journals: list[Journal] = [screen]
-        if world.leads:
-            journals += [LogFile(folder), TensorBoard(folder / "tensorboard")]
-        return fit(model, given, journals)
+                file.write(context.settings.encode())
+        loggers: list[Logger] = [screen]
+        if processes.is_main:
+            loggers += [LogFile(folder), TensorBoard(folder / "tensorboard")]
+        return fit(model, context, loggers)
 
 
-def _given(
+def _context(
     request: TrainRequest,
     config: TrainConfig,
     task: Task,
     model: RegistrationModel,
-    world: World,
+    processes: DistributedContext,
     stop: Callable[[], bool],
-) -> Given:
+) -> TrainContext:
     data, folder = request.data, request.output
     labels = config.objective.label_weight is not None
-    reading = Reading(
+    preprocessor = PairPreprocessor(
         task,
         _rule(model, config),
         Cache(folder / "cache"),
@@ -95,42 +99,40 @@ def _given(
         shrink=config.shrink,
         maps=config.in_pieces,
     )
-    judge = None
+    validator = None
     if data.pairs:
-        score = Validation(
-            reading, data.pairs, data.pairs_folder, world.device, predicted_by(config)
+        score = ValidationScorer(
+            preprocessor, data.pairs, data.pairs_folder, processes.device, predicted_by(config)
         )
-        judge = Judge(ListedPairs(data.pairs, reading), score)
-    return Given(
+        validator = Validator(ListedPairs(data.pairs, preprocessor), score)
+    return TrainContext(
         config=config,
-        source=source_of(config, data, reading),
+        dataset=build_dataset(config, data, preprocessor),
         folder=folder,
-        settings=_settings(config, data, world),
-        judge=judge,
-        world=world,
+        settings=_settings(config, data, processes),
+        validator=validator,
+        processes=processes,
         stop=stop,
     )
 
 
 def _rule(model: RegistrationModel, config: TrainConfig) -> GridRule:
     """What the network and its teachers can work on."""
-    rule = GridRule()
-    for shrink in config.passes if config.in_pieces else (1,):
-        rule = rule.joined(model.grid.finer(shrink))
+    rule = config.grid(model.grid)
     if config.crop is not None and (problem := model.grid.problem((config.crop,) * 3)):
         raise ConfigError(f"crop = {config.crop}: {problem}")
-    for lesson in config.guidance:
+    for term in config.guidance:
         try:
-            rule = rule.joined(lesson.teacher.grid)
+            rule = rule.joined(term.teacher.grid)
         except ValueError as cause:
             raise ConfigError(
                 f"no grid suits both network {config.model.name!r} and teacher "
-                f"{lesson.teacher.name!r}: {cause}; change the teacher or the network"
+                f"{term.teacher.name!r}: {cause}; change the teacher or the network"
             ) from None
     return rule
 
 
-def _settings(config: TrainConfig, data: TrainingData, world: World) -> str:
+def _settings(config: TrainConfig, data: TrainingData, processes: DistributedContext) -> str:
     """Everything that decides the weights, but for versions and devices."""
     return json.dumps(
         {
@@ -138,7 +140,7 @@ def _settings(config: TrainConfig, data: TrainingData, world: World) -> str:
             "images": [str(scan.relative) for scan in data.scans],
             "maps": [str(scan.relative) for scan in data.maps],
             "validation": [pair.name for pair in data.pairs],
-            "processes": world.size,
+            "processes": processes.size,
         },
         indent=1,
     )

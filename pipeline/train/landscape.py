@@ -1,7 +1,5 @@
 """A training objective around given weights, as a table that a picture can be drawn from."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +9,19 @@ import torch
 
 from l2r.console import progress
 from l2r.dataset import Pair
-from l2r.disk import writing
+from l2r.disk import write_csv
 from l2r.errors import ConfigError
 from l2r.task import load_task
 from models.descent.objective import ImagePair
 from models.networks.base import RegistrationModel
 from models.training.cache import Cache
 from models.training.config import TrainConfig, load_training
-from models.training.dataset import drawn
+from models.training.dataset import generator
 from models.training.landscape import heights, plane_around
-from models.training.sampling import ListedPairs, Reading
+from models.training.sampling import ListedPairs, PairPreprocessor
 from models.training.step import Objective
 from models.weights.load import build_network
-from pipeline.register.build import find_device
+from pipeline.device import find_device
 
 
 @dataclass(frozen=True)
@@ -53,14 +51,14 @@ def landscape(request: LandscapeRequest, output: Path) -> None:
         raise ConfigError(f"{request.config}: network 'identity' has no weights to look around")
     network = config.model.model_copy(update={"weights": request.weights})
     model = build_network(network).to(device).eval()
-    plane = plane_around(model, drawn(config.seed), reach=request.reach, points=request.points)
+    plane = plane_around(model, generator(config.seed), reach=request.reach, points=request.points)
     loss = _loss(config, model, _cases(request, config, model, device))
     rows = []
     with progress(request.points**2, "landscape") as advance:
         for place, losses in zip(plane.places, heights(model, loss, plane), strict=True):
             rows.append((*place, *losses))
             advance(f"{place[0]:+.2f} {place[1]:+.2f}: {sum(losses):.4f}")
-    _write(output, ("first", "second", *config.objective.objectives), rows)
+    write_csv(output, ("first", "second", *config.objective.objectives), rows)
 
 
 def _cases(
@@ -70,17 +68,17 @@ def _cases(
     with TemporaryDirectory() as folder:
         cache = Cache(Path(folder))
         task = load_task(config.task)
-        reading = Reading(
+        preprocessor = PairPreprocessor(
             task,
-            model.grid,
+            config.grid(model.grid),
             cache,
             labels=labels,
             structures=config.data.structures,
             shrink=config.shrink,
             maps=config.in_pieces,
         )
-        pairs = ListedPairs(request.pairs, reading)
-        return [pairs.make(pairs.read(0, number), device) for number in range(len(pairs))]
+        pairs = ListedPairs(request.pairs, preprocessor)
+        return [pairs.read(0, number)(device) for number in range(len(pairs))]
 
 
 def _loss(
@@ -90,18 +88,9 @@ def _loss(
 
     def mean() -> list[float]:
         found = [
-            torch.stack([*objective(case, drawn(config.seed, number))]).double()
+            torch.stack([*objective(case, generator(config.seed, number))]).double()
             for number, case in enumerate(cases)
         ]
         return torch.stack(found).mean(dim=0).tolist()
 
     return mean
-
-
-def _write(path: Path, names: tuple[str, ...], rows: list[tuple[float, ...]]) -> None:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(names)
-    table.writerows(rows)
-    with writing(path) as file:
-        file.write(text.getvalue().encode())

@@ -1,4 +1,4 @@
-"""How good a network is, in the metrics of its task."""
+"""Scores of a network in the quick metrics of its task."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,38 +7,37 @@ import numpy as np
 import torch
 
 from eval.scoring import Scorer
-from l2r.arrays import triple
 from l2r.dataset import Pair
 from models.networks.base import InvertibleModel, RegistrationModel
 from models.networks.passes import MultiPass, PassSettings
 from models.spatial.parametrisation import compose
+from models.spatial.warp import upsample_field
 from models.training.config import TrainConfig
-from models.training.loop import Scores
-from models.training.sampling import Reading
+from models.training.loop import ValidationScores
+from models.training.sampling import PairPreprocessor
 from models.types import Fields, Volumes
 from pipeline.register.predict import to_numpy
 from pipeline.train.picture import Picture, picture
 
 INVERSE = "inverse consistency error"
-"""Mean distance in voxels between a place and where the way there and back again leads."""
+"""Mean distance in voxels that forward and inverse transform together miss a place by."""
 QUICK = ("dice", "ndv")
 """Metrics that cost less than the prediction; the others wait for `python -m eval score`."""
 
 
 @dataclass(frozen=True)
-class Validation:
-    """Mean overlap and folded volume of the fields that a network predicts for some pairs."""
+class ValidationScorer:
+    """Mean overlap and NDV of the fields that a network predicts for some pairs."""
 
-    reading: Reading
-    """How the network sees images."""
+    preprocessor: PairPreprocessor
     pairs: list[Pair]
     folder: Path
-    """Of images and label maps."""
+    """The folder of images and label maps."""
     device: torch.device
     passes: PassSettings | None = None
-    """Of a network that sees the pair more than once; None: `reading` is all that it sees."""
+    """Of a network that sees the pair more than once; None: what it sees is prepared for it."""
 
-    def __call__(self, model: RegistrationModel) -> Scores:
+    def __call__(self, model: RegistrationModel) -> ValidationScores:
         """Mean of each quick metric over the pairs that have ground truth for it, and a picture.
 
         Args:
@@ -47,16 +46,17 @@ class Validation:
         Raises:
             ImageError: an image or a label map cannot be used.
         """
-        reading = replace(self.reading, labels=False)
-        scorer = Scorer.of(self.reading.task, self.folder)
+        preprocessor = replace(self.preprocessor, labels=False)
+        scorer = Scorer.of(self.preprocessor.task, self.folder)
         found: dict[str, list[float]] = {}
         shown: Picture | None = None
         for pair in self.pairs:
-            stored = reading.read(pair)
-            images = reading.make(stored, self.device)
+            prepared = preprocessor.prepare(preprocessor.read(pair))
+            images = preprocessor.batch(prepared, self.device)
             with torch.inference_mode():
                 field, error = self._predicted(model, images.fixed, images.moving)
-            vectors = reading.grid(triple(stored[0].shape)).place(to_numpy(field))
+            fine = to_numpy(upsample_field(field, preprocessor.shrink))
+            vectors = prepared.grid.place(fine)
             for name, result in scorer.score_case(pair, vectors, QUICK).results.items():
                 found.setdefault(name, []).append(result.mean)
             if error is not None:
@@ -67,7 +67,9 @@ class Validation:
                     images.moving[0, 0].cpu().numpy(),
                     to_numpy(field),
                 )
-        return Scores({name: float(np.mean(values)) for name, values in found.items()}, shown)
+        return ValidationScores(
+            {name: float(np.mean(values)) for name, values in found.items()}, shown
+        )
 
     def _predicted(
         self, model: RegistrationModel, fixed: Volumes, moving: Volumes
@@ -85,9 +87,9 @@ def predicted_by(config: TrainConfig) -> PassSettings | None:
 def _predicted(
     model: RegistrationModel, fixed: Volumes, moving: Volumes
 ) -> tuple[Fields, float | None]:
-    """The field, and how well a network that gives the way back too undoes it in the brain."""
+    """Predict a field, and its inverse consistency error if the network gives the inverse too."""
     if not isinstance(model, InvertibleModel):
         return model(fixed, moving), None
-    there, back = model.forward_and_inverse(fixed, moving)
-    missed = compose(back, there).norm(dim=1, keepdim=True)
-    return there, float(missed[fixed > 0].mean())
+    forward, inverse = model.forward_and_inverse(fixed, moving)
+    missed = compose(inverse, forward).norm(dim=1, keepdim=True)
+    return forward, float(missed[fixed > 0].mean())

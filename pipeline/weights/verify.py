@@ -76,7 +76,7 @@ def _refuse_network(weights: Sequence[RegisteredWeights | Path], network: str | 
 def _verify_named(weights: RegisteredWeights) -> str:
     where = f"weights {weights.name!r}: network"
     config = parse(_Network, weights.entry.network, where, WeightsError).root
-    if not isinstance(config, NetworkConfig) or config.weights is not None:
+    if not config.trainable or config.weights is not None:
         raise WeightsError(f"{where}: must be one that has weights, without naming them here")
     return f"hash as stated, {_tried(config, weights.checked())}"
 

@@ -53,7 +53,7 @@ def compose(project: Path, engine: Engine, image: str, eval_image: str) -> Itera
 
 
 def test_register_evaluate_and_rank_one_pair(compose: Compose, project: Path) -> None:
-    command = ("run", "--task", "aseg", "--device", "cpu", "--config", "configs/fast.toml")
+    command = ("run", "--task", "aseg", "--device", "cpu", "--config", "configs/any_fast.toml")
     registered = compose("run", "--rm", "register-cpu", *command)
     assert registered.returncode == 0, registered.stderr
     assert (project / "output/disp_0001_0002.nii.gz").stat().st_uid == 4321

@@ -19,7 +19,7 @@ from tests.container.engine import STRANGER, Engine, RunOutcome, finished, run, 
 pytestmark = pytest.mark.docker
 
 LIST = ("--task", "/input/phantom.toml", "--dataset", "/input/PHANTOM_dataset.json")
-RUN = ("run", "--config", "configs/fast.toml", "--output", "/output")
+RUN = ("run", "--config", "configs/any_fast.toml", "--output", "/output")
 
 
 @pytest.fixture(scope="module")

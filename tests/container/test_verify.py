@@ -63,8 +63,8 @@ def quick(engine: Engine, image: str, tmp_path_factory: pytest.TempPathFactory) 
         engine,
         folder,
         f"FROM {image}",
-        "COPY quick.toml /app/configs/lumir.toml",
-        "COPY quick.toml /app/configs/lumir_io.toml",
+        "COPY quick.toml /app/configs/t1_default.toml",
+        "COPY quick.toml /app/configs/any_default.toml",
     )
 
 

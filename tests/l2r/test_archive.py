@@ -56,12 +56,17 @@ def renamed(path: Path) -> None:
         (link, r"disp_0002_0001\.nii\.gz is a link or a device"),
         (entries((FIELD, b"1"), (FIELD, b"2")), r"disp_0002_0001\.nii\.gz stands more than once"),
         (
+            entries((FIELD, b"1"), (f"./{FIELD}", b"2")),
+            r"\./disp_0002_0001\.nii\.gz stands more than once",
+        ),
+        (entries(("./../evil", b"")), r"\./\.\./evil would be unpacked outside the folder"),
+        (
             entries((FIELD, bytes(17 << 20))),
             r"disp_0002_0001\.nii\.gz would unpack to more than 200",
         ),
         (entries(("a\nb/..", b"")), r"'a\\nb/\.\.' would be unpacked outside"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
 def test_a_zip_that_could_do_harm_is_refused(
     make: Callable[[Path], object], problem: str, tmp_path: Path
@@ -90,6 +95,23 @@ def test_limits_hold(
     monkeypatch.setattr(archive, limit, value)
     with pytest.raises(SubmissionError, match=problem):
         open_submission(path).names()
+
+
+@pytest.mark.parametrize("before", ["./", ".//", "././"])
+def test_a_dot_before_a_name_is_dropped_as_unpacking_does(before: str, tmp_path: Path) -> None:
+    field = noise(4, 4, 4, 3)
+    write_field(tmp_path / FIELD, field, np.eye(4))
+    path = zipped(tmp_path / "fields.zip", (before + FIELD, (tmp_path / FIELD).read_bytes()))
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    assert (tmp_path / "unpacked" / FIELD).is_file()
+    assert open_submission(path).names() == [FIELD]
+    np.testing.assert_array_equal(open_submission(path).read(FIELD), field)
+
+
+def test_a_backslash_stays_in_a_name_as_on_the_scorers_system(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "fields.zip", (f"sub\\{FIELD}", b""))
+    assert open_submission(path).names() == [f"sub\\{FIELD}"]
 
 
 def test_what_shrinks_a_lot_but_is_small_is_no_bomb(tmp_path: Path) -> None:

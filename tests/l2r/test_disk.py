@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l2r.disk import TEMPORARY, can_see, make_folder, sha256, writing
+from l2r.disk import TEMPORARY, can_see, make_folder, sha256, write_csv, writing
 from l2r.errors import OutputError
 
 
@@ -25,6 +25,13 @@ def test_a_file_appears_under_its_name_only_when_it_is_complete(tmp_path: Path) 
         file.write(b" and half")
     assert path.read_bytes() == b"half and half"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_table_is_written_with_its_heading_and_quotes_where_they_are_needed(
+    tmp_path: Path,
+) -> None:
+    write_csv(tmp_path / "a.csv", ["name", "value"], [("one, two", 0.1), (None, float("inf"))])
+    assert (tmp_path / "a.csv").read_text() == 'name,value\n"one, two",0.1\n,inf\n'
 
 
 def test_two_can_write_under_one_name_and_the_last_one_stays(tmp_path: Path) -> None:

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from pydantic import ValidationError
 
 from l2r.errors import TaskError
-from l2r.task import Divide, Quantile, load_task, task_names
+from l2r.normalise import Divide
+from l2r.task import load_task, task_names
 
 volumes = arrays(np.float32, (4, 3, 2), elements=st.floats(0, 4096, width=32))
 varied = volumes.filter(lambda volume: volume.max() > volume.min() + 1e-3)
@@ -85,47 +84,3 @@ def test_a_faulty_task_file_is_refused_with_the_place_of_the_fault(
 ) -> None:
     with pytest.raises(TaskError, match=fault):
         load_task(written(tmp_path, MINIMAL.replace(old, new)))
-
-
-def test_intensities_are_divided() -> None:
-    volume = np.float32([0, 51, 255]).reshape(3, 1, 1)
-    divided = Divide(by=255)(volume)
-    assert divided.dtype == np.float32
-    np.testing.assert_allclose(divided.ravel(), [0, 0.2, 1], rtol=1e-6)
-
-
-@given(volumes, st.floats(0.5, 5000))
-def test_dividing_and_multiplying_is_the_same_image(volume: np.ndarray, by: float) -> None:
-    np.testing.assert_allclose(Divide(by=by)(volume) * np.float32(by), volume, rtol=1e-5, atol=1e-5)
-
-
-def test_intensities_are_clipped_to_two_quantiles() -> None:
-    volume = np.arange(11, dtype=np.float32).reshape(11, 1, 1)
-    scaled = Quantile(low=0.1, high=0.6)(volume)  # quantiles are 1 and 6
-    assert scaled.dtype == np.float32
-    expected = [0, 0, 0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1, 1]
-    np.testing.assert_allclose(scaled.ravel(), expected, rtol=1e-6)
-
-
-@given(varied, st.floats(0, 0.4), st.floats(0.6, 1))
-def test_quantiles_keep_the_order_and_stay_between_0_and_1(
-    volume: np.ndarray, low: float, high: float
-) -> None:
-    scaled = Quantile(low=low, high=high)(volume)
-    assert scaled.shape == volume.shape
-    assert (scaled.min(), scaled.max()) == (0, 1)
-    in_order = scaled.ravel()[volume.ravel().argsort()]
-    assert (np.diff(in_order) >= 0).all()
-
-
-def test_an_image_that_is_mostly_background_is_scaled_by_its_extremes() -> None:
-    volume = np.zeros((10, 10, 10), np.float32)
-    volume[0, 0] = range(0, 50, 5)
-    scaled = Quantile(low=0.0, high=0.5)(volume)
-    np.testing.assert_allclose(scaled[0, 0], np.arange(0, 50, 5) / 45, rtol=1e-6)
-
-
-@pytest.mark.parametrize(("low", "high"), [(-0.1, 1), (0, 1.1), (1, 1), (0, 0), (0.9, 0.1)])
-def test_quantiles_that_are_none_are_refused(low: float, high: float) -> None:
-    with pytest.raises(ValidationError):
-        Quantile(low=low, high=high)

@@ -1,1 +1,1 @@
-"""The sections of the leaderboard's page, its style and its script, put together by `page.py`."""
+"""The content of the page's sections: numbers, axes, colours; `templates/` writes it as HTML."""

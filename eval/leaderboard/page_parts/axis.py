@@ -1,4 +1,4 @@
-"""Where a number lies on a horizontal axis, in percent of its width.
+"""The place of a number on a horizontal axis, in percent of its width.
 
 Linear, unless a metric spans decades: then logarithmic above a threshold and linear below it, so
 that zero has a place too,
@@ -22,7 +22,7 @@ _EDGE = 2.0
 
 @dataclass(frozen=True)
 class PlotAxis:
-    """From `low` to `high`."""
+    """An axis from `low` to `high`."""
 
     low: float
     high: float

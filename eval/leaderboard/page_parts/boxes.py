@@ -1,4 +1,4 @@
-"""Box plots: every case of every submission, one panel per metric.
+"""Box plots: every case of every submission, one plot per metric.
 
 A box goes from the lower to the upper quartile with a line at the median; its whiskers end at the
 outermost cases within 1.5 box lengths (Tukey, Exploratory Data Analysis, 1977). Places are in
@@ -12,17 +12,9 @@ import numpy as np
 
 from eval.leaderboard.board import Board, CaseValues, MetricColumn
 from eval.leaderboard.page_parts.axis import PlotAxis, axis_of
-from eval.leaderboard.page_parts.markup import Markup, element, section
-from eval.leaderboard.page_parts.numbers import direction, metric_decimals, short, written
-from eval.terminal import ARROWS
+from eval.leaderboard.page_parts.numbers import metric_decimals, written
 
-EXPLANATION = (
-    "Each point is a case. The box holds the middle half of the cases, the line in it is the "
-    "median, whiskers end within 1.5 box lengths. Point at a plot, or focus it and use the arrow "
-    "keys, to read the cases."
-)
-HEIGHT = 20
-_LANES = (-4, 2, -2, 4, 0)
+LANES = (-4, 2, -2, 4, 0)
 """Offsets of successive points from the middle, so that neighbours do not hide each other."""
 
 
@@ -35,6 +27,34 @@ class BoxSummary:
     median: float
     upper: float
     high: float
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One submission in a plot."""
+
+    values: CaseValues
+    number: int
+    """Of the values in the board."""
+    box: BoxSummary
+    label: str
+    """The box in words."""
+
+    @property
+    def points(self) -> list[tuple[int, float]]:
+        """Index and value of every case that has one."""
+        return [(index, n) for index, n in enumerate(self.values.cases) if n is not None]
+
+
+@dataclass(frozen=True)
+class BoxPlot:
+    """One metric of all submissions."""
+
+    column: MetricColumn
+    axis: PlotAxis
+    digits: int
+    """After the point."""
+    strips: tuple[Strip, ...]
 
 
 def box_of(numbers: Sequence[float]) -> BoxSummary:
@@ -50,46 +70,28 @@ def box_of(numbers: Sequence[float]) -> BoxSummary:
     return BoxSummary(min(inside), lower, median, upper, max(inside))
 
 
-def boxes(board: Board) -> Markup:
-    """The section; nothing where no case has a number."""
-    plots = [
-        _plot(board, column, values)
-        for column in board.columns
-        if (values := [v for v in board.values if v.metric == column.name and _numbers(v)])
-    ]
-    if not plots:
-        return Markup()
-    return section("cases", "Case by case", EXPLANATION, element("div", *plots, class_="plots"))
+def box_plots(board: Board) -> list[BoxPlot]:
+    """A plot of each metric that any case has a number of."""
+    digits = metric_decimals(board)
+    plots = []
+    for column in board.columns:
+        several = [
+            (number, values)
+            for number, values in enumerate(board.values)
+            if values.metric == column.name and _numbers(values)
+        ]
+        if several:
+            axis = axis_of([n for _, values in several for n in _numbers(values)])
+            strips = tuple(_strip(*each, digits[column.name]) for each in several)
+            plots.append(BoxPlot(column, axis, digits[column.name], strips))
+    return plots
 
 
 def _numbers(values: CaseValues) -> list[float]:
     return [n for n in values.cases if n is not None]
 
 
-def _plot(board: Board, column: MetricColumn, values: list[CaseValues]) -> Markup:
-    axis = axis_of([n for v in values for n in _numbers(v)])
-    digits = metric_decimals(board)[column.name]
-    rows = [_row(board, v, axis, digits) for v in values]
-    scale = "" if axis.threshold is None else f" · linear below {short(axis.threshold)}, log above"
-    caption = element(
-        "caption",
-        element("strong", column.name),
-        element("small", f" {ARROWS[column.better]} {direction(column)}{scale}"),
-    )
-    head = element(
-        "thead",
-        element(
-            "tr",
-            element("th", "Submission", scope="col", class_="name"),
-            element("th", _ticks(axis), scope="col", class_="axis"),
-            element("th", "Median", scope="col"),
-        ),
-        class_="axes",
-    )
-    return element("table", caption, head, element("tbody", *rows), class_="boxes", data_steps=True)
-
-
-def _row(board: Board, values: CaseValues, axis: PlotAxis, digits: int) -> Markup:
+def _strip(number: int, values: CaseValues, digits: int) -> Strip:
     numbers = _numbers(values)
     box = box_of(numbers)
     label = (
@@ -97,66 +99,4 @@ def _row(board: Board, values: CaseValues, axis: PlotAxis, digits: int) -> Marku
         f"{written(box.lower, digits)} and {written(box.upper, digits)}, from "
         f"{written(min(numbers), digits)} to {written(max(numbers), digits)}"
     )
-    drawing = element(
-        "svg",
-        *_grid(axis),
-        *_box(box, axis),
-        *_points(values, axis),
-        role="img",
-        aria_label=label,
-        height=HEIGHT,
-        data_values=board.values.index(values),
-    )
-    name = element("th", element("bdi", values.submission), scope="row", class_="name")
-    median = element("td", written(box.median, digits))
-    return element("tr", name, element("td", drawing, class_="strip"), median, data_step_row=True)
-
-
-def _grid(axis: PlotAxis) -> list[Markup]:
-    return [
-        element("line", class_="grid", x1=x, x2=x, y1=0, y2=HEIGHT)
-        for x in map(_percent, map(axis.at, axis.ticks()))
-    ]
-
-
-def _box(box: BoxSummary, axis: PlotAxis) -> list[Markup]:
-    middle = HEIGHT / 2
-    low, lower, median, upper, high = (
-        axis.at(n) for n in (box.low, box.lower, box.median, box.upper, box.high)
-    )
-    at_median = _percent(median)
-    return [
-        element(
-            "line", class_="whisker", x1=_percent(low), x2=_percent(high), y1=middle, y2=middle
-        ),
-        element(
-            "rect", x=_percent(lower), width=_percent(upper - lower), y=4, height=HEIGHT - 8, rx=1.5
-        ),
-        element("line", class_="median", x1=at_median, x2=at_median, y1=3, y2=HEIGHT - 3),
-    ]
-
-
-def _points(values: CaseValues, axis: PlotAxis) -> list[Markup]:
-    return [
-        element(
-            "circle",
-            cx=_percent(axis.at(number)),
-            cy=HEIGHT // 2 + _LANES[index % len(_LANES)],
-            r=2,
-            data_case=index,
-        )
-        for index, number in enumerate(values.cases)
-        if number is not None
-    ]
-
-
-def _ticks(axis: PlotAxis) -> Markup:
-    texts = [
-        element("text", short(tick), x=_percent(axis.at(tick)), y=12, text_anchor="middle")
-        for tick in axis.ticks()
-    ]
-    return element("svg", *texts, height=16, aria_hidden="true")
-
-
-def _percent(number: float) -> str:
-    return f"{number:.2f}%"
+    return Strip(values, number, box, label)

@@ -1,4 +1,4 @@
-"""How numbers are written and which of them is the best."""
+"""Numbers as text, and the best of them."""
 
 import math
 from collections.abc import Iterable
@@ -25,12 +25,12 @@ def metric_decimals(board: Board) -> dict[str, int]:
 
 
 def written(number: float | None, digits: int) -> str:
-    """With so many digits after the point; a dash for None."""
+    """A number with so many digits after the point; a dash for None."""
     return NOTHING if number is None else f"{number:.{digits}f}"
 
 
 def short(number: float) -> str:
-    """As short as it is exact to four digits: ranks, weights, ticks.
+    """A number to four digits, as short as that allows: ranks, weights, ticks.
 
     Example:
         >>> short(20.5), short(0.00001)
@@ -40,7 +40,7 @@ def short(number: float) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """To three digits after the point.
+    """A p-value to three digits after the point.
 
     Example:
         >>> p_value(0.0004), p_value(0.0123), p_value(1.0)
@@ -57,17 +57,22 @@ def best_means(board: Board) -> dict[str, float]:
     """The best mean of each metric, published ones included, where at least two rows have one."""
     found = {}
     for column in board.columns:
-        there = [mean for row in board.rows if (mean := row.means.get(column.name)) is not None]
-        if len(there) > 1:
-            found[column.name] = max(there) if column.better == "higher" else min(there)
+        means = [mean for row in board.rows if (mean := row.means.get(column.name)) is not None]
+        if len(means) > 1:
+            found[column.name] = max(means) if column.better == "higher" else min(means)
     return found
 
 
 def direction(column: MetricColumn) -> str:
-    """In words, with the unit.
+    """The better direction in words, with the unit.
 
     Example:
         >>> direction(MetricColumn(name="TRE_lm", unit="mm", better="lower", weight=0.4))
         'mm, lower is better'
     """
     return ", ".join(filter(None, (column.unit, f"{column.better} is better")))
+
+
+def percent(number: float) -> str:
+    """A place on an axis as SVG writes it."""
+    return f"{number:.2f}%"

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import PositiveInt, model_validator
 
-from l2r.arrays import triple
+from l2r.arrays import Shape, triple
 from models.networks.base import InvertibleModel, MapModel, NetworkConfig
 from models.networks.gradicon.preprocess import Intensities, normalised, resized
 from models.networks.gradicon.to_voxels import Conversion, displacement
@@ -59,6 +59,10 @@ class UniGradIconConfig(NetworkConfig):
         """With and without the last step."""
         return (cls(last_step=any(name.startswith("netPsi.") for name in state)),)
 
+    @property
+    def own_grid(self) -> Shape:
+        return self.shape
+
     def build(self) -> "UniGradIcon":
         return UniGradIcon(self)
 
@@ -89,7 +93,7 @@ class UniGradIcon(InvertibleModel, MapModel):
         return self._displacement(phi, fixed)
 
     def forward_and_inverse(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
-        """The way back is predicted by itself, from the images in exchanged parts."""
+        """Predict both ways, the inverse from the images in exchanged parts."""
         a, b = self.prepared(moving), self.prepared(fixed)
         forward, inverse = (self.phi(*images) for images in ((a, b), (b, a)))
         return self._displacement(forward, fixed), self._displacement(inverse, moving)

@@ -1,4 +1,4 @@
-"""What uniGradICON is shown of an image: intensities in [0, 1] on a grid of its own."""
+"""Preparation of images for uniGradICON: intensities in [0, 1] on a grid of its own."""
 
 from typing import Literal, TypeAlias
 

@@ -48,7 +48,7 @@ def displacement(
 
 
 def _centres(image: Volumes, sizes: Shape, network: Shape) -> GridPoints:
-    """Where the image's voxels lie on the network's grid."""
+    """Centres of the image's voxels in coordinates of the network's grid."""
     if sizes == network:
         return identity(image, sizes)
     first = [(new / old - 1) / 2 / (new - 1) for old, new in zip(sizes, network, strict=True)]

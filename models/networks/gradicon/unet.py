@@ -22,7 +22,7 @@ PART = 0.1
 
 
 class UNetSizes(Frozen):
-    """How large a U-Net is, its finest level first; the defaults are those of uniGradICON."""
+    """Sizes of a U-Net, its finest level first; the defaults are those of uniGradICON."""
 
     down: tuple[PositiveInt, ...] = Field(default=(16, 32, 64, 256, 512), min_length=1)
     """Features on the way down, at 1/2, 1/4, ... of the resolution."""
@@ -74,14 +74,14 @@ class UNet(nn.Module):
 
 
 def _halved(conv: nn.Module, features: Features) -> OtherFeatures:
-    """What is computed from features at half their resolution, and the mean of those."""
+    """Convolve features at half their resolution, and add the mean of what they were."""
     computed = conv(functional.leaky_relu(features))
     given = functional.avg_pool3d(features, 2, ceil_mode=True)
     return computed.add_(_fitted(given, computed.shape[1]))
 
 
 def _doubled(conv: nn.Module, features: Features) -> OtherFeatures:
-    """What is computed from features at twice their resolution, and those interpolated."""
+    """Convolve features at twice their resolution, and add them interpolated."""
     computed = conv(functional.leaky_relu(features))
     return computed.add_(double(_fitted(features, computed.shape[1])))
 

@@ -1,13 +1,17 @@
-"""What the published networks of four levels have in common, up to a quarter of the resolution."""
+"""The common part of the published networks of four levels, up to a quarter of the resolution."""
 
 from abc import ABC
-from typing import get_args
 
 from l2r.grid import GridRule
 from models.networks.base import NetworkConfig, RegistrationModel
 from models.networks.blocks import Features, double
 from models.networks.transmorph.decoder import DecoderBlock
-from models.networks.transmorph.sizes import ClassicSizes, SizeName, classic_sizes
+from models.networks.transmorph.sizes import (
+    ClassicSizes,
+    SizeName,
+    classic_sizes,
+    classic_sizes_in,
+)
 from models.networks.transmorph.swin import SwinEncoder
 from models.types import Pairs, State
 
@@ -19,9 +23,9 @@ class FourLevelConfig(NetworkConfig, ABC):
     """A published size by its name, or one's own numbers."""
 
     @classmethod
-    def candidates(cls, state: State) -> tuple["FourLevelConfig", ...]:  # noqa: ARG003 - see base
-        """One for every published size."""
-        return tuple(cls(sizes=size) for size in get_args(SizeName))
+    def candidates(cls, state: State) -> tuple["FourLevelConfig", ...]:
+        """The sizes that the state has, or all published ones."""
+        return tuple(cls(sizes=size) for size in classic_sizes_in(state))
 
 
 class FourLevelTransMorph(RegistrationModel):
@@ -40,7 +44,7 @@ class FourLevelTransMorph(RegistrationModel):
         self.up2 = DecoderBlock(2 * channels, channels, channels)
 
     def quarter_features(self, pair: Pairs) -> Features:
-        """What the decoder knows at a quarter of the resolution, `embed_dim` channels."""
+        """Features of the decoder at a quarter of the resolution, `embed_dim` channels."""
         finest, fine, coarse, coarsest = self.transformer(pair)
         features = self.up0(double(coarsest), coarse)
         features = self.up1(double(features), fine)

@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 from torch.nn import functional
 
@@ -10,11 +11,11 @@ from l2r.grid import GridRule
 from models.networks.base import NetworkConfig, RegistrationModel
 from models.networks.blocks import FieldHead, double
 from models.networks.transmorph.decoder import DecoderBlock, conv_block, halved
-from models.networks.transmorph.sizes import LumirSizes
+from models.networks.transmorph.sizes import LumirSizes, sizes_in
 from models.networks.transmorph.swin import SwinEncoder
 from models.networks.transmorph.velocities import VelocityStep, follow_velocities
 from models.spatial.warp import correct_lumir_bias, upsample_field
-from models.types import Fields, Volumes
+from models.types import Fields, State, Volumes
 
 
 class TransMorphLumirConfig(NetworkConfig):
@@ -28,6 +29,16 @@ class TransMorphLumirConfig(NetworkConfig):
     Leave it off to report the published network faithfully, its fields were scored as they came;
     on, the scorer sees what the network meant. See `models.spatial.warp.correct_lumir_bias`.
     """
+
+    @classmethod
+    def candidates(cls, state: State) -> tuple["TransMorphLumirConfig", ...]:
+        """The sizes that the state has, or the published ones."""
+        steps = len({name.split(".")[1] for name in state if name.startswith("reg_heads.")})
+        try:
+            found = {**(sizes_in(state) or {}), "time_steps": steps}
+            return (cls(sizes=LumirSizes.model_validate(found)),)
+        except ValidationError:
+            return (cls(),)
 
     def build(self) -> "TransMorphLumir":
         return TransMorphLumir(self)

@@ -90,7 +90,7 @@ class Stage(nn.Module):
         self._window, self._recompute = sizes.window, recompute
 
     def forward(self, tokens: TokenGrid) -> tuple[TokenGrid, Float[Tensor, "batch _ _ _ _"]]:
-        """What this level makes of its tokens, and where the next level starts."""
+        """Tokens after this level, and those that the next level starts with."""
         x, y, z = tokens.shape[1:4]
         mask = shift_mask((x, y, z), self._window, tokens.device)
         for block in self.blocks:
@@ -173,10 +173,13 @@ class WindowAttention(nn.Module):
         return self.proj(mixed.transpose(1, 2).flatten(2))
 
     def _bias(self, mask: AttentionMask | None, count: int) -> Float[Tensor, "_ head token token"]:
-        """What is added to the products: one for all windows, or one for each of `count`."""
+        """Bias of the attention: one for all windows, or one for each of `count`."""
+        # The table has a row per relative position and a column per head; the index has the row
+        # that belongs to each pair of tokens, so this is (1, head, token, token).
         bias = self.relative_position_bias_table.T[:, self.relative_position_index][None]
         if mask is None:
             return bias
+        # Windows count sample by sample, so the masks of one volume repeat for each sample.
         samples = count // len(mask)
         return (bias + mask[:, None]).expand(samples, -1, -1, -1, -1).flatten(0, 1)
 

@@ -9,7 +9,7 @@ Source:
     the number of time steps and in how they are trained, not in the graph.
 """
 
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from pydantic import PositiveInt
@@ -19,7 +19,7 @@ from models.networks.base import VelocityModel
 from models.networks.blocks import FieldHead, double
 from models.networks.transmorph.decoder import DecoderBlock, conv_block, halved
 from models.networks.transmorph.four_levels import FourLevelConfig, FourLevelTransMorph
-from models.networks.transmorph.sizes import ClassicSizes, SizeName
+from models.networks.transmorph.sizes import ClassicSizes, SizeName, classic_sizes_in
 from models.networks.transmorph.velocities import (
     VelocityStep,
     follow_velocities,
@@ -29,38 +29,44 @@ from models.spatial.warp import correct_lumir_bias
 from models.types import Fields, OtherFields, State, Volumes
 
 
-class TmTvfConfig(FourLevelConfig):
-    """TM-TVF; the published weights are large and have twelve steps."""
+class TimeVaryingConfig(FourLevelConfig):
+    """A network that follows one velocity after the other."""
 
-    name: Literal["tm_tvf"] = "tm_tvf"
     sizes: ClassicSizes | SizeName = "large"
-    time_steps: PositiveInt = 12
+    time_steps: PositiveInt
     """Velocities that are predicted one after the other and added up."""
     correct_bias: bool = False
     """Translate the fields from the warp of the training to the scorer's, up to half a voxel."""
 
     @classmethod
-    def candidates(cls, state: State) -> tuple["TmTvfConfig", ...]:
-        """Every published size, with as many time steps as the state has heads."""
+    def candidates(cls, state: State) -> tuple["TimeVaryingConfig", ...]:
+        """The sizes that the state has, or all published ones, with a time step per head."""
         heads = {name.split(".")[1] for name in state if name.startswith("reg_heads.")}
         steps = {"time_steps": len(heads)} if heads else {}
-        return tuple(cls(sizes=size, **steps) for size in get_args(SizeName))
+        return tuple(cls(sizes=size, **steps) for size in classic_sizes_in(state))
 
     def build(self) -> "TmTvf":
         return TmTvf(self)
 
 
-class TmTvfLddmmConfig(TmTvfConfig):
+class TmTvfConfig(TimeVaryingConfig):
+    """TM-TVF; the published weights are large and have twelve steps."""
+
+    name: Literal["tm_tvf"] = "tm_tvf"
+    time_steps: PositiveInt = 12
+
+
+class TmTvfLddmmConfig(TimeVaryingConfig):
     """TM-TVF-LDDMM, trained as a geodesic flow; the published weights are large, of eight steps."""
 
-    name: Literal["tm_tvf_lddmm"] = "tm_tvf_lddmm"  # type: ignore[assignment]
+    name: Literal["tm_tvf_lddmm"] = "tm_tvf_lddmm"
     time_steps: PositiveInt = 8
 
 
 class TmTvf(FourLevelTransMorph, VelocityModel):
     """Velocities at half the resolution, one after the other."""
 
-    def __init__(self, config: TmTvfConfig) -> None:
+    def __init__(self, config: TimeVaryingConfig) -> None:
         super().__init__(config)
         channels, last = self._sizes.embed_dim, self._sizes.head_channels
         half, steps = channels // 2, range(config.time_steps)
@@ -80,7 +86,7 @@ class TmTvf(FourLevelTransMorph, VelocityModel):
         return self._on_full_grid(field), velocities
 
     def forward_and_inverse(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
-        """The way back subtracts every velocity where it leads; it inverts only roughly."""
+        """The inverse subtracts every velocity where it leads, which inverts only roughly."""
         field, velocities = self.forward_with_velocities(fixed, moving)
         return field, self._on_full_grid(inverse_displacement(velocities))
 

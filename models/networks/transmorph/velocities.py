@@ -68,7 +68,7 @@ def follow_velocities(
 
 
 def inverse_displacement(velocities: Sequence[Fields]) -> Fields:
-    """`w_t(p) = w_(t-1)(p) - v_t(p - v_t(p))`: the way back in the order of the way there."""
+    """`w_t(p) = w_(t-1)(p) - v_t(p - v_t(p))`: the inverse, in the same order of time."""
     first, *later = velocities
     field = carried(-first)
     for velocity in later:

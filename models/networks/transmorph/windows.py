@@ -69,8 +69,24 @@ def shift_mask(
 
 
 def relative_index(window: Extent) -> Int[Tensor, "token token"]:
-    """For a pair of tokens, the row of the bias table that belongs to their relative position."""
-    places = torch.tensor(list(product(*map(range, window))))
-    apart = places[:, None] - places[None] + torch.tensor(window) - 1
-    _, y, z = (2 * side - 1 for side in window)
-    return (apart * torch.tensor((y * z, z, 1))).sum(-1)
+    """Rows of the bias table that belong to the relative positions of all pairs of tokens.
+
+    On the CPU even where a network is built without memory, so that weights can be compared.
+    """
+    with torch.device("cpu"):
+        places = torch.tensor(list(product(*map(range, window))))
+        offset = places[:, None] - places[None] + torch.tensor(window) - 1
+        _, y, z = (2 * side - 1 for side in window)
+        return (offset * torch.tensor((y * z, z, 1))).sum(-1)
+
+
+def window_of(index: Tensor) -> Extent | None:
+    """Read the window off a table of `relative_index`; None unless just one window has it.
+
+    Windows of which a side is a single token can have the same table.
+    """
+    count = len(index)
+    sides = [side for side in range(1, count + 1) if count % side == 0]
+    windows = ((x, y, count // (x * y)) for x in sides for y in sides if count % (x * y) == 0)
+    found = [window for window in windows if torch.equal(relative_index(window), index)]
+    return found[0] if len(found) == 1 else None

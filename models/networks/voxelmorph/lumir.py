@@ -31,7 +31,7 @@ OneOrMore: TypeAlias = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 
 
 class UnetConfig(NetworkConfig):
-    """How many channels the convolutions give, in the order of the computation."""
+    """Channels that the convolutions give, in the order of the computation."""
 
     encoder: FourWidths = (16, 32, 32, 32)
     decoder: FourWidths = (32, 32, 32, 32)

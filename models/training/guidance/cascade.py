@@ -19,9 +19,13 @@ from models.networks.voxelmorph.lumir import VoxelMorph1Config
 from models.optim.optimisers import AdamConfig, Optimiser
 from models.spatial.parametrisation import compose
 from models.spatial.warp import warp
-from models.training.guidance.optimiser import SMOOTH
-from models.training.guidance.teacher import Question, Teacher, TeacherConfig
-from models.training.guidance.teacher_network import grid_of
+from models.training.guidance.online_optimiser import SMOOTH
+from models.training.guidance.pretrained_network import grid_of
+from models.training.guidance.pseudo_labeller import (
+    GuidanceInput,
+    PseudoLabeller,
+    PseudoLabellerConfig,
+)
 from models.types import Fields, Volumes
 from models.weights.load import build_network
 
@@ -37,7 +41,7 @@ class CascadeDescent(WeightOptimisationConfig):
     keep: Kept = "last"
 
 
-class CascadeConfig(TeacherConfig):
+class CascadeConfig(PseudoLabellerConfig):
     """The prediction, followed by what a cascade of networks adds to it.
 
     The first network sees the moving image as the prediction warps it, each other one as the
@@ -62,9 +66,9 @@ class CascadeConfig(TeacherConfig):
     def needs_labels(self) -> bool:
         return self.descent.label_weight is not None
 
-    def build(self, device: torch.device) -> "CascadeTeacher":
+    def build(self, device: torch.device) -> "CascadePseudoLabeller":
         networks = [build_network(self.model) for _ in range(self.networks)]
-        return CascadeTeacher(self.descent.build(Cascade(networks).to(device).eval()))
+        return CascadePseudoLabeller(self.descent.build(Cascade(networks).to(device).eval()))
 
     @model_validator(mode="after")
     def _can_learn(self) -> "CascadeConfig":
@@ -73,15 +77,15 @@ class CascadeConfig(TeacherConfig):
         return self
 
 
-class CascadeTeacher(Teacher):
+class CascadePseudoLabeller(PseudoLabeller):
     """Optimises a cascade for each pair."""
 
     def __init__(self, optimise: WeightOptimisation) -> None:
         self._optimise = optimise
 
-    def __call__(self, question: Question) -> Fields:
-        left = question.case.after(question.prediction)
-        return compose(question.prediction, self._optimise(left, random=question.random).field)
+    def __call__(self, item: GuidanceInput) -> Fields:
+        left = item.case.after(item.prediction)
+        return compose(item.prediction, self._optimise(left, random=item.random).field)
 
 
 class Cascade(RegistrationModel):

@@ -8,30 +8,27 @@ from models.descent.objective import ImagePair
 from models.descent.transform import NetworkTransform
 from models.optim.combine import Losses
 from models.training.config import TrainConfig, TrainingObjective
-from models.training.dataset import apart, drawn, seeded
-from models.training.guidance.config import GUIDANCE, Lesson
-from models.training.guidance.teacher import Question, Teacher
+from models.training.dataset import Stream, derive_seed, generator, unbatch
+from models.training.guidance.config import GUIDANCE, GuidanceTerm
+from models.training.guidance.pseudo_labeller import GuidanceInput, PseudoLabeller
 from models.types import Fields, Scalar
-
-_CHANCES = 2**32 - 1
-"""Where the rank of a process stands in other seeds, which no process has."""
 
 
 class Guide:
     """Knows whose turn it is."""
 
-    def __init__(self, config: TrainConfig, teachers: Sequence[Teacher]) -> None:
+    def __init__(self, config: TrainConfig, teachers: Sequence[PseudoLabeller]) -> None:
         """`teachers`: of the training's lessons, ready to teach."""
         self._config, self._teachers = config, teachers
-        self._turn: tuple[Lesson, Teacher] | None = None
+        self._turn: tuple[GuidanceTerm, PseudoLabeller] | None = None
         self._epoch = 0
 
-    def turn_to(self, epoch: int, step: int) -> None:
+    def start_step(self, epoch: int, step: int) -> None:
         """From now on the losses are those of this step, in every process the same kind."""
-        random = drawn(self._config.seed, epoch, step, _CHANCES)
+        random = generator(self._config.seed, epoch, step, Stream.GUIDANCE)
         chances = torch.rand(len(self._teachers), generator=random).tolist()
-        lessons = zip(self._config.guidance, self._teachers, chances, strict=True)
-        turns = (part[:2] for part in lessons if part[0].when.teaches(epoch, part[2]))
+        terms = zip(self._config.guidance, self._teachers, chances, strict=True)
+        turns = (part[:2] for part in terms if part[0].when.applies(epoch, part[2]))
         self._turn, self._epoch = next(turns, None), epoch
 
     def __call__(
@@ -41,32 +38,36 @@ class Guide:
         if self._turn is None:
             found = _named(self._config.objective, transform, case, random)
         else:
-            lesson, teacher = self._turn
+            term, teacher = self._turn
             truth = self._truth(teacher, transform.displacement.detach(), case, random)
-            found = self._from_images(lesson, transform, case, random)
-            for part in lesson.regularisers:
+            found = self._from_images(term, transform, case, random)
+            for part in term.regularisers:
                 found[part.term.name] = part.weight * part.term.penalty(transform, random)
-            found[GUIDANCE] = lesson.weight * (transform.displacement - truth).square().mean()
+            found[GUIDANCE] = term.weight * (transform.displacement - truth).square().mean()
         nothing = transform.fixed.new_zeros(())
         return tuple(found.get(name, nothing) for name in self._config.losses)
 
     def _truth(
-        self, teacher: Teacher, prediction: Fields, case: ImagePair, random: torch.Generator
+        self, teacher: PseudoLabeller, prediction: Fields, case: ImagePair, random: torch.Generator
     ) -> Fields:
         """Pair by pair, so that no pair is taught otherwise in a batch than alone."""
         epochs = self._config.epochs
-        pairs = zip(apart(case), prediction, strict=True)
-        questions = (Question(one, u[None], self._epoch, epochs, random) for one, u in pairs)
-        return torch.cat([teacher(question).detach() for question in questions])
+        pairs = zip(unbatch(case), prediction, strict=True)
+        inputs = (GuidanceInput(one, u[None], self._epoch, epochs, random) for one, u in pairs)
+        return torch.cat([teacher(item).detach() for item in inputs])
 
     def _from_images(
-        self, lesson: Lesson, transform: NetworkTransform, case: ImagePair, random: torch.Generator
+        self,
+        term: GuidanceTerm,
+        transform: NetworkTransform,
+        case: ImagePair,
+        random: torch.Generator,
     ) -> dict[str, Scalar]:
-        if lesson.similarity == 0:
+        if term.similarity == 0:
             return {}
         objective = self._config.objective.model_copy(update={"regularisers": ()})
         losses = _named(objective, transform, case, random)
-        return {name: lesson.similarity * loss for name, loss in losses.items()}
+        return {name: term.similarity * loss for name, loss in losses.items()}
 
 
 def _named(
@@ -79,15 +80,15 @@ def _named(
     return dict(zip(objective.objectives, losses, strict=True))
 
 
-def engaged(config: TrainConfig, device: torch.device) -> list[Teacher]:
+def build_pseudo_labellers(config: TrainConfig, device: torch.device) -> list[PseudoLabeller]:
     """The teachers of a training, the same ones whenever it is taken up.
 
     Raises:
         WeightsError: the weights of a network cannot be used.
     """
-    teachers: list[Teacher] = []
-    for number, lesson in enumerate(config.guidance):
+    teachers: list[PseudoLabeller] = []
+    for number, term in enumerate(config.guidance):
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seeded(config.seed, number, _CHANCES))
-            teachers.append(lesson.teacher.build(device))
+            torch.manual_seed(derive_seed(config.seed, number, Stream.GUIDANCE))
+            teachers.append(term.teacher.build(device))
     return teachers

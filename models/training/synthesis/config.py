@@ -11,7 +11,7 @@ _STEEPEST = 0.2
 """Of a wave's strength over its width; followed velocities began to fold far beyond it."""
 
 
-class Wave(Frozen):
+class NoiseScale(Frozen):
     """A smooth random velocity: white noise under a Gaussian."""
 
     width: PositiveFloat
@@ -20,7 +20,7 @@ class Wave(Frozen):
     """Largest standard deviation of the velocity, in voxels of the label map per unit of time."""
 
     @model_validator(mode="after")
-    def _is_gentle(self) -> "Wave":
+    def _is_gentle(self) -> "NoiseScale":
         if self.strength > _STEEPEST * self.width:
             raise ValueError(
                 f"strength {self.strength:g} is too steep; at most {_STEEPEST} of the width, "
@@ -39,15 +39,15 @@ class Deformation(Frozen):
     scale: Annotated[float, Field(ge=0, le=0.5)] = 0.03
     """Longer or shorter along each axis."""
     shear: Annotated[float, Field(ge=0, le=0.2)] = 0.02
-    waves: tuple[Wave, ...] = (
-        Wave(width=24, strength=3),
-        Wave(width=12, strength=1.5),
-        Wave(width=6, strength=0.75),
+    noise_scales: tuple[NoiseScale, ...] = (
+        NoiseScale(width=24, strength=3),
+        NoiseScale(width=12, strength=1.5),
+        NoiseScale(width=6, strength=0.75),
     )
     """Are added; the flow along the sum for unit time is the deformation."""
 
 
-class Look(Frozen):
+class Appearance(Frozen):
     """From structures to intensities; each number is the largest of what is drawn evenly."""
 
     t1: Share = 1.0
@@ -90,4 +90,4 @@ class Synthesis(Frozen):
     structures: tuple[int, ...] | None = None
     """Labels that count where the objective has a label term; else those that a pair shares."""
     deformation: Deformation = Deformation()
-    look: Look = Look()
+    appearance: Appearance = Appearance()

@@ -44,9 +44,9 @@ def _velocity(full: Shape, config: Deformation, random: torch.Generator) -> Fiel
     coarse = triple([max(2, -(-size // _COARSER)) for size in full])
     sides = [size / few for size, few in zip(full, coarse, strict=True)]
     total = torch.zeros(3, *coarse)
-    for wave in config.waves:
-        strength = wave.strength * torch.rand((), generator=random)
-        widths = [wave.width / side for side in sides]
+    for scale_ in config.noise_scales:
+        strength = scale_.strength * torch.rand((), generator=random)
+        widths = [scale_.width / side for side in sides]
         total += strength * smooth_noise((3, *coarse), widths, random)
     return (total / torch.tensor(sides).view(3, 1, 1, 1))[None]
 

@@ -25,7 +25,7 @@ class KeptImages:
     def __init__(self, cache: Cache, config: Synthesis, shrink: int) -> None:
         """`config` and `shrink` are part of an image's name: others have other images."""
         self._cache = cache
-        self._settings = [config.deformation.model_dump(), config.look.model_dump(), shrink]
+        self._settings = [config.deformation.model_dump(), config.appearance.model_dump(), shrink]
 
     def __call__(
         self,

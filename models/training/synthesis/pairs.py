@@ -1,103 +1,118 @@
-"""Made-up pairs as a source of training samples."""
+"""Synthetic pairs as samples of a training."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import torch
 
 from l2r.arrays import triple
-from l2r.dataset import Scan
+from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError
 from models.descent.objective import ImagePair
 from models.training.cache import Stored, name_of
-from models.training.dataset import Source, drawn
-from models.training.sampling import Reading
+from models.training.dataset import Dataset, Sample, Stream, generator
+from models.training.sampling import PairPreprocessor
 from models.training.synthesis.config import Synthesis
 from models.training.synthesis.deformation import random_deformation
-from models.training.synthesis.image import LabelMap, Painter
+from models.training.synthesis.image import ImageSynthesizer, LabelMap
 from models.training.synthesis.kept import KeptImages
+from models.types import Volumes
 
-_CHOICE, *_IMAGES, _KEPT = 2**32 - 2, 2**32 - 3, 2**32 - 4, 2**32 - 5
-"""What a stream of random numbers is for: the label maps, the fixed image, the moving one, an image
-that is kept."""
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The label maps of a sample, and the numbers that all else about it follows from."""
-
-    maps: tuple[Stored, Stored]
-    """Of the fixed and of the moving image, on the network's grid but not shrunk."""
-    names: tuple[str, str]
-    """Of the label maps' files as they are now."""
-    identities: tuple[tuple[int, ...], tuple[int, ...]]
-    """Numbers that all that is random in each image follows from."""
+_SIDES = Stream.SYNTHESIS_FIXED, Stream.SYNTHESIS_MOVING
+Seeds: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
+"""Numbers that all that is random in the fixed and in the moving image follows from."""
 
 
-class SyntheticPairs(Source):
-    """Each image is a label map that was deformed and painted."""
+class SyntheticPairs(Dataset):
+    """Pairs whose images are synthesised from deformed label maps."""
 
     def __init__(
-        self, maps: Sequence[Scan], reading: Reading, config: Synthesis, *, seed: int
+        self, maps: Sequence[Scan], preprocessor: PairPreprocessor, config: Synthesis, *, seed: int
     ) -> None:
-        """`reading`: gives the grid, the cache, and whether labels are wanted and which."""
-        self._maps, self._reading, self._config, self._seed = maps, reading, config, seed
-        self._kept = KeptImages(reading.cache, config, reading.shrink)
+        """`preprocessor`: gives the grid, the cache, and whether labels are wanted and which."""
+        self._maps, self._preprocessor, self._config, self._seed = maps, preprocessor, config, seed
+        self._kept = KeptImages(preprocessor.cache, config, preprocessor.shrink)
 
     def __len__(self) -> int:
         return self._config.pairs
 
-    def read(self, epoch: int, number: int) -> Chosen:
-        random = drawn(self._seed, epoch, number, _CHOICE)
+    def pair(self, epoch: int, number: int) -> Pair:
+        """Choose the label maps of a sample."""
+        random = generator(self._seed, epoch, number, Stream.SYNTHESIS_MAPS)
         first = int(torch.randint(len(self._maps), (), generator=random))
         second = first
         if len(self._maps) > 1 and torch.rand((), generator=random) >= self._config.one_map:
             step = int(torch.randint(1, len(self._maps), (), generator=random))
             second = (first + step) % len(self._maps)
-        maps = self._read(self._maps[first]), self._read(self._maps[second])
-        names = (
-            name_of("labels", self._maps[first].path),
-            name_of("labels", self._maps[second].path),
-        )
-        if self._config.kept is None:
-            return Chosen(maps, names, ((epoch, number, _IMAGES[0]), (epoch, number, _IMAGES[1])))
-        place = int(torch.randint(self._config.kept, (), generator=random))
-        step = int(torch.randint(1, self._config.kept, (), generator=random))
-        another = (place + step) % self._config.kept  # of one map it must be another image
-        return Chosen(maps, names, ((first, place, _KEPT), (second, another, _KEPT)))
+        return Pair(self._maps[first], self._maps[second])
 
-    def make(self, read: Chosen, device: torch.device) -> ImagePair:
-        """A batch of one on the network's grid."""
-        fixed, fixed_map = self._image(read, 0, device)
-        moving, moving_map = self._image(read, 1, device)
-        if not self._reading.labels:
+    def read(self, epoch: int, number: int) -> Sample:
+        scans = self.pair(epoch, number)
+        maps = self._preprocessor.preparation.cut(self._maps_of(scans), scans)
+        if self._config.kept is None:
+            fixed, moving = ((self._seed, epoch, number, side) for side in _SIDES)
+            return partial(self._make, maps, (fixed, moving))
+        return partial(self._reused, scans, maps, self._drawn(epoch, number, self._config.kept))
+
+    def _drawn(self, epoch: int, number: int, kept: int) -> Seeds:
+        """Of two images that are kept, different ones also where both are of one label map."""
+        random = generator(self._seed, epoch, number, Stream.SYNTHESIS_KEPT)
+        first = int(torch.randint(kept, (), generator=random))
+        second = (first + int(torch.randint(1, kept, (), generator=random))) % kept
+        stream = Stream.SYNTHESIS_KEPT
+        return (self._seed, first, stream), (self._seed, second, stream)
+
+    def _reused(
+        self, scans: Pair, maps: tuple[Stored, Stored], seeds: Seeds, device: torch.device
+    ) -> ImagePair:
+        """As `_make`, but each image is synthesised only when it is first asked for."""
+        sides = zip((scans.fixed, scans.moving), maps, seeds, strict=True)
+        (fixed, fixed_map), (moving, moving_map) = (
+            self._kept(
+                [name_of("labels", scan.path), *numbers],
+                partial(self._image, stored, numbers, device),
+                device,
+            )
+            for scan, stored, numbers in sides
+        )
+        return self._pair(fixed, moving, (fixed_map, moving_map))
+
+    def _make(self, maps: tuple[Stored, Stored], seeds: Seeds, device: torch.device) -> ImagePair:
+        """Synthesise both images on the network's grid, the fixed one first.
+
+        Args:
+            maps: on the network's grid, but not shrunk.
+            seeds: that all else about the images follows from.
+            device: of the result.
+        """
+        fixed, fixed_map = self._image(maps[0], seeds[0], device)
+        moving, moving_map = self._image(maps[1], seeds[1], device)
+        return self._pair(fixed, moving, (fixed_map, moving_map))
+
+    def _pair(self, fixed: Volumes, moving: Volumes, maps: tuple[LabelMap, LabelMap]) -> ImagePair:
+        if not self._preprocessor.labels:
             return ImagePair(fixed, moving)
-        return ImagePair(fixed, moving, self._reading.stacks(fixed_map, moving_map))
+        return ImagePair(fixed, moving, self._preprocessor.stacks(*maps))
 
     def _image(
-        self, read: Chosen, side: int, device: torch.device
+        self, stored: Stored, numbers: tuple[int, ...], device: torch.device
     ) -> tuple[torch.Tensor, LabelMap]:
-        stored, identity = read.maps[side], (self._seed, *read.identities[side])
-        if self._config.kept is None:
-            return self._painted(stored, identity, device)
-        return self._kept(
-            [*identity, read.names[side]], lambda: self._painted(stored, identity, device), device
-        )
-
-    def _painted(
-        self, stored: Stored, identity: tuple[int, ...], device: torch.device
-    ) -> tuple[torch.Tensor, LabelMap]:
-        shrink = self._reading.shrink
+        shrink = self._preprocessor.shrink
         labels = torch.from_numpy(stored.astype(np.int32))[None, None].to(device)
         shape = triple([size // shrink for size in stored.shape])
-        random = drawn(*identity)
+        random = generator(*numbers)
         field = random_deformation(shape, shrink, self._config.deformation, random, device)
         seed = int(torch.randint(2**62, (), generator=random))
-        return Painter(self._config.look, shrink, seed)(labels, field)
+        return ImageSynthesizer(self._config.appearance, shrink, seed)(labels, field)
+
+    def _maps_of(self, scans: Pair) -> tuple[Stored, Stored]:
+        fixed, moving = (self._read(scan) for scan in (scans.fixed, scans.moving))
+        return fixed, moving
 
     def _read(self, scan: Scan) -> Stored:
-        found = self._reading.cache.labels(scan.path)
+        found = self._preprocessor.cache.labels(scan.path)
         if found.min() < 0 or found.max() == 0:
             raise ImageError(f"{scan.path}: no label map: needs labels above 0, and none below")
-        return self._reading.cut(found, scan)
+        return found

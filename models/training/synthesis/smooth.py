@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from models.spatial.interpolation import linear_weights
+
 Square = Float[Tensor, "_ _"]
 Stack = Float[Tensor, "*stack x y z"]
 
@@ -26,8 +28,7 @@ def thick_slices(size: int, thickness: float) -> Square:
     shares = torch.minimum(edges[1:, None], voxels + 1) - torch.maximum(edges[:-1, None], voxels)
     means = shares.clamp(min=0) * (count / size)
     places = ((voxels + 0.5) * (count / size) - 0.5).clamp(0, count - 1)
-    between = (1 - (places[:, None] - torch.arange(count)).abs()).clamp(min=0)
-    return between @ means
+    return linear_weights(places, count) @ means
 
 
 def along_axes(stack: Stack, matrices: Sequence[Square]) -> Stack:

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.training.synthesis.config import Look
+from models.training.synthesis.config import Appearance
 
 Table = Float[Tensor, "label"]
 
@@ -25,20 +25,22 @@ _DARKEST = 0.1
 """Of a structure with random intensity, as part of the brightest one."""
 
 
-def random_tables(size: int, look: Look, random: torch.Generator) -> tuple[Table, Table]:
+def random_tables(
+    size: int, appearance: Appearance, random: torch.Generator
+) -> tuple[Table, Table]:
     """Mean and standard deviation of each label below `size`; left and right are alike.
 
     Args:
         size: how many labels; the first is the background, which is zero.
-        look: how they are drawn.
+        appearance: how they are drawn.
         random: a stream on the CPU.
     """
-    low, high = look.brightest
+    low, high = appearance.brightest
     level = low + (high - low) * torch.rand((), generator=random)
-    like_t1 = bool(torch.rand((), generator=random) < look.t1)
+    like_t1 = bool(torch.rand((), generator=random) < appearance.t1)
     spread = torch.rand(size, generator=random)
-    means = _t1_like(size, look.jitter * (2 * spread - 1)) if like_t1 else _any(spread)
-    deviations = look.texture * torch.rand(size, generator=random)
+    means = _t1_like(size, appearance.jitter * (2 * spread - 1)) if like_t1 else _any(spread)
+    deviations = appearance.texture * torch.rand(size, generator=random)
     return _both_sides(level * means), _both_sides(level * deviations)
 
 

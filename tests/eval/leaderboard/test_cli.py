@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 from eval.cli import app
 from eval.leaderboard.board import Board
 from l2r.task import Task
+from tests.eval.imports import modules
 from tests.eval.leaderboard.conftest import CASES, synthetic_scores
-from tests.eval.test_cli import modules
 
 Write = Callable[..., Path]
 

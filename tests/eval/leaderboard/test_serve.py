@@ -116,7 +116,7 @@ def test_a_reader_who_leaves_early_is_no_error(capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr().err == ""
 
 
-def test_it_listens_on_this_machine_only_unless_told_otherwise() -> None:
+def test_it_listens_on_this_machine_only_by_default() -> None:
     with listen(lambda: BOARD, 0) as server:
         assert server.server_address[0] == "127.0.0.1"
     with listen(lambda: BOARD, 0, "0.0.0.0") as server:  # noqa: S104 - what a container does
@@ -142,7 +142,9 @@ def test_a_number_that_is_no_port_is_refused(port: int) -> None:
 
 
 def test_ctrl_c_ends_it_without_a_word() -> None:
-    code = (
+    code = (  # a background job of a script would inherit that the signal is ignored
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from eval.leaderboard.serve import serve\n"
         "from tests.eval.leaderboard.page.boards import lumir_board\n"
         "serve(lambda: lumir_board(1), 0)\n"

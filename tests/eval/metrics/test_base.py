@@ -1,5 +1,6 @@
-"""What a metric gets and what it gives."""
+"""The interface of metrics."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -29,7 +30,7 @@ def test_every_map_is_warped_once_as_the_tasks_scorer_does(phantom: Phantom) -> 
         warped.append(vectors is case.vectors)
         return moving[::-1]
 
-    object.__setattr__(case, "warp", warp)
+    case = replace(case, warp=warp)
     found, again = case.structures("labels", (1, 2)), case.structures("labels", (2,))
     assert warped == [True]
     np.testing.assert_array_equal(found.warped, found.unregistered[::-1])

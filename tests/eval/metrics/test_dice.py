@@ -1,5 +1,7 @@
 """Overlap of structures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -89,8 +91,7 @@ def test_a_structure_that_vanishes_in_warping_counts_as_nothing(phantom: Phantom
 
 
 def test_no_common_label_gives_no_mean(phantom: Phantom) -> None:
-    case = phantom.case(0)
-    object.__setattr__(case, "labels", (9, 77))
+    case = replace(phantom.case(0), labels=(9, 77))
     assert np.isnan(Dice(name="DSC")(case).mean)
 
 

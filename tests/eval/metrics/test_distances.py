@@ -61,7 +61,7 @@ def test_structures_at_the_border_have_a_surface_there(thickness: int) -> None:
     assert robust_hausdorff(a, b, 95.0) == expected == 8 - thickness
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(masks | sparse_masks.map(lambda m: m[:6, :5, :4]), masks)
 def test_it_is_symmetric_and_the_packages_to_the_last_bit(a: np.ndarray, b: np.ndarray) -> None:
     assume(a.any() and b.any())
@@ -118,7 +118,7 @@ def test_the_mean_distance_of_an_empty_mask_is_infinite() -> None:
     assert mean_distance(empty, full) == mean_distance(full, empty) == float("inf")
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(masks, masks, st.sets(st.integers(0, 2)))
 def test_mirroring_both_masks_changes_nothing(a, b, axes: set[int]) -> None:
     turned = [np.flip(mask, tuple(axes)) for mask in (a, b)]
@@ -126,7 +126,7 @@ def test_mirroring_both_masks_changes_nothing(a, b, axes: set[int]) -> None:
         assert robust_hausdorff(*turned, percent) == robust_hausdorff(a, b, percent)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(masks, masks, st.integers(0, 3), st.integers(0, 3))
 def test_room_around_the_structures_does_not_matter(
     a: np.ndarray, b: np.ndarray, before: int, after: int
@@ -135,7 +135,7 @@ def test_room_around_the_structures_does_not_matter(
     assert robust_hausdorff(*padded, 95.0) == robust_hausdorff(a, b, 95.0)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(masks)
 def test_a_shape_is_not_far_from_itself(a: np.ndarray) -> None:
     assert robust_hausdorff(a, a, 95.0) == (0.0 if a.any() else float("inf"))

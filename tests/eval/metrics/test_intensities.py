@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from eval.metrics.gradient_correlation import GradientCorrelation, gradient_correlation
-from eval.metrics.lncc import Lncc, local_correlation, normalised
+from eval.metrics.gradient_correlation import GradientCorrelationMetric, gradient_correlation
+from eval.metrics.lncc import LnccMetric, local_correlation, normalised
 from tests.eval import oracles
 from tests.eval.conftest import Phantom, save
 
@@ -49,7 +49,7 @@ def test_a_flat_image_correlates_with_nothing() -> None:
 
 def test_a_window_has_a_centre() -> None:
     with pytest.raises(ValidationError, match="must be odd"):
-        Lncc(name="L", window=4)
+        LnccMetric(name="L", window=4)
 
 
 def test_edges_correlate_up_to_brightness_and_contrast() -> None:
@@ -71,7 +71,9 @@ def test_normalised_images_reach_1() -> None:
     assert normalised(np.zeros((1, 1, 2))).tolist() == [[[0.0, 0.0]]]
 
 
-@pytest.mark.parametrize("metric", [Lncc(name="L"), GradientCorrelation(name="G")], ids=str)
+@pytest.mark.parametrize(
+    "metric", [LnccMetric(name="L"), GradientCorrelationMetric(name="G")], ids=str
+)
 def test_the_unit_of_the_intensities_does_not_matter(metric, phantom: Phantom) -> None:
     before = metric(phantom.case(0)).mean
     for number in (1, 2):
@@ -86,5 +88,5 @@ def test_it_is_the_warped_image_that_is_compared(phantom: Phantom) -> None:
     moving = oracles.load(phantom.folder / "imagesVal/PHANTOM_0001_0000.nii.gz")
     np.testing.assert_allclose(warped, oracles.warp(moving, case.vectors, 1), atol=1e-4)
     expected = gradient_correlation(fixed / fixed.max(), warped / warped.max())
-    assert GradientCorrelation(name="G")(case).mean == pytest.approx(expected)
+    assert GradientCorrelationMetric(name="G")(case).mean == pytest.approx(expected)
     assert case.images is case.images

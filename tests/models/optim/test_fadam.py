@@ -22,6 +22,10 @@ SETTINGS = {
     "eps1e-3": ("", ".lossx1000"),
     "lr0.05": ("",),
 }
+TRAJECTORY_ATOL = 1e-6
+"""Steps are 1e-3 long at most; kernels of other processors differ in the fourth digit of one."""
+STATE_RTOL = 1e-5
+"""Of the largest entry: products in another order differ by 1e-6, a wrong rule by per cents."""
 RULES: list[FAdamRule] = ["2024", "current"]
 
 
@@ -49,12 +53,12 @@ def test_it_goes_where_the_published_code_goes(
         steps.step()
         for name, parameter in p.items():
             expected = vectors[f"{case}.traj.{name}"][t]
-            torch.testing.assert_close(parameter.detach(), expected, rtol=0, atol=3e-7)
+            torch.testing.assert_close(parameter.detach(), expected, rtol=0, atol=TRAJECTORY_ATOL)
     state = steps.state[p["W"]]
     for name in ("fim", "momentum"):
         expected = vectors[f"{case}.final.{name}.W"]
         torch.testing.assert_close(
-            state[name], expected, rtol=1e-5, atol=1e-6 * float(expected.abs().max())
+            state[name], expected, rtol=0, atol=STATE_RTOL * float(expected.abs().max())
         )
     torch.testing.assert_close(state["step"], vectors[f"{case}.final.step"])
 

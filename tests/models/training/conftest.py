@@ -15,7 +15,7 @@ from models.losses.lncc import Lncc
 from models.networks.voxelmorph.lumir import VoxelMorph1Config
 from models.training.cache import Cache
 from models.training.config import TrainConfig, TrainingObjective
-from models.training.sampling import ListedPairs, RandomPartners, Reading
+from models.training.sampling import ListedPairs, PairPreprocessor, RandomPartners
 
 NETWORK = VoxelMorph1Config(encoder=(4, 8, 8, 8), decoder=(8, 8, 8, 8), extras=(8, 4))
 OBJECTIVE = TrainingObjective(
@@ -39,20 +39,20 @@ def scans(brains: Path) -> list[Scan]:
 
 
 @pytest.fixture
-def reading(brains: Path, tmp_path: Path) -> Reading:
+def preprocessor(brains: Path, tmp_path: Path) -> PairPreprocessor:
     task = load_task(str(brains / "phantom.toml"))
-    return Reading(task, GridRule(multiple=16), Cache(tmp_path / "cache"))
+    return PairPreprocessor(task, GridRule(multiple=16), Cache(tmp_path / "cache"))
 
 
 @pytest.fixture
-def partners(scans: list[Scan], reading: Reading) -> Callable[..., RandomPartners]:
+def partners(scans: list[Scan], preprocessor: PairPreprocessor) -> Callable[..., RandomPartners]:
     def make(count: int = 6, *, both_orders: bool = False) -> RandomPartners:
-        return RandomPartners(scans[:count], reading, seed=1, both_orders=both_orders)
+        return RandomPartners(scans[:count], preprocessor, seed=1, both_orders=both_orders)
 
     return make
 
 
 @pytest.fixture
-def judged(brains: Path, reading: Reading) -> ListedPairs:
+def judged(brains: Path, preprocessor: PairPreprocessor) -> ListedPairs:
     """Two pairs to validate with."""
-    return ListedPairs(read_pairs(brains / "PHANTOM_dataset.json", brains)[:2], reading)
+    return ListedPairs(read_pairs(brains / "PHANTOM_dataset.json", brains)[:2], preprocessor)

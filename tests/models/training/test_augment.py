@@ -16,14 +16,14 @@ from models.spatial.affine import affine, rotation, sampled
 from models.training.augment import (
     AffineConfig,
     Augmentation,
-    Augmented,
+    AugmentedPairs,
     FlipConfig,
     GainConfig,
     GammaConfig,
     IconConfig,
 )
-from models.training.dataset import Source
-from models.training.sampling import RandomPartners, Reading
+from models.training.dataset import Dataset, Sample
+from models.training.sampling import PairPreprocessor, RandomPartners
 
 CPU = torch.device("cpu")
 ALWAYS = {"probability": 1.0}
@@ -37,27 +37,24 @@ EVERY = [
 Partners = Callable[..., RandomPartners]
 
 
-class Twins(Source):
+class Twins(Dataset):
     """Both images are one and the same block, which is its own label."""
 
     def __init__(self, side: int = 20) -> None:
         block = torch.zeros(1, 1, side, side, side)
         block[:, :, 4:12, 6:14, 8:16] = torch.rand(8, generator=torch.Generator().manual_seed(0))
-        self._case = ImagePair(block, block, (block.gt(0).float(), block.gt(0).float()))
+        self.pair = ImagePair(block, block, (block.gt(0).float(), block.gt(0).float()))
 
     def __len__(self) -> int:
         return 100
 
-    def read(self, _epoch: int, _number: int) -> None:
-        return None
-
-    def make(self, _read: None, _device: torch.device) -> ImagePair:
-        return self._case
+    def read(self, _epoch: int, _number: int) -> Sample:
+        return lambda _device: self.pair
 
 
 def changed(*parts: Augmentation, number: int = 0, epoch: int = 0, shrink: int = 1) -> ImagePair:
-    source = Augmented(Twins(), parts, shrink=shrink, seed=2)
-    return source.make(source.read(epoch, number), CPU)
+    source = AugmentedPairs(Twins(), parts, shrink=shrink, seed=2)
+    return source.read(epoch, number)(CPU)
 
 
 def labels(case: ImagePair) -> tuple[Tensor, Tensor]:
@@ -71,9 +68,7 @@ def test_a_change_follows_from_seed_epoch_and_number_alone(part: Augmentation) -
     assert torch.equal(one.fixed, again.fixed)
     assert torch.equal(one.moving, again.moving)
     others = [changed(part, number=number).moving for number in range(4, 12)]
-    assert any(
-        not torch.equal(one.moving, other) for other in [*others, Twins().make(None, CPU).fixed]
-    )
+    assert any(not torch.equal(one.moving, other) for other in [*others, Twins().pair.fixed])
 
 
 @pytest.mark.parametrize("part", EVERY, ids=lambda part: part.name)
@@ -90,7 +85,7 @@ def test_together_or_each_alone(part: Augmentation) -> None:
 def test_it_waits_for_its_epoch(part: Augmentation) -> None:
     late = part.model_copy(update={"from_epoch": 50})
     before, after = changed(late, epoch=49), changed(late, epoch=50)
-    assert torch.equal(before.fixed, Twins().make(None, CPU).fixed)
+    assert torch.equal(before.fixed, Twins().pair.fixed)
     assert not torch.equal(after.fixed, before.fixed)
 
 
@@ -106,26 +101,24 @@ def test_structures_stay_on_their_image(part: Augmentation) -> None:
 @pytest.mark.parametrize("part", EVERY[:3], ids=lambda part: part.name)
 def test_without_a_chance_nothing_changes(part: Augmentation) -> None:
     case = changed(part.model_copy(update={"probability": 0.0}))
-    assert case.moving is Twins().make(None, CPU).moving or torch.equal(
-        case.moving, Twins().make(None, CPU).moving
-    )
+    assert case.moving is Twins().pair.moving or torch.equal(case.moving, Twins().pair.moving)
 
 
 def test_the_chance_is_that_of_each_change() -> None:
     turned = [changed(FlipConfig(), number=n).fixed for n in range(100)]
-    still = Twins().make(None, CPU).fixed
+    still = Twins().pair.fixed
     assert 35 <= sum(torch.equal(image, still) for image in turned) <= 65
 
 
 def test_a_flip_turns_the_named_axes_round() -> None:
-    still = Twins().make(None, CPU)
+    still = Twins().pair
     case = changed(FlipConfig(axes=(0, 2), **ALWAYS))
     assert torch.equal(case.moving, still.moving.flip(2, 4))
     assert torch.equal(labels(case)[1], labels(still)[1].flip(2, 4))
 
 
 def test_gamma_bends_intensities_within_its_range() -> None:
-    still = Twins().make(None, CPU).fixed
+    still = Twins().pair.fixed
     for number in range(20):
         image = changed(GammaConfig(**ALWAYS), number=number).fixed
         power = (image[still > 0].log() / still[still > 0].log()).nan_to_num()
@@ -156,7 +149,7 @@ def test_translations_are_in_voxels_before_shrinking(shrink: int) -> None:
     part = AffineConfig(degrees=0, scale=0, voxels=3, **ALWAYS)
     cases = [changed(part, number=number, shrink=shrink) for number in range(20)]
     moved = torch.stack([centre(labels(case)[0]) for case in cases])
-    largest = (moved - centre(labels(Twins().make(None, CPU))[0])).abs().max()
+    largest = (moved - centre(labels(Twins().pair)[0])).abs().max()
     assert 2 / shrink < largest <= 3 / shrink + 1e-4
 
 
@@ -187,7 +180,7 @@ def test_rotations_keep_lengths() -> None:
 
 
 def test_icon_exchanges_axes_alike_in_both_images() -> None:
-    still = Twins().make(None, CPU).fixed
+    still = Twins().pair.fixed
     reached = {
         (order, signs): still.permute(0, 1, *(axis + 2 for axis in order)).flip(
             [axis + 2 for axis in range(3) if signs[axis]]
@@ -210,19 +203,19 @@ def test_icon_exchanges_axes_alike_in_both_images() -> None:
 def test_parts_are_done_one_after_the_other(partners: Partners) -> None:
     inner = partners()
     parts = (FlipConfig(axes=(0,), **ALWAYS), FlipConfig(axes=(0,), **ALWAYS))
-    source = Augmented(inner, parts, shrink=1, seed=0)
+    source = AugmentedPairs(inner, parts, shrink=1, seed=0)
     assert len(source) == len(inner)
-    case, plain = source.make(source.read(0, 1), CPU), inner.make(inner.read(0, 1), CPU)
+    case, plain = source.read(0, 1)(CPU), inner.read(0, 1)(CPU)
     assert torch.equal(case.fixed, plain.fixed)
     assert case.labels is None
 
 
-def test_label_maps_of_images_go_along(brains: Path, reading: Reading) -> None:
+def test_label_maps_of_images_go_along(brains: Path, preprocessor: PairPreprocessor) -> None:
     scans = scans_of_folder(brains / "imagesVal")
     source = RandomPartners(
-        scans, replace(reading, labels=True, structures=(2,)), seed=0, both_orders=False
+        scans, replace(preprocessor, labels=True, structures=(2,)), seed=0, both_orders=False
     )
-    plain = source.make(source.read(0, 0), CPU)
-    flipped = Augmented(source, [FlipConfig(**ALWAYS)], shrink=1, seed=0)
-    case = flipped.make(flipped.read(0, 0), CPU)
+    plain = source.read(0, 0)(CPU)
+    flipped = AugmentedPairs(source, [FlipConfig(**ALWAYS)], shrink=1, seed=0)
+    case = flipped.read(0, 0)(CPU)
     assert torch.equal(labels(case)[0], labels(plain)[0].flip(4))

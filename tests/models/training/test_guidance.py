@@ -20,18 +20,18 @@ from models.optim.optimisers import SgdConfig
 from models.spatial.parametrisation import compose
 from models.spatial.warp import warp
 from models.training.config import TrainConfig
-from models.training.dataset import drawn
+from models.training.dataset import generator
 from models.training.guidance.cascade import Cascade, CascadeConfig, CascadeDescent
-from models.training.guidance.config import AnyTeacher, Lesson, When
-from models.training.guidance.guide import Guide, engaged
-from models.training.guidance.optimiser import OnlineDescent, OnlineOptimiserConfig
-from models.training.guidance.teacher import Question, Teacher
-from models.training.guidance.teacher_network import NetworkTeacherConfig
+from models.training.guidance.config import AnyPseudoLabeller, GuidanceSchedule, GuidanceTerm
+from models.training.guidance.guide import Guide, build_pseudo_labellers
+from models.training.guidance.online_optimiser import OnlineDescent, OnlineOptimiserConfig
+from models.training.guidance.pretrained_network import NetworkPseudoLabellerConfig
+from models.training.guidance.pseudo_labeller import GuidanceInput, PseudoLabeller
 from models.training.schedule import ConstantConfig, PolyConfig
 from models.training.step import Objective
 from models.types import Fields, Volumes
 from tests.models.conftest import Golden
-from tests.models.networks.test_conformance import CONFIGS, awake, some_images
+from tests.models.networks.small_networks import CONFIGS, awake, some_images
 from tests.models.training.conftest import CONFIG, NETWORK
 
 CPU = torch.device("cpu")
@@ -72,19 +72,19 @@ class Says(RegistrationModel):
 
 
 def guided(
-    lesson: Lesson | tuple[Lesson, ...], case: ImagePair, field: Fields, **changes: object
+    term: GuidanceTerm | tuple[GuidanceTerm, ...], case: ImagePair, field: Fields, **changes: object
 ) -> tuple[dict[str, Tensor], Says]:
     """Losses of a first step by name, and the network that made them."""
-    lessons = lesson if isinstance(lesson, tuple) else (lesson,)
-    config = CONFIG.model_copy(update={"guidance": lessons, "epochs": 500, **changes})
-    guide, model = Guide(config, engaged(config, CPU)), Says(field)
-    guide.turn_to(0, 0)
+    terms = term if isinstance(term, tuple) else (term,)
+    config = CONFIG.model_copy(update={"guidance": terms, "epochs": 500, **changes})
+    guide, model = Guide(config, build_pseudo_labellers(config, CPU)), Says(field)
+    guide.start_step(0, 0)
     losses = Objective(model, config, guide)(case, torch.Generator())
     return dict(zip(config.losses, losses, strict=True)), model
 
 
-def answer(teacher: Teacher, field: Fields, case: ImagePair, epoch: int = 0) -> Fields:
-    return teacher(Question(case, field, epoch, 500, torch.Generator()))
+def answer(teacher: PseudoLabeller, field: Fields, case: ImagePair, epoch: int = 0) -> Fields:
+    return teacher(GuidanceInput(case, field, epoch, 500, torch.Generator()))
 
 
 @pytest.mark.golden
@@ -101,14 +101,14 @@ def test_the_loss_is_that_of_the_published_code(
 ) -> None:
     vectors = golden("ofg")
     case, field = ImagePair(vectors["in.y"], vectors["in.x"]), vectors["in.flow"]
-    losses, model = guided(Lesson(teacher=teacher, regularisers=()), case, field)
+    losses, model = guided(GuidanceTerm(teacher=teacher, regularisers=()), case, field)
     torch.testing.assert_close(losses["guidance"], vectors[f"{name}.loss"], rtol=1e-4, atol=0)
     losses["guidance"].backward()
     scale = field.numel() / 2  # voxels
-    apart = ((model.field.grad - vectors[f"{name}.grad_flow"]) * scale).abs().flatten()
+    unbatch = ((model.field.grad - vectors[f"{name}.grad_flow"]) * scale).abs().flatten()
     # Where a gradient almost vanishes, Adam makes a step of full length out of rounding.
-    assert apart.quantile(0.95) < 1e-4
-    assert apart.square().mean().sqrt() < 3e-4
+    assert unbatch.quantile(0.95) < 1e-4
+    assert unbatch.square().mean().sqrt() < 3e-4
     found = answer(teacher.build(CPU), field, case)
     assert (found - vectors[f"{name}.flow_opt"]).square().mean().sqrt() < 3e-4
 
@@ -116,7 +116,7 @@ def test_the_loss_is_that_of_the_published_code(
 def test_the_loss_is_not_zero_and_its_gradient_leads_to_the_pseudo_truth() -> None:
     """The published code once compared the optimised field with itself."""
     case, field = images(), some_field()
-    losses, model = guided(Lesson(regularisers=()), case, field)
+    losses, model = guided(GuidanceTerm(regularisers=()), case, field)
     said = NetworkTransform(model, case.fixed, case.moving).displacement.detach()
     truth = answer(OnlineOptimiserConfig().build(CPU), said, case)
     assert torch.equal(model.field, field)
@@ -129,8 +129,8 @@ def test_the_loss_is_not_zero_and_its_gradient_leads_to_the_pseudo_truth() -> No
 
 def test_a_guided_step_counts_guidance_and_a_little_smoothness() -> None:
     case, field = images(), some_field()
-    losses, _ = guided(Lesson(weight=3.0), case, field)
-    single, _ = guided(Lesson(), case, field)
+    losses, _ = guided(GuidanceTerm(weight=3.0), case, field)
+    single, _ = guided(GuidanceTerm(), case, field)
     assert losses["guidance"].item() == pytest.approx(3 * single["guidance"].item(), rel=1e-5)
     smooth = Diffusion()(field).item()
     assert single["diffusion"].item() == pytest.approx(0.02 * smooth, rel=1e-4)
@@ -139,25 +139,24 @@ def test_a_guided_step_counts_guidance_and_a_little_smoothness() -> None:
 
 def test_the_images_may_count_beside_the_guidance() -> None:
     case, field = images(), some_field()
-    losses, _ = guided(Lesson(similarity=0.25), case, field)
+    losses, _ = guided(GuidanceTerm(similarity=0.25), case, field)
     expected = Lncc(window=5).bind(case.fixed)(warp(case.moving, field))
     assert losses["similarity"].item() == pytest.approx(0.25 * expected.item(), abs=1e-5)
     labelled = CONFIG.objective.model_copy(update={"label_weight": 2.0})
     maps = (case.fixed > 0.5).float(), (case.moving > 0.5).float()
     case = ImagePair(case.fixed, case.moving, maps)
     whole, _ = guided((), case, field, objective=labelled)
-    part, _ = guided(Lesson(similarity=0.25), case, field, objective=labelled)
+    part, _ = guided(GuidanceTerm(similarity=0.25), case, field, objective=labelled)
     assert 0 < part["labels"].item() == pytest.approx(0.25 * whole["labels"].item())
 
 
 def test_a_pair_is_taught_in_a_batch_what_it_is_taught_alone() -> None:
     cases, fields = [images(seed) for seed in (0, 1)], some_field(batch=2)
     pair = ImagePair(*(torch.cat([getattr(c, n) for c in cases]) for n in ("fixed", "moving")))
-    lesson = Lesson(teacher=optimiser(steps=3), regularisers=())
-    together = guided(lesson, pair, fields)[0]["guidance"].item()
+    term = GuidanceTerm(teacher=optimiser(steps=3), regularisers=())
+    together = guided(term, pair, fields)[0]["guidance"].item()
     alone = [
-        guided(lesson, case, fields[n : n + 1])[0]["guidance"].item()
-        for n, case in enumerate(cases)
+        guided(term, case, fields[n : n + 1])[0]["guidance"].item() for n, case in enumerate(cases)
     ]
     assert together == pytest.approx(sum(alone) / 2, rel=1e-5)
     assert alone[0] != pytest.approx(alone[1], rel=1e-3)
@@ -213,13 +212,13 @@ TEACHERS: dict[str, dict[str, object]] = {
 }
 
 
-def teacher_named(name: str, tmp_path: Path) -> AnyTeacher:
+def teacher_named(name: str, tmp_path: Path) -> AnyPseudoLabeller:
     settings = dict(TEACHERS[name])
     if settings["name"] != "optimiser":
         learnt = "self-training" in name
         weights = trained(tmp_path / "weights.safetensors") if learnt else None
         settings["model"] = NETWORK.model_copy(update={"weights": weights})
-    return Lesson.model_validate({"teacher": settings}).teacher
+    return GuidanceTerm.model_validate({"teacher": settings}).teacher
 
 
 teachers = pytest.mark.parametrize("name", TEACHERS)
@@ -262,7 +261,7 @@ def test_optimised_self_training_starts_from_the_other_network(tmp_path: Path) -
         for name in ("self-training", "optimised self-training")
     )
     assert energy(optimised, case) < energy(plain, case) - 0.1
-    zero = NetworkTeacherConfig(model=IdentityConfig(), refined=OnlineOptimiserConfig())
+    zero = NetworkPseudoLabellerConfig(model=IdentityConfig(), refined=OnlineOptimiserConfig())
     from_zero = answer(zero.build(CPU), some_field(), case)
     refined = answer(OnlineOptimiserConfig().build(CPU), torch.zeros_like(plain), case)
     assert torch.equal(from_zero, refined)
@@ -299,13 +298,15 @@ def test_a_cascade_changes_what_the_prediction_leaves() -> None:
 
 
 def test_teachers_are_drawn_alike_whenever_a_training_is_taken_up() -> None:
-    config = CONFIG.model_copy(update={"guidance": (Lesson(teacher=CascadeConfig(model=NETWORK)),)})
+    config = CONFIG.model_copy(
+        update={"guidance": (GuidanceTerm(teacher=CascadeConfig(model=NETWORK)),)}
+    )
     case, field = images(), some_field()
     state = torch.get_rng_state()
-    (first,) = engaged(config, CPU)
+    (first,) = build_pseudo_labellers(config, CPU)
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(77)
-    (second,) = engaged(config, CPU)
+    (second,) = build_pseudo_labellers(config, CPU)
     assert torch.equal(answer(first, field, case), answer(second, field, case))
 
 
@@ -314,10 +315,10 @@ NETWORKS = [config for config in CONFIGS if config.name != "identity"]
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda config: config.name)
 def test_every_network_can_be_guided(network: object) -> None:
-    lesson = Lesson(teacher=optimiser(steps=2))
-    config = CONFIG.model_copy(update={"guidance": (lesson,), "model": network})
-    guide, model = Guide(config, engaged(config, CPU)), awake(network).train()
-    guide.turn_to(0, 0)
+    term = GuidanceTerm(teacher=optimiser(steps=2))
+    config = CONFIG.model_copy(update={"guidance": (term,), "model": network})
+    guide, model = Guide(config, build_pseudo_labellers(config, CPU)), awake(network).train()
+    guide.start_step(0, 0)
     losses = Objective(model, config, guide)(ImagePair(*some_images(model)), torch.Generator())
     named = dict(zip(config.losses, losses, strict=True))
     assert 1e-4 < named["guidance"] < 0.1  # at most 0.2 voxels in each direction
@@ -330,50 +331,50 @@ def test_every_network_can_be_guided(network: object) -> None:
 @pytest.mark.parametrize(
     ("when", "epochs"),
     [
-        (When(), range(12)),
-        (When(until=3), [0, 1, 2]),
-        (When(after=10), [10, 11]),
-        (When(every=5), [0, 5, 10]),
-        (When(after=1, until=9, every=3), [1, 4, 7]),
+        (GuidanceSchedule(), range(12)),
+        (GuidanceSchedule(until=3), [0, 1, 2]),
+        (GuidanceSchedule(after=10), [10, 11]),
+        (GuidanceSchedule(every=5), [0, 5, 10]),
+        (GuidanceSchedule(after=1, until=9, every=3), [1, 4, 7]),
     ],
 )
-def test_it_is_taught_in_some_epochs(when: When, epochs: list[int]) -> None:
-    assert [epoch for epoch in range(12) if when.teaches(epoch, 0.999)] == list(epochs)
+def test_it_is_taught_in_some_epochs(when: GuidanceSchedule, epochs: list[int]) -> None:
+    assert [epoch for epoch in range(12) if when.applies(epoch, 0.999)] == list(epochs)
 
 
-def turns(lessons: tuple[Lesson, ...], epoch: int = 0, seed: int = 0) -> list[float | None]:
+def turns(terms: tuple[GuidanceTerm, ...], epoch: int = 0, seed: int = 0) -> list[float | None]:
     """The weight of the guidance in each of 200 steps."""
-    config = CONFIG.model_copy(update={"guidance": lessons, "seed": seed})
-    guide, found = Guide(config, engaged(config, CPU)), []
+    config = CONFIG.model_copy(update={"guidance": terms, "seed": seed})
+    guide, found = Guide(config, build_pseudo_labellers(config, CPU)), []
     for step in range(200):
-        guide.turn_to(epoch, step)
+        guide.start_step(epoch, step)
         found.append(guide._turn and guide._turn[0].weight)
     return found
 
 
 def test_below_the_threshold_it_is_taught_and_else_the_images_count() -> None:
-    lesson = Lesson(when=When(threshold=0.3))
-    found = turns((lesson,))
+    term = GuidanceTerm(when=GuidanceSchedule(threshold=0.3))
+    found = turns((term,))
     assert 40 < sum(weight is not None for weight in found) < 80
-    assert found == turns((lesson,))
-    assert len({tuple(turns((lesson,), epoch, seed)) for epoch in (0, 1) for seed in (0, 1)}) == 4
+    assert found == turns((term,))
+    assert len({tuple(turns((term,), epoch, seed)) for epoch in (0, 1) for seed in (0, 1)}) == 4
 
 
 def test_the_first_whose_turn_it_is_teaches() -> None:
-    first = Lesson(weight=1.0, when=When(until=10))
-    second = Lesson(weight=2.0, when=When(threshold=0.5))
-    third = Lesson(weight=3.0, when=When(after=20, threshold=0.5))
-    lessons = (first, second, third)
-    assert set(turns(lessons, epoch=9)) == {1.0}
-    assert set(turns(lessons, epoch=10)) == {2.0, None}
-    late = turns(lessons, epoch=20)
+    first = GuidanceTerm(weight=1.0, when=GuidanceSchedule(until=10))
+    second = GuidanceTerm(weight=2.0, when=GuidanceSchedule(threshold=0.5))
+    third = GuidanceTerm(weight=3.0, when=GuidanceSchedule(after=20, threshold=0.5))
+    terms = (first, second, third)
+    assert set(turns(terms, epoch=9)) == {1.0}
+    assert set(turns(terms, epoch=10)) == {2.0, None}
+    late = turns(terms, epoch=20)
     assert set(late) == {2.0, 3.0, None}
     assert 30 < late.count(3.0) < 70
 
 
 def test_a_step_without_a_lesson_is_the_objective() -> None:
     case, field = images(), some_field()
-    losses, model = guided(Lesson(when=When(after=1)), case, field)
+    losses, model = guided(GuidanceTerm(when=GuidanceSchedule(after=1)), case, field)
     plain, _ = guided((), case, field)
     assert losses["guidance"] == 0
     assert {name: losses[name] for name in plain} == plain
@@ -383,14 +384,14 @@ def test_a_step_without_a_lesson_is_the_objective() -> None:
 
 def test_every_loss_of_a_training_has_one_name() -> None:
     bending = {"weight": 0.1, "term": {"name": "bending"}}
-    lessons = (Lesson(), Lesson.model_validate({"regularisers": [bending]}))
-    config = CONFIG.model_copy(update={"guidance": lessons})
+    terms = (GuidanceTerm(), GuidanceTerm.model_validate({"regularisers": [bending]}))
+    config = CONFIG.model_copy(update={"guidance": terms})
     assert config.losses == ("similarity", "diffusion", "guidance", "bending")
     assert CONFIG.losses == ("similarity", "diffusion")
 
 
 @pytest.mark.parametrize(
-    ("lesson", "told"),
+    ("guidance", "message"),
     [
         ({"weight": 0}, "greater than 0"),
         ({"when": {"threshold": 1.5}}, "less than or equal to 1"),
@@ -404,9 +405,9 @@ def test_every_loss_of_a_training_has_one_name() -> None:
         ({"regularisers": [{"weight": 1, "term": {"name": "bending"}}] * 2}, "named twice"),
     ],
 )
-def test_nonsense_is_refused(lesson: dict[str, object], told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
-        TrainConfig.model_validate(CONFIG.model_dump() | {"guidance": [lesson]})
+def test_nonsense_is_refused(guidance: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TrainConfig.model_validate(CONFIG.model_dump() | {"guidance": [guidance]})
 
 
 def test_a_teacher_of_unigradicon_works_on_its_grid() -> None:
@@ -425,11 +426,11 @@ def test_another_optimiser_may_descend() -> None:
 
 
 def test_what_is_random_in_a_step_is_not_what_its_lesson_is_drawn_from() -> None:
-    lesson = Lesson(when=When(threshold=0.5))
-    config = CONFIG.model_copy(update={"guidance": (lesson,)})
-    taught = [weight is not None for weight in turns((lesson,))]
+    term = GuidanceTerm(when=GuidanceSchedule(threshold=0.5))
+    config = CONFIG.model_copy(update={"guidance": (term,)})
+    taught = [weight is not None for weight in turns((term,))]
     same = [
-        (float(torch.rand((), generator=drawn(config.seed, 0, step))) < 0.5) == taught[step]
+        (float(torch.rand((), generator=generator(config.seed, 0, step))) < 0.5) == taught[step]
         for step in range(200)
     ]
     assert 60 < sum(same) < 140

@@ -8,36 +8,36 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models.training.dataset import apart, stacked
-from models.training.guidance.config import Lesson, When
-from models.training.guidance.teacher_network import NetworkTeacherConfig
+from models.training.dataset import collate, unbatch
+from models.training.guidance.config import GuidanceSchedule, GuidanceTerm
+from models.training.guidance.pretrained_network import NetworkPseudoLabellerConfig
 from models.training.logging import LogFile
-from models.training.loop import Judge, fit
+from models.training.loop import Validator, fit
 from models.training.sampling import ListedPairs, RandomPartners
 from models.training.state import LAST
 from tests.models.training.conftest import NETWORK
 from tests.models.training.test_guidance import CPU, level
-from tests.models.training.test_loop import Notes, given, network, nothing, same, train
+from tests.models.training.test_loop import Notes, context_for, network, nothing, same, train
 
 Partners = Callable[..., RandomPartners]
 
-FEW_STEPS = Lesson.model_validate(
+FEW_STEPS = GuidanceTerm.model_validate(
     {"teacher": {"name": "optimiser", "descent": {"levels": [level(steps=3)]}}}
 )
 AFTER_ANOTHER_NETWORK = (
-    Lesson(
-        teacher=NetworkTeacherConfig(model=NETWORK, epochs=1),
-        when=When(until=1, threshold=0.6),
+    GuidanceTerm(
+        teacher=NetworkPseudoLabellerConfig(model=NETWORK, epochs=1),
+        when=GuidanceSchedule(until=1, threshold=0.6),
     ),
-    FEW_STEPS.model_copy(update={"when": When(threshold=0.8)}),
+    FEW_STEPS.model_copy(update={"when": GuidanceSchedule(threshold=0.8)}),
 )
 
 
 def test_it_learns_what_it_is_taught_and_is_judged_by_the_images(
     tmp_path: Path, partners: Partners, judged: ListedPairs
 ) -> None:
-    changes = {"guidance": (Lesson(),), "epochs": 10, "learning_rate": 1e-3}
-    notes, _ = train(tmp_path / "out", partners(), judge=Judge(judged, nothing), **changes)
+    changes = {"guidance": (GuidanceTerm(),), "epochs": 10, "learning_rate": 1e-3}
+    notes, _ = train(tmp_path / "out", partners(), validator=Validator(judged, nothing), **changes)
     for news in notes.epochs:
         assert set(news.training) == {"similarity", "diffusion", "guidance"}
         assert news.training["guidance"] > 1e-4
@@ -47,9 +47,9 @@ def test_it_learns_what_it_is_taught_and_is_judged_by_the_images(
 
 
 def test_a_network_teaches_after_its_own_epochs(tmp_path: Path, partners: Partners) -> None:
-    lesson = Lesson(teacher=NetworkTeacherConfig(model=NETWORK, epochs=2))
+    term = GuidanceTerm(teacher=NetworkPseudoLabellerConfig(model=NETWORK, epochs=2))
     folder = tmp_path / "out"
-    training = given(folder, partners(), guidance=(lesson,), epochs=1)
+    training = context_for(folder, partners(), guidance=(term,), epochs=1)
     fit(network(), training, [LogFile(folder)])
     lines = {
         name: [json.loads(line) for line in (folder / name / "log.jsonl").read_text().splitlines()]
@@ -71,7 +71,9 @@ def test_interrupted_and_resumed_it_ends_in_the_same_bits(
     whole, weights = train(tmp_path / "whole", partners(), **changes)
     assert 0 < sum(news.losses["guidance"] == 0 for news in whole.steps[6:]) < 12
     steps = iter(range(1, 100))
-    cut = given(tmp_path / "cut", partners(), stop=lambda: next(steps) >= stop_after, **changes)
+    cut = context_for(
+        tmp_path / "cut", partners(), stop=lambda: next(steps) >= stop_after, **changes
+    )
     first = Notes()
     assert fit(network(), cut, [first]) == "stopped"
     torch.manual_seed(99)  # whatever the new process has drawn before
@@ -82,10 +84,10 @@ def test_interrupted_and_resumed_it_ends_in_the_same_bits(
 
 
 def test_a_batch_is_taken_apart_as_it_was_put_together(judged: ListedPairs) -> None:
-    cases = [judged.make(judged.read(0, number), CPU) for number in range(2)]
+    cases = [judged.read(0, number)(CPU) for number in range(2)]
     labelled = [type(case)(case.fixed, case.moving, (case.moving, case.fixed)) for case in cases]
-    for given_cases in (cases, labelled):
-        for one, again in zip(given_cases, apart(stacked(given_cases)), strict=True):
+    for batches in (cases, labelled):
+        for one, again in zip(batches, unbatch(collate(batches)), strict=True):
             assert torch.equal(one.fixed, again.fixed)
             assert torch.equal(one.moving, again.moving)
             assert (one.labels is None) == (again.labels is None)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from models.training.landscape import Plane, heights, plane_around, random_direction
-from tests.models.networks.test_conformance import awake
+from tests.models.networks.small_networks import awake
 from tests.models.training.conftest import NETWORK
 
 

@@ -9,14 +9,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from l2r.errors import ImageError, TrainingError
+from models.descent.objective import ImagePair
 from models.networks.base import RegistrationModel
 from models.networks.identity import IdentityConfig
 from models.optim.optimisers import AdamConfig, FAdamConfig
 from models.training.config import TrainConfig
-from models.training.dataset import Source
-from models.training.distributed import World
-from models.training.logging import EpochNews, Journal, StepNews
-from models.training.loop import Given, Judge, Scores, fit
+from models.training.dataset import Dataset, Sample
+from models.training.distributed import DistributedContext
+from models.training.logging import EpochLog, Logger, StepLog
+from models.training.loop import TrainContext, ValidationScores, Validator, fit
 from models.training.sampling import ListedPairs, RandomPartners
 from models.training.state import BEST, CHECKPOINT, LAST, PREVIOUS
 from tests.models.training.conftest import CONFIG, NETWORK
@@ -25,15 +26,15 @@ CPU = torch.device("cpu")
 Partners = Callable[..., RandomPartners]
 
 
-class Notes(Journal):
+class Notes(Logger):
     def __init__(self) -> None:
-        self.steps: list[StepNews] = []
-        self.epochs: list[EpochNews] = []
+        self.steps: list[StepLog] = []
+        self.epochs: list[EpochLog] = []
 
-    def step(self, news: StepNews) -> None:
+    def step(self, news: StepLog) -> None:
         self.steps.append(news)
 
-    def epoch(self, news: EpochNews) -> None:
+    def epoch(self, news: EpochLog) -> None:
         self.epochs.append(news)
 
     @property
@@ -41,12 +42,20 @@ class Notes(Journal):
         return [sum(news.training.values()) for news in self.epochs]
 
 
-def given(folder: Path, source: Source, **changes: object) -> Given:
+def context_for(folder: Path, dataset: Dataset, **changes: object) -> TrainContext:
     folder.mkdir(exist_ok=True)
     stop = changes.pop("stop", lambda: False)
-    judge = changes.pop("judge", None)
+    validator = changes.pop("validator", None)
     config = CONFIG.model_copy(update=changes)
-    return Given(config, source, folder, World(), config.model_dump_json(), judge=judge, stop=stop)
+    return TrainContext(
+        config,
+        dataset,
+        folder,
+        DistributedContext(),
+        config.model_dump_json(),
+        validator=validator,
+        stop=stop,
+    )
 
 
 def network() -> RegistrationModel:
@@ -54,13 +63,13 @@ def network() -> RegistrationModel:
     return NETWORK.build()
 
 
-def nothing(_: RegistrationModel) -> Scores:
-    return Scores({})
+def nothing(_: RegistrationModel) -> ValidationScores:
+    return ValidationScores({})
 
 
-def train(folder: Path, source: Source, **changes: object) -> tuple[Notes, dict[str, Tensor]]:
+def train(folder: Path, dataset: Dataset, **changes: object) -> tuple[Notes, dict[str, Tensor]]:
     notes, model = Notes(), network()
-    assert fit(model, given(folder, source, **changes), [notes]) == "finished"
+    assert fit(model, context_for(folder, dataset, **changes), [notes]) == "finished"
     return notes, model.state_dict()
 
 
@@ -73,13 +82,17 @@ def test_it_learns_and_the_best_weights_are_kept(
 ) -> None:
     scored: list[float] = []
 
-    def score(model: RegistrationModel) -> Scores:
+    def score(model: RegistrationModel) -> ValidationScores:
         assert not model.training
         scored.append(len(scored) + 0.5)
-        return Scores({"DSC": scored[-1]})
+        return ValidationScores({"DSC": scored[-1]})
 
     notes, last = train(
-        tmp_path / "out", partners(), judge=Judge(judged, score), epochs=14, learning_rate=1e-2
+        tmp_path / "out",
+        partners(),
+        validator=Validator(judged, score),
+        epochs=14,
+        learning_rate=1e-2,
     )
     assert notes.totals[-1] < notes.totals[0] - 0.02
     validation = [sum(news.validation.values()) for news in notes.epochs]
@@ -88,7 +101,7 @@ def test_it_learns_and_the_best_weights_are_kept(
     best = [news.best for news in notes.epochs]
     assert best == [loss < min([9.0, *validation[:n]]) for n, loss in enumerate(validation)]
     assert same(load_file(tmp_path / "out" / LAST), last)
-    again = fit(network(), given(tmp_path / "out", partners(), epochs=14, learning_rate=1e-2))
+    again = fit(network(), context_for(tmp_path / "out", partners(), epochs=14, learning_rate=1e-2))
     assert again == "finished"  # at once
 
 
@@ -106,11 +119,13 @@ def test_interrupted_and_resumed_it_ends_in_the_same_bits(
         "epochs": 2,
         "ema": ema,
         "optimiser": AdamConfig(amsgrad=True),
-        "judge": Judge(judged, nothing),
+        "validator": Validator(judged, nothing),
     }
     whole, weights = train(tmp_path / "whole", partners(), **changes)
     steps = iter(range(1, 100))
-    cut = given(tmp_path / "cut", partners(), stop=lambda: next(steps) == stop_after, **changes)
+    cut = context_for(
+        tmp_path / "cut", partners(), stop=lambda: next(steps) == stop_after, **changes
+    )
     first = Notes()
     assert fit(network(), cut, [first]) == "stopped"
     assert len(first.steps) == stop_after
@@ -164,24 +179,25 @@ def test_the_rate_falls_with_the_epochs(tmp_path: Path, partners: Partners) -> N
     ]
 
 
-class Broken(Source):
+class Broken(Dataset):
     """Samples of NaN from one number on."""
 
-    def __init__(self, inner: Source, first: int, last: int) -> None:
+    def __init__(self, inner: Dataset, first: int, last: int) -> None:
         self._inner, self._bad = inner, range(first, last)
 
     def __len__(self) -> int:
         return 16
 
-    def read(self, epoch: int, number: int) -> object:
-        return number, self._inner.read(epoch, number % len(self._inner))
+    def read(self, epoch: int, number: int) -> Sample:
+        sample = self._inner.read(epoch, number % len(self._inner))
 
-    def make(self, read: object, device: torch.device) -> object:
-        number, inner = read
-        case = self._inner.make(inner, device)
-        if number in self._bad:
-            case.moving.fill_(float("nan"))
-        return case
+        def make(device: torch.device) -> ImagePair:
+            case = sample(device)
+            if number in self._bad:
+                case.moving.fill_(float("nan"))
+            return case
+
+        return make
 
 
 def test_a_step_that_is_not_finite_is_left_out(tmp_path: Path, partners: Partners) -> None:
@@ -199,7 +215,7 @@ def test_an_image_that_is_lost_leaves_the_last_checkpoint(
     tmp_path: Path, partners: Partners
 ) -> None:
     class Lost(Broken):
-        def read(self, epoch: int, number: int) -> object:
+        def read(self, epoch: int, number: int) -> Sample:
             if epoch == 1:
                 raise ImageError("lost.nii.gz: cannot be read")
             return super().read(epoch, number)
@@ -235,7 +251,7 @@ def test_too_few_samples_and_nothing_to_train(tmp_path: Path, partners: Partners
     with pytest.raises(TrainingError, match="'identity' has no weights to train"):
         fit(
             IdentityConfig().build(),
-            given(tmp_path / "other", partners(), model=IdentityConfig()),
+            context_for(tmp_path / "other", partners(), model=IdentityConfig()),
         )
 
 

@@ -4,34 +4,35 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
 from l2r.dataset import read_pairs, scans_of_folder
-from l2r.errors import ImageError
 from l2r.grid import GridRule
-from l2r.task import load_task
+from models.descent.objective import ImagePair
 from models.networks.base import RegistrationModel
 from models.training.config import Images, TrainConfig, TrainingObjective
-from models.training.dataset import Source, drawn
-from models.training.loop import Given, fit
-from models.training.mixture import Mixed
-from models.training.sampling import ListedPairs, RandomPartners, Reading
+from models.training.dataset import Dataset, Sample, generator
+from models.training.loop import TrainContext, fit
+from models.training.mixture import Mixture
+from models.training.sampling import ListedPairs, PairPreprocessor, RandomPartners
 from models.training.step import Objective
 from models.training.synthesis.config import Deformation, Synthesis
 from models.training.synthesis.pairs import SyntheticPairs
-from pipeline.register.preprocess import PreprocessPair
 from tests.models.training.conftest import CONFIG, NETWORK, OBJECTIVE
-from tests.models.training.test_loop import given
+from tests.models.training.test_loop import context_for
 
 CPU = torch.device("cpu")
 Partners = Callable[..., RandomPartners]
 LABELLED = TrainingObjective(**dict(OBJECTIVE) | {"label_weight": 1.0})
 
 
-class Counted(Source):
+def empty(_device: torch.device) -> ImagePair:
+    return ImagePair(torch.zeros(1, 1, 2, 2, 2), torch.zeros(1, 1, 2, 2, 2))
+
+
+class Counted(Dataset):
     """Remembers what was read of it."""
 
     def __init__(self, size: int) -> None:
@@ -41,33 +42,31 @@ class Counted(Source):
     def __len__(self) -> int:
         return self.size
 
-    def read(self, epoch: int, number: int) -> None:
+    def read(self, epoch: int, number: int) -> Sample:
         self.seen.append((epoch, number))
-
-    def make(self, _read: None, _device: torch.device) -> None:
-        return None
+        return empty
 
 
 @pytest.fixture
-def mixed(brains: Path, reading: Reading, partners: Partners) -> Mixed:
-    wanted = replace(reading, labels=True, structures=(2, 43))
+def mixed(brains: Path, preprocessor: PairPreprocessor, partners: Partners) -> Mixture:
+    wanted = replace(preprocessor, labels=True, structures=(2, 43))
     maps = scans_of_folder(brains / "labelsVal")
-    moved = Synthesis(pairs=8, deformation=Deformation(degrees=0, voxels=3, waves=()))
-    return Mixed(partners(), SyntheticPairs(maps, wanted, moved, seed=0), 0.5, 1)
+    moved = Synthesis(pairs=8, deformation=Deformation(degrees=0, voxels=3, noise_scales=()))
+    return Mixture(partners(), SyntheticPairs(maps, wanted, moved, seed=0), 0.5, 1)
 
 
-def loss_of_unseen_pairs(model: RegistrationModel, where: Given) -> float:
+def loss_of_unseen_pairs(model: RegistrationModel, where: TrainContext) -> float:
     """Mean over the samples of an epoch that is never reached."""
-    objective, source = Objective(model, where.config).eval(), where.source
-    cases = [source.make(source.read(99, number), CPU) for number in range(len(source))]
+    objective, source = Objective(model, where.config).eval(), where.dataset
+    cases = [source.read(99, number)(CPU) for number in range(len(source))]
     with torch.no_grad():
-        return sum(float(sum(objective(case, drawn(0)))) for case in cases) / len(cases)
+        return sum(float(sum(objective(case, generator(0)))) for case in cases) / len(cases)
 
 
 @pytest.mark.parametrize(("share", "batch"), [(0.5, 1), (0.25, 2), (0.7, 3)])
 def test_the_share_is_kept_by_batches_of_one_kind(share: float, batch: int) -> None:
     real, made = Counted(7), Counted(60)
-    source = Mixed(real, made, share, batch)
+    source = Mixture(real, made, share, batch)
     for number in range(60):
         source.read(0, number)
     batches = 60 // batch
@@ -79,31 +78,31 @@ def test_the_share_is_kept_by_batches_of_one_kind(share: float, batch: int) -> N
 
 def test_real_pairs_all_have_their_turn(partners: Partners) -> None:
     real = Counted(7)
-    source = Mixed(real, Counted(10), 0.5, 1)
+    source = Mixture(real, Counted(10), 0.5, 1)
     for epoch in range(7):
         for number in range(10):
             source.read(epoch, number)
     assert real.seen == [divmod(turn, 7) for turn in range(35)]
 
 
-def test_the_label_loss_of_pairs_without_labels_is_zero(mixed: Mixed) -> None:
+def test_the_label_loss_of_pairs_without_labels_is_zero(mixed: Mixture) -> None:
     config = CONFIG.model_copy(update={"objective": LABELLED})
     objective = Objective(NETWORK.build(), config)
-    made, real = (mixed.make(mixed.read(0, number), CPU) for number in (0, 1))
+    made, real = (mixed.read(0, number)(CPU) for number in (0, 1))
     assert made.labels is not None
     assert real.labels is None
-    assert objective(made, drawn(0))[-1].item() > 0.1
-    losses = objective(real, drawn(0))
+    assert objective(made, generator(0))[-1].item() > 0.1
+    losses = objective(real, generator(0))
     assert len(losses) == len(LABELLED.objectives) == 3
     assert losses[-1].item() == 0
-    plain = Objective(objective.model, CONFIG)(real, drawn(0))
+    plain = Objective(objective.model, CONFIG)(real, generator(0))
     assert [loss.item() for loss in losses[:2]] == [loss.item() for loss in plain]
 
 
-def test_a_training_on_both_kinds_learns(tmp_path: Path, mixed: Mixed) -> None:
+def test_a_training_on_both_kinds_learns(tmp_path: Path, mixed: Mixture) -> None:
     torch.manual_seed(0)
     model = NETWORK.build()
-    where = given(tmp_path / "out", mixed, objective=LABELLED, epochs=8, learning_rate=5e-3)
+    where = context_for(tmp_path / "out", mixed, objective=LABELLED, epochs=8, learning_rate=5e-3)
     before = loss_of_unseen_pairs(model, where)
     assert fit(model, where) == "finished"
     assert loss_of_unseen_pairs(model, where) < before - 0.015
@@ -122,34 +121,16 @@ def test_kinds_of_data_and_of_augmentation_are_named() -> None:
         TrainConfig(model=NETWORK, epochs=1, data={"kind": "phantoms"})
 
 
-def test_shrunk_images_are_those_of_a_run_with_larger_voxels(
-    brains: Path, reading: Reading
+def test_shrunk_structures_are_means_and_lie_on_their_image(
+    brains: Path, preprocessor: PairPreprocessor
 ) -> None:
     (pair, *_) = read_pairs(brains / "PHANTOM_dataset.json", brains)
-    rule = GridRule(multiple=5)
-    source = ListedPairs([pair], replace(reading, rule=rule, shrink=2))
-    case = source.make(source.read(0, 0), CPU)
-    run = PreprocessPair(load_task(str(brains / "phantom.toml")), rule, voxel_mm=2.0)(pair)
-    assert case.fixed.shape == (1, 1, 10, 10, 10)
-    assert np.array_equal(case.fixed[0, 0], run.fixed)
-    assert np.array_equal(case.moving[0, 0], run.moving)
-
-
-def test_shrunk_structures_are_means_and_lie_on_their_image(brains: Path, reading: Reading) -> None:
-    (pair, *_) = read_pairs(brains / "PHANTOM_dataset.json", brains)
-    whole = replace(reading, rule=GridRule(), labels=True, structures=(2, 43))
+    whole = replace(preprocessor, rule=GridRule(), labels=True, structures=(2, 43))
     for structures in ((2, 43), None):
         fine = ListedPairs([pair], replace(whole, structures=structures))
         coarse = ListedPairs([pair], replace(whole, structures=structures, shrink=2))
-        one, other = (source.make(source.read(0, 0), CPU).labels for source in (fine, coarse))
+        one, other = (source.read(0, 0)(CPU).labels for source in (fine, coarse))
         assert one is not None
         assert other is not None
         for full, small in zip(one, other, strict=True):
             torch.testing.assert_close(small, torch.nn.functional.avg_pool3d(full, 2))
-
-
-def test_a_shape_that_cannot_be_shrunk_is_named(partners: Partners, reading: Reading) -> None:
-    source = partners()
-    source._reading = replace(reading, shrink=3)
-    with pytest.raises(ImageError, match=r"shape \(16, 16, 16\), but shrink = 3 must divide it"):
-        source.read(0, 0)

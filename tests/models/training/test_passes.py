@@ -21,9 +21,9 @@ from models.networks.passes import MultiPass, PassSettings
 from models.networks.pyramid import Pyramid, PyramidConfig
 from models.spatial.warp import upsample_field, warp
 from models.training.config import TrainConfig, TrainingObjective
-from models.training.dataset import drawn
+from models.training.dataset import generator
 from models.training.passes import Piece, TaughtPasses
-from models.training.sampling import Reading
+from models.training.sampling import PairPreprocessor
 from models.training.step import Objective
 from models.training.synthesis.config import Synthesis
 from models.training.synthesis.pairs import SyntheticPairs
@@ -72,7 +72,7 @@ def pair() -> ImagePair:
 def draws(taught: TaughtPasses, pair: ImagePair, wanted: tuple[int, ...]) -> Iterator[Any]:
     """What is taught with seeds of which the pieces have this shape."""
     for seed in range(40):
-        trial, judged = taught(pair, drawn(seed))
+        trial, judged = taught(pair, generator(seed))
         if tuple(judged.fixed.shape[2:]) == wanted:
             yield trial, judged
 
@@ -125,7 +125,7 @@ def test_only_the_pass_that_is_taught_gets_a_gradient(network: Pyramid, pair: Im
     network.register_forward_hook(lambda _, __, field: calls.append(field.requires_grad))
     for seed in range(12):
         calls.clear()
-        TaughtPasses(network, config((2, 1, 1), crop=16))(pair, drawn(seed))
+        TaughtPasses(network, config((2, 1, 1), crop=16))(pair, generator(seed))
         assert calls in ([True], [False, True], [False, False, True])
 
 
@@ -134,17 +134,17 @@ def test_the_losses_of_a_step_are_finite_and_reach_all_weights(
     precision: str, network: Pyramid, pair: ImagePair
 ) -> None:
     given = config((2, 1), crop=16, precision=precision)
-    losses = Objective(network, given)(pair, drawn(3))
+    losses = Objective(network, given)(pair, generator(3))
     assert len(losses) == len(given.losses) == 4
     sum(losses[1:], start=losses[0]).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
-    bare = Objective(network, given)(replace(pair, labels=None), drawn(3))
+    bare = Objective(network, given)(replace(pair, labels=None), generator(3))
     assert float(bare[-1].detach()) == 0
 
 
 def test_a_piece_of_nothing_is_still_a_piece(network: Pyramid) -> None:
     empty = ImagePair(torch.zeros(1, 1, *SHAPE), torch.zeros(1, 1, *SHAPE))
-    trial, judged = TaughtPasses(network, config((1,), crop=16))(empty, drawn(0))
+    trial, judged = TaughtPasses(network, config((1,), crop=16))(empty, generator(0))
     assert judged.fixed.shape == (1, 1, 16, 16, 16)
     assert not trial.warp(judged.moving).any()
 
@@ -166,25 +166,25 @@ def test_a_training_of_pieces_that_makes_no_sense_is_refused(
         config((2, 1), **changes)
 
 
-def test_images_that_are_kept_are_painted_once(
-    brains: Any, reading: Reading, monkeypatch: pytest.MonkeyPatch
+def test_images_that_are_kept_are_image_once(
+    brains: Any, preprocessor: PairPreprocessor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     painted: list[int] = []
-    original = SyntheticPairs._painted
+    original = SyntheticPairs._image
     monkeypatch.setattr(
         SyntheticPairs,
-        "_painted",
+        "_image",
         lambda *words: painted.append(1) or original(*words),
     )
-    wanted = replace(reading, rule=GridRule(16), labels=True, maps=True)
+    wanted = replace(preprocessor, rule=GridRule(16), labels=True, maps=True)
     maps = scans_of_folder(brains / "labelsVal")[:2]
     source = SyntheticPairs(maps, wanted, Synthesis(pairs=20, kept=2, one_map=0.5), seed=5)
-    cases = [source.make(source.read(0, number), CPU) for number in range(20)]
+    cases = [source.read(0, number)(CPU) for number in range(20)]
     assert len(painted) == 4  # two of each map
-    again = source.make(source.read(0, 3), CPU)
+    again = source.read(0, 3)(CPU)
     assert torch.equal(again.fixed, cases[3].fixed)
     assert not any(torch.equal(case.fixed, case.moving) for case in cases)
     assert cases[0].labels is not None
     assert not cases[0].labels[0].is_floating_point()
     other = SyntheticPairs(maps, wanted, Synthesis(pairs=20, kept=2), seed=6)
-    assert not any(torch.equal(other.make(other.read(0, 0), CPU).fixed, c.fixed) for c in cases)
+    assert not any(torch.equal(other.read(0, 0)(CPU).fixed, c.fixed) for c in cases)

@@ -24,7 +24,7 @@ from models.networks.transmorph.tm_tvf import TmTvfConfig
 from models.networks.voxelmorph.package import VoxelMorphConfig
 from models.spatial.warp import warp
 from models.training.config import TrainConfig, TrainingObjective
-from models.training.dataset import drawn
+from models.training.dataset import generator
 from models.training.state import export
 from models.training.step import Objective
 from models.weights.load import build_network
@@ -58,7 +58,7 @@ def awake(config: NetworkConfig) -> torch.nn.Module:
 
 def losses(model: torch.nn.Module, case: ImagePair = CASE, **objective: object) -> list[float]:
     config = TrainConfig(model=NETWORK, epochs=1, objective=TrainingObjective(**objective))
-    return [float(loss) for loss in Objective(model, config)(case, drawn(0))]
+    return [float(loss) for loss in Objective(model, config)(case, generator(0))]
 
 
 def weighted(weight: float, term: object) -> dict[str, object]:

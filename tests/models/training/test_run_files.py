@@ -1,65 +1,56 @@
-"""The training files that come with the project."""
+"""Training files of the project, and the experiments that docs/training.md derives from them."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from models.descent.objective import WeightedRegulariser
-from models.losses.diffusion import Diffusion
-from models.losses.lncc import Lncc
-from models.optim.optimisers import AdamConfig
+from l2r.task import load_task
 from models.training.config import TrainConfig, load_training
-from models.training.guidance.config import Lesson
-from models.training.guidance.optimiser import OnlineOptimiserConfig
+from models.training.guidance.config import GuidanceTerm
 
-FOLDER = Path(__file__).parents[3] / "configs" / "train"
-FILES = sorted(FOLDER.glob("*.toml"))
-GUIDED = [path for path in FILES if path.stem.startswith(("p3_", "p4_"))]
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_every_one_can_be_read_and_says_what_it_is_for(path: Path) -> None:
-    load_training(path)
-    assert path.read_text().startswith("# ")
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "configs" / "train"
+FILES = sorted(FOLDER.rglob("*.toml"))
+ROW = re.compile(r"^\| ([^|]+) \| `([a-z0-9_/]+)` \| `(.+)` \|$", re.MULTILINE)
+EXPERIMENTS = ROW.findall((ROOT / "docs/training.md").read_text())
 
 
-@pytest.mark.parametrize("path", GUIDED, ids=lambda path: path.stem)
-def test_the_guided_ones_train_as_their_papers_do(path: Path) -> None:
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FOLDER)))
+def test_every_one_can_be_trained_with_and_begins_with_its_purpose(path: Path) -> None:
     config = load_training(path)
-    assert config.guidance
-    assert config.learning_rate == 1e-4
-    assert config.optimiser == AdamConfig(amsgrad=True)
-    assert (config.schedule.over or config.epochs) == 500
-    assert config.objective.similarity == Lncc(window=9)
-    assert config.objective.regularisers == (WeightedRegulariser(weight=1.0, term=Diffusion()),)
-    for lesson in config.guidance:
-        assert lesson.regularisers == (WeightedRegulariser(weight=0.02, term=Diffusion()),)
+    load_task(config.task)
+    assert path.read_text().startswith("# ")
+    assert config.model.trainable
 
 
-def named(name: str) -> TrainConfig:
-    return load_training(FOLDER / f"{name}.toml")
+def test_the_page_lists_every_file() -> None:
+    page = (ROOT / "docs/training.md").read_text()
+    for path in FILES:
+        assert re.search(rf"`({path.parent.name}/)?{path.stem}`", page), path
 
 
-@pytest.mark.parametrize("network", ["voxelmorph", "vit_v_net", "transmorph"])
-@pytest.mark.parametrize("paper", ["p3_optron_oasis", "p4_ofg_ixi"])
-def test_the_papers_own_teacher_is_the_default(paper: str, network: str) -> None:
-    config = named(f"{paper}_{network}")
-    assert config.guidance == (Lesson(),)
-    assert config.model.name.startswith(network)
-    assert config.data.both_orders == ("oasis" in paper)
+def test_the_page_has_the_experiments_of_five_papers() -> None:
+    assert len(EXPERIMENTS) == 14
 
 
-def test_the_comparisons_differ_in_their_teachers() -> None:
-    cascade = named("p3_optron_lpba_cascaded").guidance[0].teacher
-    assert (cascade.networks, cascade.descent.steps) == (2, 5)
-    (level,) = named("p3_optron_lpba_down_sampled").guidance[0].teacher.descent.levels
-    assert (level.shrink, level.control, level.steps) == (2, 2, 10)
-    assert named("p4_ofg_ixi_network_teacher").guidance[0].teacher.epochs == 5
-    first, then = named("p4_ofg_ixi_optimised_self_training").guidance
-    assert (first.when.until, then.teacher) == (10, OnlineOptimiserConfig())
-    assert first.teacher.refined.descent.convergence
-    assert named("p4_ofg_ixi_self_training").guidance[0].teacher.model.weights
-    assert named("p4_ofg_ixi_interval").guidance[0].when.every == 2
-    assert named("p4_ofg_ixi_threshold").guidance[0].when.threshold == 0.5
-    (weighed,) = named("p4_ofg_ixi_with_similarity").guidance
-    assert (weighed.similarity, weighed.weight) == (1.0, 1000.0)
+@pytest.mark.parametrize("row", EXPERIMENTS, ids=lambda row: row[0][:40])
+def test_the_lines_of_an_experiment_make_another_training(
+    row: tuple[str, str, str], tmp_path: Path
+) -> None:
+    base = FOLDER / f"{row[1]}.toml"
+    lines = row[2].split("`<br>`")
+    text = "\n".join([f'extends = "{base}"', *lines])
+    (tmp_path / "own.toml").write_text(text)
+    plain, changed = load_training(base), load_training(tmp_path / "own.toml")
+    keys = {key for line in lines for key in tomllib.loads(line)}
+    different = {
+        name for name in TrainConfig.model_fields if getattr(plain, name) != getattr(changed, name)
+    }
+    assert different == keys
+
+
+@pytest.mark.parametrize("name", ["ofg/ixi", "optron/oasis", "optron/lpba"])
+def test_guidance_without_settings_is_that_of_the_papers(name: str) -> None:
+    assert load_training(FOLDER / f"{name}.toml").guidance == (GuidanceTerm(),)

@@ -10,7 +10,7 @@ from tests.models.conftest import Golden
 @pytest.mark.golden
 @pytest.mark.parametrize("first", ["1e-4", "0.1", "5e-5"])
 def test_poly_falls_as_in_the_published_scripts(golden: Golden, first: str) -> None:
-    published = golden("ofg")[f"lr_schedule_{first}_500"]
+    published = golden("ofg_schedule")[f"lr_schedule_{first}_500"]
     rates = [PolyConfig().rate(float(first), epoch, 500) for epoch in range(500)]
     assert torch.equal(torch.tensor(rates, dtype=torch.float64), published)
 

@@ -17,18 +17,18 @@ from l2r.field import from_channels_first
 from l2r.formats.nifti import write_volume
 from l2r.grid import GridRule
 from models.descent.objective import ImagePair
-from models.training.dataset import Source
-from models.training.sampling import Reading
-from models.training.synthesis.config import Deformation, Look, Synthesis, Wave
+from models.training.dataset import Dataset
+from models.training.sampling import PairPreprocessor
+from models.training.synthesis.config import Appearance, Deformation, NoiseScale, Synthesis
 from models.training.synthesis.deformation import random_deformation
-from models.training.synthesis.image import Painter
+from models.training.synthesis.image import ImageSynthesizer
 from models.training.synthesis.pairs import SyntheticPairs
 from models.training.synthesis.smooth import along_axes, gaussian, smooth_noise, thick_slices
 from models.training.synthesis.tissue import random_tables
 
 CPU = torch.device("cpu")
-USUAL, STILL = Deformation(), Deformation(degrees=0, voxels=0, scale=0, shear=0, waves=())
-PLAIN = Look(
+USUAL, STILL = Deformation(), Deformation(degrees=0, voxels=0, scale=0, shear=0, noise_scales=())
+PLAIN = Appearance(
     jitter=0, texture=0, blur=0, thick_share=0, bias=0, noise=0, gamma=0, brightest=(0.4, 0.4)
 )
 Made = Callable[..., SyntheticPairs]
@@ -39,12 +39,12 @@ def stream(seed: int = 0) -> torch.Generator:
 
 
 @pytest.fixture
-def made(brains: Path, reading: Reading) -> Made:
+def made(brains: Path, preprocessor: PairPreprocessor) -> Made:
     """Pairs from the label maps of the made-up brains."""
 
     def make(count: int = 6, shrink: int = 1, **changes: object) -> SyntheticPairs:
         rule = GridRule(16 // shrink)
-        wanted = replace(reading, rule=rule, labels=True, structures=(2, 43), shrink=shrink)
+        wanted = replace(preprocessor, rule=rule, labels=True, structures=(2, 43), shrink=shrink)
         config = Synthesis.model_validate({"pairs": 8} | changes)
         maps = scans_of_folder(brains / "labelsVal")[:count]
         return SyntheticPairs(maps, wanted, config, seed=5)
@@ -52,8 +52,8 @@ def made(brains: Path, reading: Reading) -> Made:
     return make
 
 
-def sample(source: Source, epoch: int = 0, number: int = 0) -> ImagePair:
-    return source.make(source.read(epoch, number), CPU)
+def sample(source: Dataset, epoch: int = 0, number: int = 0) -> ImagePair:
+    return source.read(epoch, number)(CPU)
 
 
 def tensors(case: ImagePair) -> list[Tensor]:
@@ -71,10 +71,12 @@ def displacement(seed: int, shrink: int = 1, config: Deformation = USUAL) -> Ten
 
 @pytest.mark.parametrize("seed", range(12))
 def test_no_deformation_folds_even_the_strongest(seed: int) -> None:
-    steepest = tuple(Wave(width=width, strength=0.2 * width) for width in (16, 8, 4))
-    strongest = Deformation(degrees=20, voxels=10, scale=0.2, shear=0.1, waves=steepest)
-    beyond = [Wave.model_construct(width=float(n), strength=float(n)) for n in (24, 16, 12, 8)]
-    for config in (USUAL, strongest, strongest.model_copy(update={"waves": beyond})):
+    steepest = tuple(NoiseScale(width=width, strength=0.2 * width) for width in (16, 8, 4))
+    strongest = Deformation(degrees=20, voxels=10, scale=0.2, shear=0.1, noise_scales=steepest)
+    beyond = [
+        NoiseScale.model_construct(width=float(n), strength=float(n)) for n in (24, 16, 12, 8)
+    ]
+    for config in (USUAL, strongest, strongest.model_copy(update={"noise_scales": beyond})):
         vectors = from_channels_first(displacement(seed, config=config)[0].numpy())
         assert non_diffeomorphic_volume(vectors, np.ones(vectors.shape[:3], bool)) == 0
         assert np.abs(vectors).max() > 1
@@ -84,7 +86,7 @@ def test_waves_that_would_fold_are_refused() -> None:
     with pytest.raises(
         ValidationError, match=r"strength 5 is too steep; at most 0\.2 of the width, 2"
     ):
-        Wave(width=10, strength=5)
+        NoiseScale(width=10, strength=5)
 
 
 def test_a_smaller_grid_has_the_same_deformation() -> None:
@@ -139,7 +141,7 @@ def test_each_axis_has_its_own_matrix() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_t1_like_is_white_above_grey_above_fluid_and_sides_are_alike(seed: int) -> None:
-    means, deviations = random_tables(165, Look(), stream(seed))
+    means, deviations = random_tables(165, Appearance(), stream(seed))
     assert means[2] > means[3] > means[4]
     assert means[7] > means[8] > means[24] > 0
     for left, right in ((2, 41), (3, 42), (17, 53), (28, 60), (136, 163)):
@@ -151,7 +153,7 @@ def test_t1_like_is_white_above_grey_above_fluid_and_sides_are_alike(seed: int) 
 def test_random_intensities_have_any_order() -> None:
     orders = {
         bool(means[2] > means[3])
-        for means, _ in (random_tables(60, Look(t1=0), stream(seed)) for seed in range(20))
+        for means, _ in (random_tables(60, Appearance(t1=0), stream(seed)) for seed in range(20))
     }
     assert orders == {True, False}
 
@@ -160,7 +162,7 @@ def test_an_image_without_artefacts_is_its_means() -> None:
     labels = torch.zeros(1, 1, 8, 8, 8, dtype=torch.int32)
     labels[:, :, 2:6, 2:6, 2:6] = 2
     labels[:, :, 2:6, 2:6, 4:6] = 42
-    image, moved = Painter(PLAIN, 1, seed=0)(labels, torch.zeros(1, 3, 8, 8, 8))
+    image, moved = ImageSynthesizer(PLAIN, 1, seed=0)(labels, torch.zeros(1, 3, 8, 8, 8))
     assert torch.equal(moved, labels)
     assert image[labels == 0].eq(0).all()
     torch.testing.assert_close(image[labels == 42], torch.full((32,), 0.4 * 0.68))
@@ -170,7 +172,7 @@ def test_an_image_without_artefacts_is_its_means() -> None:
 def test_at_half_the_resolution_neighbours_are_averaged() -> None:
     labels = torch.full((1, 1, 8, 8, 8), 2, dtype=torch.int32)
     labels[:, :, ::2] = 3
-    image, _ = Painter(PLAIN, 2, seed=0)(labels, torch.zeros(1, 3, 4, 4, 4))
+    image, _ = ImageSynthesizer(PLAIN, 2, seed=0)(labels, torch.zeros(1, 3, 4, 4, 4))
     torch.testing.assert_close(image, torch.full_like(image, 0.4 * 0.84))
 
 
@@ -183,8 +185,8 @@ def test_every_artefact_changes_the_image_and_leaves_the_background(change: str)
         else {change: 3.0 if change == "blur" else 0.5}
     )
     still = torch.zeros(1, 3, 8, 8, 8)
-    clean, _ = Painter(PLAIN, 1, seed=4)(labels, still)
-    image, _ = Painter(PLAIN.model_copy(update=values), 1, seed=4)(labels, still)
+    clean, _ = ImageSynthesizer(PLAIN, 1, seed=4)(labels, still)
+    image, _ = ImageSynthesizer(PLAIN.model_copy(update=values), 1, seed=4)(labels, still)
     assert (image - clean).abs().max() > 0.01
     assert image[labels == 0].eq(0).all()
     assert 0 <= image.min() < image.max() <= 1
@@ -194,7 +196,9 @@ def test_some_of_the_fluid_around_the_brain_is_stripped() -> None:
     labels = torch.full((1, 1, 24, 24, 24), 24, dtype=torch.int32)
     labels[:, :, 9:15, 9:15, 9:15] = 2
     still = torch.zeros(1, 3, 24, 24, 24)
-    kept = [Painter(PLAIN, 1, seed)(labels, still)[0].gt(0).sum().item() for seed in range(8)]
+    kept = [
+        ImageSynthesizer(PLAIN, 1, seed)(labels, still)[0].gt(0).sum().item() for seed in range(8)
+    ]
     assert len(set(kept)) > 3
     assert min(kept) >= 6**3
 
@@ -227,8 +231,8 @@ def test_one_map_or_two(made: Made) -> None:
     for share, expected in ((1.0, True), (0.0, False)):
         source = made(one_map=share)
         for number in range(8):
-            one, other = source.read(0, number).maps
-            assert np.array_equal(one, other) == expected
+            pair = source.pair(0, number)
+            assert (pair.fixed == pair.moving) == expected
 
 
 def test_images_of_one_map_differ(made: Made) -> None:
@@ -240,27 +244,29 @@ def test_images_of_one_map_differ(made: Made) -> None:
 
 def test_structures_that_both_have_count_if_none_are_named(made: Made, brains: Path) -> None:
     source = made(one_map=1.0)
-    source._reading = replace(source._reading, structures=None)
+    source._preprocessor = replace(source._preprocessor, structures=None)
     labels = sample(source).labels
     assert labels is not None
     assert labels[0].shape[1] > 2
-    source._reading = replace(source._reading, labels=False)
+    source._preprocessor = replace(source._preprocessor, labels=False)
     assert sample(source).labels is None
 
 
 @pytest.mark.parametrize("values", [0, -1])
-def test_what_is_no_label_map_is_named(reading: Reading, tmp_path: Path, values: int) -> None:
+def test_what_is_no_label_map_is_named(
+    preprocessor: PairPreprocessor, tmp_path: Path, values: int
+) -> None:
     write_volume(tmp_path / "a.nii.gz", np.full((16, 16, 16), values, np.int16))
-    source = SyntheticPairs(scans_of_folder(tmp_path), reading, Synthesis(), seed=0)
+    source = SyntheticPairs(scans_of_folder(tmp_path), preprocessor, Synthesis(), seed=0)
     with pytest.raises(ImageError, match=r"a\.nii\.gz: no label map: needs labels above 0"):
         source.read(0, 0)
 
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_real_label_maps_give_brains(reading: Reading, shared: Path) -> None:
+def test_real_label_maps_give_brains(preprocessor: PairPreprocessor, shared: Path) -> None:
     maps = scans_of_folder(shared / "data" / "labelmaps")
-    low = replace(reading, rule=GridRule(), labels=True, structures=(2, 3, 4), shrink=4)
+    low = replace(preprocessor, rule=GridRule(), labels=True, structures=(2, 3, 4), shrink=4)
     case = sample(SyntheticPairs(maps, low, Synthesis(one_map=0.0), seed=1))
     assert case.labels is not None
     assert case.fixed.shape == (1, 1, 40, 56, 48)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from tensorboardX.proto.event_pb2 import Event
 
-from models.training.logging import EpochNews, StepNews
+from models.training.logging import EpochLog, StepLog
 from models.training.tensorboard import TensorBoard
 
 
@@ -23,10 +23,10 @@ def events(folder: Path) -> list[Event]:
 
 def test_curves_and_a_picture(tmp_path: Path) -> None:
     board = TensorBoard(tmp_path / "tensorboard")
-    board.step(StepNews(2, 3, 10, {"similarity": -0.25}, 0.0))
-    board.step(StepNews(2, 4, 10, None, 0.0))
+    board.step(StepLog(2, 3, 10, {"similarity": -0.25}, 0.0))
+    board.step(StepLog(2, 4, 10, None, 0.0))
     shown = np.full((4, 6, 3), 7, np.uint8)
-    news = EpochNews(2, 5, 1e-4, {"similarity": -0.5}, {"similarity": -0.75}, {"DSC": 0.625})
+    news = EpochLog(2, 5, 1e-4, {"similarity": -0.5}, {"similarity": -0.75}, {"DSC": 0.625})
     news.picture = shown
     board.epoch(news)
     board.close()

@@ -498,9 +498,13 @@ def processes_about(word: str) -> list[Path]:
 
 @pytest.mark.slow
 def test_an_interrupted_doctor_leaves_nothing_behind(tmp_path: Path) -> None:
-    code = [sys.executable, "-m", "pipeline", "doctor", "--device", "cpu", "--output", tmp_path]
+    start = (  # a background job of a script would inherit that the signal is ignored
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from pipeline.cli import app; app()"
+    )
+    call = [sys.executable, "-c", start, "doctor", "--device", "cpu", "--output", tmp_path]
     with subprocess.Popen(
-        code, cwd=ROOT, env=os.environ | {"TMPDIR": str(tmp_path)}, text=True,
+        call, cwd=ROOT, env=os.environ | {"TMPDIR": str(tmp_path)}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
         for line in process.stderr:

@@ -16,8 +16,8 @@ from l2r.check import check_submission
 from l2r.errors import ConfigError, ImageError, OutputError
 from l2r.formats.nifti import write_volume
 from l2r.submission import open_submission
-from pipeline.cli import with_command
-from pipeline.register.request import resolve_paths
+from pipeline.register.cli import with_command
+from pipeline.register.request import resolve_visits
 from tests.pipeline.conftest import Command
 
 ROOT = Path(__file__).parents[3]
@@ -58,8 +58,8 @@ def options(task: Path, quick: Path) -> Words:
 
 
 def test_the_first_ct_is_fixed_and_the_second_moves(visits: list[Path]) -> None:
-    found = resolve_paths(visits, "psmareg26_test")
-    assert (found.output, found.asked_for) == (visits[4].parent, NAME)
+    found = resolve_visits(visits, "psmareg26_test")
+    assert (found.folder, found.one_field) == (visits[4].parent, True)
     assert list(found.pairs) == [NAME]
     pair = found.pairs[NAME]
     assert (pair.fixed.path, pair.moving.path) == (visits[0], visits[2])
@@ -73,8 +73,8 @@ def test_exactly_the_one_file_is_written_and_the_scorer_would_take_it(
     assert list(visits[4].parent.iterdir()) == [visits[4]]
     field = nib.load(visits[4])
     assert (field.shape, field.get_data_dtype()) == ((3, 32, 40, 36), np.float32)
-    found = resolve_paths(visits, str(task))
-    findings = check_submission(open_submission(found.output), found.task, found.pairs)
+    found = resolve_visits(visits, str(task))
+    findings = check_submission(open_submission(found.folder), found.task, found.pairs)
     assert dict(findings) == {NAME: []}
 
 
@@ -139,15 +139,15 @@ def test_a_missing_image_is_named_and_nothing_is_written(
 
 def test_a_folder_is_no_image(visits: list[Path]) -> None:
     with pytest.raises(ImageError, match="Is a directory"):
-        resolve_paths([visits[0].parent, *visits[1:]], "psmareg26_test")
+        resolve_visits([visits[0].parent, *visits[1:]], "psmareg26_test")
 
 
 def test_the_fields_folder_is_not_made_up(visits: list[Path]) -> None:
     field = visits[4].parent / "gone" / NAME
     with pytest.raises(OutputError, match=f"gone/{NAME}: its folder does not exist; mount it"):
-        resolve_paths([*visits[:4], field], "psmareg26_test")
+        resolve_visits([*visits[:4], field], "psmareg26_test")
     with pytest.raises(ConfigError, match=r"must end in \.nii\.gz"):
-        resolve_paths([*visits[:4], visits[4].with_suffix("")], "psmareg26_test")
+        resolve_visits([*visits[:4], visits[4].with_suffix("")], "psmareg26_test")
 
 
 def test_an_output_that_cannot_be_written_is_one_line_and_code_2(

@@ -1,8 +1,7 @@
-"""The run with stages of our own: what happens around them."""
+"""The loop over pairs with stages of our own: what happens around them."""
 
 import threading
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from weakref import ref
 
@@ -12,22 +11,49 @@ import torch
 
 from l2r.dataset import read_pairs
 from l2r.errors import ImageError, OutputError
+from l2r.field import zero_field
 from l2r.grid import GridRule, working_grid
 from l2r.phantom import write_phantom
+from l2r.prepare import Prepared
 from l2r.submission import field_names
 from l2r.task import load_task
-from pipeline.register.build import Stages
+from models.descent.objective import ImagePair
 from pipeline.register.clock import Budget, Stopwatch
 from pipeline.register.export import ExportField
-from pipeline.register.loop import Job, Run
-from pipeline.register.manifest import Ledger, Settings
-from pipeline.register.stage import Predicted, Prepared
+from pipeline.register.ledger import WHOLE, Ledger
+from pipeline.register.loop import RegistrationLoop, is_unimproved
+from pipeline.register.manifest import LevelRecord, RefinementRecord, RunSettings
+from pipeline.register.predict import field_to_torch, to_torch
+from pipeline.register.records import Predicted, Registered
+from pipeline.register.stages import Stages
 
-SETTINGS = Settings(
+SETTINGS = RunSettings(
     task={}, config={}, weights_sha256=None, device="cpu", versions={}, commit=None,
     time_budget_s=None,
 )  # fmt: skip
 SHAPE = (32, 40, 36)
+IMPROVED = RefinementRecord(
+    levels=(LevelRecord(steps=2, skipped=0, stopped="steps", best_step=2),), improved=True
+)
+
+
+class NotedExport(ExportField):
+    """Calls a function before each field is written."""
+
+    def __init__(self, workshop: "Workshop") -> None:
+        super().__init__(load_task(str(workshop.phantom / "phantom.toml")), workshop.folder)
+        object.__setattr__(self, "workshop", workshop)
+
+    def __call__(self, name: str, vectors: object, affine: object) -> Path:
+        self.workshop.export(name)
+        return super().__call__(name, vectors, affine)
+
+
+def predicted(item: Prepared, field: np.ndarray) -> Predicted:
+    images = ImagePair(
+        *(to_torch(volume, torch.device("cpu")) for volume in (item.fixed, item.moving))
+    )
+    return Predicted(item, images, field_to_torch(field, torch.device("cpu")))
 
 
 @dataclass
@@ -40,8 +66,9 @@ class Workshop:
     fail: dict[str, Exception] = field(default_factory=dict)
 
     def note(self, stage: str, name: str) -> None:
-        self.events.append(f"{stage} {name[-9:-5]}")
-        if stage in self.fail and name.endswith("0003_0000"):
+        number = "0003" if "0003" in name else "0002"
+        self.events.append(f"{stage} {number}")
+        if stage in self.fail and number == "0003":
             raise self.fail[stage]
 
     def preprocess(self, pair: object) -> Prepared:
@@ -51,24 +78,23 @@ class Workshop:
 
     def predict(self, item: Prepared) -> Predicted:
         self.note("predict", item.pair.fixed.stem)
-        return Predicted(item, np.ones((*SHAPE, 3), np.float32))
+        return predicted(item, np.ones((*SHAPE, 3), np.float32))
 
-    def refine(self, item: Predicted) -> Predicted:
+    def refine(self, item: Predicted, *_: object) -> Predicted:
         self.note("refine", item.prepared.pair.fixed.stem)
-        return item.refined(2 * item.vectors, {"doubled": True})
+        return replace(item, field=2 * item.field, refinements=(*item.refinements, IMPROVED))
 
-    def export(self, item: Predicted) -> Path:
-        self.note("export", item.prepared.pair.fixed.stem)
-        task = load_task(str(self.phantom / "phantom.toml"))
-        return ExportField(task, self.folder)(item)
+    def export(self, name: str) -> None:
+        self.note("export", name)
 
     def run(self) -> dict[str, int]:
-        task = load_task(str(self.phantom / "phantom.toml"))
+        export = NotedExport(self)
         pairs = read_pairs(self.phantom / "PHANTOM_dataset.json", self.phantom)
-        job = Job(field_names(task.field, pairs), self.folder, SHAPE)
-        stages = Stages(self.preprocess, self.predict, (self.refine, self.refine), self.export)
-        self.ledger = Ledger(self.folder, SETTINGS)
-        return dict(Run(job, stages, self.ledger)(lambda _: None))
+        named = field_names(export.task.field, pairs)
+        stages = Stages(self.preprocess, self.predict, (self.refine, self.refine), seed=5)
+        with Ledger(self.folder, SETTINGS, WHOLE, named) as ledger:
+            loop = RegistrationLoop(stages, export, ledger=ledger)
+            return dict(loop(named, lambda _: None))
 
 
 @pytest.fixture
@@ -111,7 +137,7 @@ def test_the_next_pair_is_read_while_the_first_is_computed(workshop: Workshop) -
 
     def predict(item: Prepared) -> Predicted:
         assert second_read.wait(timeout=30)
-        return Predicted(item, np.ones((*SHAPE, 3), np.float32))
+        return predicted(item, np.ones((*SHAPE, 3), np.float32))
 
     workshop.preprocess, workshop.predict = preprocess, predict
     assert workshop.run() == {"done": 2}
@@ -120,27 +146,35 @@ def test_the_next_pair_is_read_while_the_first_is_computed(workshop: Workshop) -
 def test_the_first_pair_is_written_while_the_second_is_computed(workshop: Workshop) -> None:
     first_written, plain = threading.Event(), workshop.export
 
-    def export(item: Predicted) -> Path:
+    def export(name: str) -> None:
         first_written.set()
-        return plain(item)
+        plain(name)
 
     def predict(item: Prepared) -> Predicted:
         if item.pair.fixed.stem.endswith("0003_0000"):
             assert first_written.wait(timeout=30)
-        return Predicted(item, np.ones((*SHAPE, 3), np.float32))
+        return predicted(item, np.ones((*SHAPE, 3), np.float32))
 
     workshop.export, workshop.predict = export, predict
     assert workshop.run() == {"done": 2}
 
 
 def test_what_a_stage_draws_at_random_depends_on_the_seed_alone(workshop: Workshop) -> None:
-    def predict(item: Prepared) -> Predicted:
-        return Predicted(item, torch.rand(*SHAPE, 3).numpy())
+    drawn = []
 
-    workshop.predict = predict
+    def refine(item: Predicted, generator: torch.Generator, _: float | None) -> Predicted:
+        noise = torch.rand(item.field.shape, generator=generator)
+        drawn.append(noise)
+        return replace(item, field=noise, refinements=(IMPROVED,))
+
+    workshop.refine = refine
+    state = torch.get_rng_state()
     workshop.run()
     first, second = (path.read_bytes() for path in sorted(workshop.folder.glob("disp*")))
     assert first == second  # every pair begins with the seed, so resuming changes nothing
+    expected = torch.rand(drawn[0].shape, generator=torch.Generator().manual_seed(5))
+    assert all(torch.equal(noise, expected) for noise in drawn)
+    assert torch.equal(torch.get_rng_state(), state)  # torch's own generator is left alone
 
 
 def test_no_more_than_three_pairs_are_in_memory(tmp_path: Path) -> None:
@@ -163,17 +197,68 @@ def test_no_more_than_three_pairs_are_in_memory(tmp_path: Path) -> None:
 
 
 def test_a_stopwatch_adds_up_what_each_stage_takes() -> None:
-    watch = Stopwatch()
-    for _ in range(2):
-        with watch.measure("work"):
-            time.sleep(0.02)
-    assert 0.04 <= watch.seconds["work"] < 1
-    assert watch.total == watch.seconds["work"]
+    watch = Stopwatch(clock=iter([10.0, 10.5, 20.0, 20.25, 30.0, 31.0]).__next__)
+    for stage in ("read", "read", "write"):
+        with watch.measure(stage):
+            pass
+    assert watch.seconds == {"read": 0.75, "write": 1.0}
+    assert watch.total == 1.75
+
+
+def test_a_stopwatch_counts_a_stage_that_fails() -> None:
+    watch = Stopwatch(clock=iter([1.0, 3.0]).__next__)
+    with pytest.raises(ImageError), watch.measure("read"):
+        raise ImageError("damaged")
+    assert watch.seconds == {"read": 2.0}
 
 
 def test_a_budget_keeps_time_free_for_what_follows() -> None:
-    now = time.monotonic()
-    assert Budget(None).deadline(1.0) is None
-    assert Budget(60.0).deadline(1.0) == pytest.approx(now + 60 - 1 - 12, abs=0.5)
-    assert Budget(60.0).deadline(0.01) == pytest.approx(now + 60 - 2, abs=0.5)
-    assert Budget(60.0, slowest_end=4.0).deadline(1.0) == pytest.approx(now + 52.5, abs=0.5)
+    def now() -> float:
+        return 100.0
+
+    assert Budget(None, clock=now).deadline(1.0) is None
+    assert Budget(60.0, clock=now).deadline(1.0) == 100 + 60 - 1 - 12
+    assert Budget(60.0, clock=now).deadline(0.01) == 100 + 60 - 0.01 - 2
+    assert Budget(60.0, slowest_end=4.0, clock=now).deadline(1.0) == 152.5
+
+
+def test_a_budget_learns_the_slowest_end() -> None:
+    budget = Budget(60.0, clock=lambda: 100.0)
+    for refined_at in (98.0, 96.0, 99.0):
+        budget.note_end(refined_at)
+    assert budget.slowest_end == 4.0
+    assert [budget.is_exceeded(seconds) for seconds in (60.0, 60.1)] == [False, True]
+    assert not Budget(None).is_exceeded(1e9)
+
+
+LEVELS = {
+    "improved": LevelRecord(steps=5, skipped=0, stopped="steps", best_step=3),
+    "worse": LevelRecord(steps=5, skipped=0, stopped="steps", best_step=0),
+    "diverged": LevelRecord(steps=0, skipped=4, stopped="diverged"),
+    "late": LevelRecord(steps=0, skipped=0, stopped="deadline"),
+}
+
+
+@pytest.mark.parametrize(
+    ("levels", "network", "expected"),
+    [
+        ([], 0.0, False),  # no refinement: a zero field is what the run file wants
+        (["improved"], 1.0, False),
+        (["worse", "improved"], 1.0, False),
+        (["improved", "diverged"], 1.0, False),
+        (["diverged"], 0.0, True),
+        (["diverged"], 1.0, True),
+        (["worse"], 0.0, True),
+        (["late"], 0.0, True),
+        (["late"], 1.0, False),  # the network's field, as the time budget wants it
+    ],
+)
+def test_a_field_that_no_step_improved_is_known(
+    workshop: Workshop, levels: list[str], network: float, expected: bool
+) -> None:
+    pair = read_pairs(workshop.phantom / "PHANTOM_dataset.json", workshop.phantom)[0]
+    records = tuple(
+        RefinementRecord(levels=(LEVELS[name],), improved=name == "improved") for name in levels
+    )
+    prepared, field = workshop.preprocess(pair), zero_field(SHAPE) + np.float32(network)
+    assert is_unimproved(Registered(prepared, field, records)) is expected

@@ -109,6 +109,11 @@ def lost_manifest(out: Path, _: Path) -> None:
     (out / "manifest.json").unlink()
 
 
+def torn_journal(out: Path, _: Path) -> None:
+    (out / "manifest.json").unlink()
+    (out / "manifest.jsonl").write_text('{"settings_sha')
+
+
 def torn_manifest(out: Path, _: Path) -> None:
     (out / "manifest.json").write_text('{"pairs": ')
 
@@ -119,7 +124,13 @@ def other_settings(_: Path, quick: Path) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "again"),
-    [(damaged_field, 1), (lost_manifest, 2), (torn_manifest, 2), (other_settings, 2)],
+    [
+        (damaged_field, 1),
+        (lost_manifest, 2),
+        (torn_manifest, 2),
+        (torn_journal, 2),
+        (other_settings, 2),
+    ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_a_field_is_kept_only_if_the_manifest_vouches_for_it(
@@ -332,6 +343,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_there(
     pairs = manifest_of(out)["pairs"]
     assert [entry["status"] for entry in pairs.values()] == ["done"]
     assert sorted(path.name for path in out.iterdir()) == [*pairs, "manifest.json"]
+    assert command("run", *words, "--output", out, "--limit", "1").out.startswith("1 skipped")
 
 
 def test_a_read_only_folder_is_refused(command: Command, words: Words, tmp_path: Path) -> None:
@@ -355,15 +367,15 @@ def test_only_the_first_pairs_are_done_if_asked(
 def test_the_time_budget_is_kept_and_noted(
     command: Command, words: Words, quick: Path, tmp_path: Path
 ) -> None:
-    quick.write_text(quick.read_text().replace("steps = 12", "steps = 100000"))
-    ran = command("run", *words, "--time-budget", "3")
-    assert ran.code == 0
-    for entry in manifest_of(tmp_path / "out")["pairs"].values():
-        assert sum(entry["seconds"].values()) < 3
-        assert not entry["over_budget"]
-        levels = entry["refinements"][0]["levels"]
-        assert [level["stopped"] for level in levels] == ["deadline"]
-        assert levels[0]["steps"] > 1
+    quick.write_text(quick.read_text().replace("steps = 12", "steps = 1000000"))
+    budget = 10.0
+    ran = command("run", *words, "--limit", "1", "--time-budget", str(budget))
+    assert ran.code == 0, ran.err
+    (entry,) = manifest_of(tmp_path / "out")["pairs"].values()
+    (level,) = entry["refinements"][0]["levels"]
+    assert level["stopped"] == "deadline"
+    assert level["steps"] > 1
+    assert entry["over_budget"] == (sum(entry["seconds"].values()) > budget)
 
 
 def test_a_run_killed_at_any_moment_is_finished_with_the_same_bits(
@@ -423,6 +435,47 @@ def test_the_help_and_a_bad_list_need_no_torch() -> None:
         "assert 'torch' not in sys.modules, 'torch was imported'\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("slices", [1, 4])
+def test_a_thin_volume_is_registered(
+    command: Command, words: Words, tmp_path: Path, slices: int
+) -> None:
+    """As a slice of the phantom shows motion in its plane."""
+    x, y, z = np.ogrid[-16:16, -20:20, 0:slices]
+    for name, shift in (("fixed", 0), ("moving", 2)):
+        ball = 200 * (np.hypot(x - shift, y) + 0 * z < 9).astype(np.int16) + 20
+        nib.save(nib.Nifti1Image(ball, np.eye(4)), tmp_path / f"{name}.nii.gz")
+    (tmp_path / "pairs.json").write_text('[{"fixed": "fixed.nii.gz", "moving": "moving.nii.gz"}]')
+    ran = command("run", *words, "--task", "any", "--dataset", tmp_path / "pairs.json")
+    assert (ran.code, ran.out.split(" in ")[0]) == (0, "1 done"), ran.err
+    field = np.asarray(nib.load(tmp_path / "out/disp_fixed_moving.nii.gz").dataobj)
+    assert field.shape == (32, 40, slices, 3)
+    edge = np.abs(np.hypot(x, y) - 9)[..., 0] < 1.5
+    assert field[edge, :, 0].mean() > 0.5  # of the two voxels, along the normal of the edge
+
+
+def test_a_field_that_no_step_improves_is_not_done(
+    command: Command, words: Words, quick: Path, phantom: Path, tmp_path: Path
+) -> None:
+    quick.write_text(quick.read_text().replace("learning_rate = 0.2", "learning_rate = 1e30"))
+    quick.write_text(quick.read_text().replace("learning_rate = 0.1", "learning_rate = 1e30"))
+    ran = command("run", *words, "--limit", "1")
+    assert (ran.code, ran.out.split(" in ")[0]) == (1, "1 unimproved")
+    assert "no step of the refinement made the field better" in ran.err
+    (entry,) = manifest_of(tmp_path / "out")["pairs"].values()
+    assert entry["status"] == "unimproved"
+    assert "no step of the refinement" in entry["warnings"][-1]
+    assert not np.asarray(nib.load(tmp_path / "out" / FIRST).dataobj).any()
+    assert command("run", *words, "--limit", "1").out.startswith("1 unimproved")  # tried again
+
+
+def test_without_a_network_and_a_refinement_zero_is_what_is_wanted(
+    command: Command, words: Words, quick: Path, tmp_path: Path
+) -> None:
+    quick.write_text("seed = 1\n")
+    assert command("run", *words).out.startswith("2 done")
+    assert not np.asarray(nib.load(tmp_path / "out" / FIRST).dataobj).any()
 
 
 def test_label_maps_decide_a_field_if_a_refinement_asks_for_them(

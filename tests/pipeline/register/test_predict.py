@@ -1,6 +1,5 @@
 """From a prepared pair to a network's field."""
 
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -11,12 +10,12 @@ from torch.nn.functional import interpolate
 
 from l2r.dataset import Pair, Scan
 from l2r.grid import GridRule, working_grid
+from l2r.prepare import Prepared
 from models.networks.base import RegistrationModel
 from models.networks.blocks import FieldHead
 from models.networks.passes import PassSettings
 from models.networks.pyramid import PyramidConfig
-from pipeline.register.predict import PredictField
-from pipeline.register.stage import Prepared
+from pipeline.register.predict import PredictField, to_numpy
 
 CPU = torch.device("cpu")
 
@@ -53,24 +52,22 @@ def test_a_network_taught_on_means_sees_means_and_its_field_is_enlarged(
         coarse = network(*means)
     expected = 2 * interpolate(coarse, scale_factor=2.0, mode="trilinear")[0].permute(1, 2, 3, 0)
     assert expected.std() > 0.1
-    np.testing.assert_allclose(found.vectors, expected, atol=1e-4)
+    np.testing.assert_allclose(to_numpy(found.field), expected, atol=1e-4)
 
 
 def test_a_pass_that_there_is_no_time_for_is_left_out_and_told_of(
     pair: Prepared, network: RegistrationModel
 ) -> None:
-    late = replace(pair, deadline=0.0)  # long ago
-    found = PredictField(network, CPU, PassSettings((2, 1, 1)))(late)
-    np.testing.assert_array_equal(
-        found.vectors, PredictField(network, CPU, PassSettings((2,)))(pair).vectors
-    )
-    assert found.warnings == ("no time for 2 of the network's 3 passes",)
+    hurried = PredictField(network, CPU, PassSettings((2, 1, 1)))(pair, deadline=0.0)  # long ago
+    first = PredictField(network, CPU, PassSettings((2,)))(pair)
+    assert torch.equal(hurried.field, first.field)
+    assert hurried.warnings == ("no time for 2 of the network's 3 passes",)
     assert PredictField(network, CPU, PassSettings((2, 1)))(pair).warnings == ()
 
 
 def test_half_precision_ends_with_the_network(pair: Prepared, network: RegistrationModel) -> None:
-    full = PredictField(network, CPU, PassSettings((2,)))(pair).vectors
-    half = PredictField(network, CPU, PassSettings((2,), half=True))(pair).vectors
+    full = to_numpy(PredictField(network, CPU, PassSettings((2,)))(pair).field)
+    half = to_numpy(PredictField(network, CPU, PassSettings((2,), half=True))(pair).field)
     assert 0 < np.square(half - full).mean() < 1e-3 * np.square(full).mean()
     rounded = torch.from_numpy(half).bfloat16().float().numpy()
     assert (rounded != half).mean() > 0.9  # as if it had been enlarged in half precision

@@ -20,7 +20,7 @@ DATASET = ROOT / "sample/SAMPLE_dataset.json"
 def test_the_trained_network_alone_gains_a_tenth_of_dice_on_brains_it_never_saw(
     tmp_path: Path,
 ) -> None:
-    words = ["--config", "configs/network.toml", "--task", "aseg", "--dataset", DATASET]
+    words = ["--config", "configs/t1_network.toml", "--task", "aseg", "--dataset", DATASET]
     command = [sys.executable, "-m", "pipeline", "run", *words, "--output", tmp_path]
     subprocess.run([*command, "--limit", "2"], cwd=ROOT, check=True)
     pairs = read_pairs(DATASET, DATASET.parent)[:2]

@@ -1,6 +1,6 @@
 """What every refinement of the run file keeps to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import get_args
 
@@ -13,18 +13,21 @@ from l2r.dataset import read_pairs
 from l2r.errors import ConfigError
 from l2r.formats.nifti import read_image
 from l2r.grid import GridRule, working_grid
+from l2r.prepare import Prepared
 from l2r.task import load_task
 from models.descent.field import InstanceOptimisation, InstanceOptimisationConfig, ResolutionLevel
-from models.descent.objective import Refined, WeightedRegulariser
+from models.descent.objective import ImagePair, WeightedRegulariser
 from models.descent.weights import WeightOptimisation, WeightOptimisationConfig
 from models.losses.diffusion import Diffusion
 from models.networks.base import RegistrationModel
 from models.networks.gradicon.network import UniGradIconConfig
 from models.networks.gradicon.unet import UNetSizes
-from pipeline.register.build import build
+from models.networks.identity import IdentityConfig
 from pipeline.register.config import Refinement, RunConfig
-from pipeline.register.refine import RefineField, RefineWeights
-from pipeline.register.stage import Predicted, Prepared, Refine
+from pipeline.register.predict import field_to_torch, to_numpy, to_torch
+from pipeline.register.records import Predicted
+from pipeline.register.refine import RefineField
+from pipeline.register.stages import build_stages
 
 CPU = torch.device("cpu")
 SMOOTH = (WeightedRegulariser(weight=0.1, term=Diffusion()),)
@@ -47,11 +50,23 @@ def network() -> RegistrationModel:
     return UniGradIconConfig(shape=(17, 18, 19), sizes=sizes).build().eval()
 
 
-def stage(kind: type, device: torch.device = CPU) -> Refine:
-    config = QUICK[kind]
-    if kind is WeightOptimisationConfig:
-        return RefineWeights(config, network(), device)
-    return RefineField(config, device)
+def stage(kind: type) -> RefineField:
+    return RefineField(QUICK[kind], network(), CPU)
+
+
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(4)
+
+
+def vectors(item: Predicted) -> np.ndarray:
+    return to_numpy(item.field)
+
+
+def on_cpu(prepared: Prepared) -> Predicted:
+    """A zero field for a pair."""
+    images = ImagePair(to_torch(prepared.fixed, CPU), to_torch(prepared.moving, CPU))
+    zero = np.zeros((*prepared.fixed.shape, 3), np.float32)
+    return Predicted(prepared, images, field_to_torch(zero, CPU))
 
 
 @pytest.fixture
@@ -62,7 +77,7 @@ def predicted(phantom) -> Predicted:
     fixed, moving = np.ascontiguousarray(fixed[even]), np.ascontiguousarray(moving[even])
     grid = working_grid(fixed.shape, moving.shape, GridRule())
     prepared = Prepared(pair, fixed, moving, grid, np.eye(4))
-    return Predicted(prepared, np.zeros((*fixed.shape, 3), np.float32))
+    return on_cpu(prepared)
 
 
 def test_there_is_a_quick_one_of_every_kind() -> None:
@@ -71,31 +86,54 @@ def test_there_is_a_quick_one_of_every_kind() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_keeps_pair_and_grid_and_leaves_a_note(kind: type, predicted: Predicted) -> None:
-    before = predicted.vectors.copy()
-    refined = stage(kind)(predicted)
+    before = vectors(predicted).copy()
+    refined = stage(kind)(predicted, seeded())
     assert refined.prepared is predicted.prepared
-    assert refined.vectors.shape == predicted.vectors.shape
-    assert np.isfinite(refined.vectors).all()
-    assert refined.vectors.any()
+    assert refined.field.shape == predicted.field.shape
+    assert np.isfinite(vectors(refined)).all()
+    assert vectors(refined).any()
     assert refined.warnings == ()
-    (note,) = refined.log
-    assert set(note["levels"][0]["losses_at_start"]) == {"similarity", "diffusion"}
-    assert note["levels"][0]["steps"] == (8 if kind is InstanceOptimisationConfig else 2)
-    assert np.array_equal(predicted.vectors, before)
+    (note,) = refined.refinements
+    assert note.improved
+    assert set(note.levels[0].losses_at_start) == {"similarity", "diffusion"}
+    assert note.levels[0].steps == (8 if kind is InstanceOptimisationConfig else 2)
+    assert np.array_equal(vectors(predicted), before)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_refining_twice_is_repeatable_and_notes_both(kind: type, predicted: Predicted) -> None:
-    torch.manual_seed(4)
     refine = stage(kind)
-    first, second = refine(refine(predicted)), refine(refine(predicted))
-    assert len(first.log) == 2
-    assert np.array_equal(first.vectors, second.vectors)
+    first, second = (refine(refine(predicted, seeded()), seeded()) for _ in range(2))
+    assert len(first.refinements) == 2
+    assert np.array_equal(vectors(first), vectors(second))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_grid_that_it_wants_is_a_positive_multiple(kind: type) -> None:
-    assert QUICK[kind].grid.multiple >= 1
+def test_a_thin_image_gets_two_control_voxels_or_more() -> None:
+    rule = QUICK[InstanceOptimisationConfig].grid
+    assert [rule.nearest((32, 32, size))[2] for size in (1, 4, 5, 8, 9)] == [8, 8, 8, 8, 12]
+
+
+def test_one_whose_images_hold_nothing_is_known_to_have_gained_nothing(
+    predicted: Predicted,
+) -> None:
+    blank = np.zeros_like(predicted.prepared.fixed)
+    item = on_cpu(replace(predicted.prepared, fixed=blank, moving=blank))
+    refined = stage(InstanceOptimisationConfig)(item, seeded())
+    assert not refined.refinements[0].improved
+    assert not vectors(refined).any()
+
+
+def test_the_last_iterate_counts_where_it_is_kept(predicted: Predicted) -> None:
+    config = QUICK[InstanceOptimisationConfig]
+    far = config.levels[0].model_copy(update={"learning_rate": 1e3, "steps": 1})
+    records = [
+        RefineField(config.model_copy(update={"levels": (far,), "keep": keep}), network(), CPU)(
+            predicted, seeded()
+        ).refinements[0]
+        for keep in ("best", "last")
+    ]
+    assert [record.levels[0].best_step for record in records] == [0, 0]
+    assert [record.improved for record in records] == [False, True]
 
 
 def failing(times: int, call: Callable[..., object], shapes: list) -> Callable[..., object]:
@@ -114,13 +152,16 @@ class FieldOnStandIn(RefineField):
     """Takes another device for a GPU."""
 
     def __init__(self, config: InstanceOptimisationConfig) -> None:
-        super().__init__(config, torch.device("meta"))
+        super().__init__(config, IdentityConfig().build(), CPU)
+        self.tried: list[tuple[InstanceOptimisationConfig, str]] = []
 
-    def _refine(
-        self, item: Predicted, config: InstanceOptimisationConfig, device: torch.device
-    ) -> Refined:
-        self.tried = [*getattr(self, "tried", []), (config, str(device))]
-        return super()._refine(item, config, CPU)
+    def _alternatives(self, item: Predicted) -> Iterator[tuple]:
+        self._device = torch.device("meta")
+        alternatives = list(super()._alternatives(item))
+        self._device = CPU
+        for words, config, device in alternatives:
+            self.tried.append((config, str(device)))
+            yield words, config, CPU
 
 
 @pytest.mark.parametrize("failures", [0, 1, 2])
@@ -132,12 +173,12 @@ def test_without_gpu_memory_it_goes_coarser_and_then_to_the_cpu(
     call = failing(failures, InstanceOptimisation.__call__, attempts)
     monkeypatch.setattr(InstanceOptimisation, "__call__", call)
     refine = FieldOnStandIn(config)
-    refined = refine(predicted)
+    refined = refine(predicted, seeded())
     expected = [(config, "meta"), (config.halved, "meta"), (config, "cpu")]
     assert refine.tried == expected[: failures + 1]
     assert len(refined.warnings) == failures
     assert all("ran out of GPU memory" in warning for warning in refined.warnings)
-    assert refined.vectors.any()
+    assert vectors(refined).any()
 
 
 def test_when_nothing_helps_the_pair_fails(
@@ -146,7 +187,7 @@ def test_when_nothing_helps_the_pair_fails(
     call = failing(9, InstanceOptimisation.__call__, [])
     monkeypatch.setattr(InstanceOptimisation, "__call__", call)
     with pytest.raises(torch.OutOfMemoryError, match="on the CPU"):
-        FieldOnStandIn(QUICK[InstanceOptimisationConfig])(predicted)
+        FieldOnStandIn(QUICK[InstanceOptimisationConfig])(predicted, seeded())
 
 
 def test_on_the_cpu_there_is_no_other_way(
@@ -156,22 +197,22 @@ def test_on_the_cpu_there_is_no_other_way(
     call = failing(1, WeightOptimisation.__call__, attempts)
     monkeypatch.setattr(WeightOptimisation, "__call__", call)
     with pytest.raises(torch.OutOfMemoryError):
-        stage(WeightOptimisationConfig)(predicted)
+        stage(WeightOptimisationConfig)(predicted, seeded())
     assert len(attempts) == 1
 
 
 def test_label_maps_count(predicted: Predicted) -> None:
     """Where images are alike but labels say what moved, labels decide."""
-    fixed = np.zeros(predicted.prepared.fixed.shape, np.float32)
+    fixed = np.zeros(predicted.prepared.fixed.shape, np.uint8)
     fixed[8:16, 8:16, 8:16] = 17
     labels = fixed, np.roll(fixed, 2, axis=0)
-    blank = np.zeros_like(fixed)
+    blank = np.zeros(fixed.shape, np.float32)
     prepared = replace(predicted.prepared, fixed=blank, moving=blank, labels=labels)
     config = QUICK[InstanceOptimisationConfig].model_copy(update={"label_weight": 1.0})
-    refined = RefineField(config, CPU)(replace(predicted, prepared=prepared))
-    losses = refined.log[0]["levels"][0]
-    assert losses["losses_at_best"]["labels"] < losses["losses_at_start"]["labels"]
-    assert refined.vectors[10:14, 10:14, 10:14, 0].mean() > 0.2
+    refined = RefineField(config, IdentityConfig().build(), CPU)(on_cpu(prepared), seeded())
+    level = refined.refinements[0].levels[0]
+    assert level.losses_at_best["labels"] < level.losses_at_start["labels"]
+    assert vectors(refined)[10:14, 10:14, 10:14, 0].mean() > 0.2
 
 
 LEVEL = {"shrink": 2, "control": 2, "steps": 1, "learning_rate": 0.1}
@@ -199,7 +240,7 @@ def test_a_run_that_makes_no_sense_is_refused(run: dict[str, object], told: str)
         RunConfig.model_validate(run)
 
 
-def test_weights_of_a_network_without_any_are_not_optimised(tmp_path) -> None:
+def test_weights_of_a_network_without_any_are_not_optimised() -> None:
     config = RunConfig.model_validate({"refine": [WEIGHTS]})
     with pytest.raises(ConfigError, match="'weight_optimisation': the network has no weights"):
-        build(config, load_task("any"), CPU, tmp_path)
+        build_stages(config, load_task("any"), CPU)

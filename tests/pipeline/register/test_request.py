@@ -10,12 +10,12 @@ import pipeline.register.request
 from l2r.errors import ConfigError, DatasetError, ImageError, OutputError
 from l2r.grid import GridRule
 from l2r.mounts import find_mounts
+from l2r.prepare import PreparePair
 from l2r.task import load_task
-from pipeline.register.build import find_device
+from pipeline.device import find_device
 from pipeline.register.config import load_run
 from pipeline.register.predict import field_to_torch, to_numpy, to_torch
-from pipeline.register.preprocess import PreprocessPair
-from pipeline.register.request import CONFIGS, Request, default_config, resolve
+from pipeline.register.request import CONFIGS, RunRequest, default_config, resolve
 from pipeline.workdir import open_folder
 
 
@@ -26,23 +26,23 @@ def test_a_mounted_challenge_needs_no_arguments(
     shutil.copy(phantom / "PHANTOM_dataset.json", tmp_path / "LUMIR_dataset.json")
     here = functools.partial(find_mounts, root=tmp_path)
     monkeypatch.setattr(pipeline.register.request, "find_mounts", here)
-    found = resolve(Request())
-    assert (found.task.name, found.output) == ("lumir24", tmp_path / "output")
+    found = resolve(RunRequest())
+    assert (found.task.name, found.folder) == ("lumir24", tmp_path / "output")
     assert list(found.pairs) == ["disp_0002_0001.nii.gz", "disp_0003_0002.nii.gz"]
-    assert resolve(Request(task="aseg")).task.name == "aseg"
+    assert resolve(RunRequest(task="aseg")).task.name == "aseg"
 
 
 def test_the_task_is_the_run_files_unless_it_is_named(phantom: Path, tmp_path: Path) -> None:
     config = tmp_path / "run.toml"
     config.write_text('task = "lumir25"')
     dataset = phantom / "PHANTOM_dataset.json"
-    assert resolve(Request(config=config, dataset=dataset)).task.name == "lumir25"
-    assert resolve(Request(config=config, dataset=dataset, task="any")).task.name == "any"
-    assert resolve(Request(dataset=dataset)).output == Path("output")
+    assert resolve(RunRequest(config=config, dataset=dataset)).task.name == "lumir25"
+    assert resolve(RunRequest(config=config, dataset=dataset, task="any")).task.name == "any"
+    assert resolve(RunRequest(dataset=dataset)).folder == Path("output")
 
 
 def test_a_folder_without_any_of_the_images_is_refused(phantom: Path, tmp_path: Path) -> None:
-    request = Request(dataset=phantom / "PHANTOM_dataset.json", input=tmp_path)
+    request = RunRequest(dataset=phantom / "PHANTOM_dataset.json", input=tmp_path)
     with pytest.raises(DatasetError, match="none of the images of its 2 pairs"):
         resolve(request)
 
@@ -59,11 +59,11 @@ def test_the_default_run_file_refines_what_the_trained_network_says_if_it_knows_
 
 
 def test_every_run_file_of_the_project_can_be_read() -> None:
-    files = set(CONFIGS.rglob("*.toml"))
-    files -= set((CONFIGS / "train").iterdir())
+    files = set(CONFIGS.rglob("*.toml")) - set((CONFIGS / "train").rglob("*.toml"))
     assert files
     for path in files:
-        load_task(load_run(path).task)
+        config = load_run(path)
+        assert config.refine or config.model.weights  # something that moves a voxel
 
 
 def test_unfinished_files_of_a_killed_run_are_removed_and_others_kept(tmp_path: Path) -> None:
@@ -80,9 +80,11 @@ def test_a_folder_below_a_file_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_images_become_normalised_volumes_on_a_grid_that_fits(phantom: Path) -> None:
-    request = Request(dataset=phantom / "PHANTOM_dataset.json", task=str(phantom / "phantom.toml"))
+    request = RunRequest(
+        dataset=phantom / "PHANTOM_dataset.json", task=str(phantom / "phantom.toml")
+    )
     found = resolve(request)
-    prepared = PreprocessPair(found.task, GridRule(32))(next(iter(found.pairs.values())))
+    prepared = PreparePair(found.task, GridRule(32))(next(iter(found.pairs.values())))
     assert prepared.fixed.shape == prepared.moving.shape == (32, 64, 64)
     assert 0.3 < prepared.fixed.max() <= 1.0
     assert (prepared.grid.shape, prepared.grid.box.start) == ((32, 40, 36), (0, -12, -14))
@@ -91,10 +93,10 @@ def test_images_become_normalised_volumes_on_a_grid_that_fits(phantom: Path) -> 
 
 
 def test_a_shape_that_the_task_does_not_have_is_refused(phantom: Path) -> None:
-    request = Request(dataset=phantom / "PHANTOM_dataset.json", task="lumir24")
+    request = RunRequest(dataset=phantom / "PHANTOM_dataset.json", task="lumir24")
     pair = next(iter(resolve(request).pairs.values()))
     with pytest.raises(ImageError, match=r"shape \(32, 40, 36\).*\(160, 224, 192\).*--task any"):
-        PreprocessPair(load_task("lumir24"), GridRule(1))(pair)
+        PreparePair(load_task("lumir24"), GridRule(1))(pair)
 
 
 def test_headers_that_disagree_are_told_and_ignored(phantom: Path, tmp_path: Path) -> None:
@@ -104,13 +106,13 @@ def test_headers_that_disagree_are_told_and_ignored(phantom: Path, tmp_path: Pat
     moving = tmp_path / "imagesVal/PHANTOM_0001_0000.nii.gz"
     array = np.asarray(nib.load(moving).dataobj)
     nib.save(nib.Nifti1Image(array, np.diag([-1.0, 1, 1, 1])), moving)
-    request = Request(
+    request = RunRequest(
         dataset=phantom / "PHANTOM_dataset.json",
         task=str(phantom / "phantom.toml"),
         input=tmp_path,
     )
     found = resolve(request)
-    prepared = PreprocessPair(found.task, GridRule(1))(found.pairs["disp_0002_0001.nii.gz"])
+    prepared = PreparePair(found.task, GridRule(1))(found.pairs["disp_0002_0001.nii.gz"])
     assert "LAS" in prepared.warnings[0]
     np.testing.assert_array_equal(prepared.moving, array / np.float32(255))
 

@@ -11,7 +11,7 @@ import pytest
 
 from l2r.errors import ConfigError
 from l2r.phantom import write_phantom
-from pipeline.register.request import Request, Resolved, resolve
+from pipeline.register.request import Job, RunRequest, resolve
 from pipeline.register.shard import Shard
 from tests.pipeline.conftest import Command
 
@@ -36,6 +36,11 @@ def words(many: Path, quick: Path) -> Words:
     )
 
 
+def recorded(path: Path) -> list[str]:
+    """The names of the pairs of a journal, without its header."""
+    return [json.loads(line)["name"] for line in path.read_text().splitlines()[1:]]
+
+
 def fields(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("disp_*")}
 
@@ -48,9 +53,9 @@ def start(words: Words, out: Path, shard: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def resolved(many: Path, shard: str | None, limit: int | None = None) -> Resolved:
+def resolved(many: Path, shard: str | None, limit: int | None = None) -> Job:
     dataset, task = many / "PHANTOM_dataset.json", str(many / "phantom.toml")
-    return resolve(Request(dataset=dataset, task=task, limit=limit, shard=shard))
+    return resolve(RunRequest(dataset=dataset, task=task, limit=limit, shard=shard))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 9])
@@ -166,8 +171,8 @@ def test_a_shard_records_its_own_pairs_and_the_last_one_puts_all_together(
 ) -> None:
     out = tmp_path / "out"
     assert command("run", *words, "--output", out, "--shard", "2/2").out.startswith("3 done")
-    assert sorted(path.name for path in out.glob("manifest*")) == ["manifest.2-of-2.json"]
-    own = json.loads((out / "manifest.2-of-2.json").read_text())["pairs"]
+    assert sorted(path.name for path in out.glob("manifest*")) == ["manifest.2-of-2.jsonl"]
+    own = recorded(out / "manifest.2-of-2.jsonl")
     assert sorted(own) == sorted(fields(out))
     dataset, task = many / "PHANTOM_dataset.json", many / "phantom.toml"
     checked = command("check", out, "--dataset", dataset, "--task", task)
@@ -185,8 +190,8 @@ def test_resuming_works_per_shard_and_across_other_divisions(
     assert again.out.startswith("3 skipped")
     other = command("run", *words, *out, "--shard", "3/4")
     assert sorted(other.out.split(" in ")[0].split(", ")) == ["1 done", "1 skipped"]
-    own = json.loads((tmp_path / "out" / "manifest.3-of-4.json").read_text())["pairs"]
-    assert list(own) == ["disp_0004_0003.nii.gz"]  # no copy of what others may change
+    own = recorded(tmp_path / "out" / "manifest.3-of-4.jsonl")
+    assert own == ["disp_0004_0003.nii.gz"]  # no copy of what others may change
     whole = command("run", *words, *out)
     assert sorted(whole.out.split(" in ")[0].split(", ")) == ["3 done", "4 skipped"]
     assert [path.name for path in (tmp_path / "out").glob("manifest*")] == ["manifest.json"]
@@ -201,8 +206,8 @@ def test_a_shard_with_other_settings_does_not_vouch_for_the_whole(
     quick.write_text(quick.read_text().replace("weight = 0.1", "weight = 0.2"))
     assert command("run", *words, *out, "--shard", "2/2").out.startswith("3 done")
     assert sorted(path.name for path in (tmp_path / "out").glob("manifest*")) == [
-        "manifest.1-of-2.json",
-        "manifest.2-of-2.json",
+        "manifest.1-of-2.jsonl",
+        "manifest.2-of-2.jsonl",
     ]
     assert command("run", *words, *out, "--shard", "1/2").out.startswith("4 done")
     assert [path.name for path in (tmp_path / "out").glob("manifest*")] == ["manifest.json"]
@@ -228,7 +233,7 @@ def test_a_killed_shard_is_finished_while_another_one_works(
     out = tmp_path / "two"
     killed, other = (start(words, out, shard) for shard in ("1/2", "2/2"))
     end = time.monotonic() + 60
-    while not (out / "manifest.1-of-2.json").exists() and time.monotonic() < end:
+    while not (out / "manifest.1-of-2.jsonl").exists() and time.monotonic() < end:
         time.sleep(0.005)
     killed.kill()
     killed.communicate()

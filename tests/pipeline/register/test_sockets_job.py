@@ -17,7 +17,7 @@ from l2r.formats.nifti import read_field, read_image, write_field
 from l2r.mounts import find_mounts
 from l2r.submission import field_name, open_submission
 from l2r.task import load_task
-from pipeline.register.request import CONFIGS, Request, resolve
+from pipeline.register.request import CONFIGS, RunRequest, resolve
 from tests.pipeline.conftest import Command
 
 ROOT = Path(__file__).parents[3]
@@ -130,24 +130,37 @@ field = "fields/disp.nii.gz"
 """
 
 
-def test_the_task_is_the_one_that_is_named_first(root: Path, tmp_path: Path) -> None:
-    assert resolve(Request()).task.name == "grand_challenge"
+def test_a_run_files_task_goes_before_the_mounts_only_if_it_is_one_of_such_jobs(
+    root: Path, tmp_path: Path
+) -> None:
+    assert resolve(RunRequest()).task.name == "grand_challenge"
     config = root / "opt/ml/model/config.toml"
     config.write_text('task = "lumir25"')
-    assert resolve(Request()).task.name == "lumir25"
-    assert resolve(Request(task="aseg")).task.name == "aseg"
+    assert resolve(RunRequest()).task.name == "grand_challenge"
+    assert resolve(RunRequest(task="aseg")).task.name == "aseg"
+    mine = tmp_path / "mine.toml"
+    mine.write_text(MINE)
+    config.write_text(f'task = "{mine}"')
+    assert resolve(RunRequest()).task.name == "mine"
     config.write_text("seed = 1")
-    assert resolve(Request()).task.name == "grand_challenge"
+    assert resolve(RunRequest()).task.name == "grand_challenge"
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_run_file_of_the_project_leaves_a_job_its_task(root: Path, path: Path) -> None:
+    assert resolve(RunRequest(config=path)).task.name == "grand_challenge"
+    (root / "opt/ml/model/config.toml").write_text(f'extends = "{path}"')
+    assert resolve(RunRequest()).task.name == "grand_challenge"
 
 
 def test_a_mounted_model_replaces_the_run_file(
     command: Command, root: Path, quick: Path, tmp_path: Path
 ) -> None:
-    assert resolve(Request()).config == CONFIGS / "lumir_io.toml"
+    assert resolve(RunRequest()).config == CONFIGS / "any_default.toml"
     model = root / "opt/ml/model/config.toml"
     shutil.copy(quick, model)
-    assert resolve(Request()).config == model
-    assert resolve(Request(config=quick)).config == quick
+    assert resolve(RunRequest()).config == model
+    assert resolve(RunRequest(config=quick)).config == quick
     assert command("run", "--device", "cpu").code == 0
     assert np.abs(read_mha(root / FIELD)).max() > 1
 
@@ -208,7 +221,7 @@ def test_real_brains_gain_overlap_through_the_sockets(
     (pair, *_) = read_pairs(SAMPLE / "SAMPLE_dataset.json", SAMPLE)
     put(root, pair.fixed.path, "fixed-image")
     put(root, pair.moving.path, "moving-image")
-    assert command("run", "--config", ROOT / "configs/fast.toml", "--device", "cpu").code == 0
+    assert command("run", "--config", ROOT / "configs/any_fast.toml", "--device", "cpu").code == 0
     task = load_task("aseg")
     write_field(tmp_path / field_name(task.field, pair), read_mha(root / FIELD), np.eye(4))
     report = score_submission(open_submission(tmp_path), task, [pair], SAMPLE)

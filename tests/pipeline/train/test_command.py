@@ -12,7 +12,6 @@ import torch
 from safetensors.torch import load_file
 
 from l2r.phantom import write_phantom
-from models.training.config import load_training
 
 ROOT = Path(__file__).parents[3]
 TRAINING = """\
@@ -195,9 +194,3 @@ def test_a_folder_without_images_and_one_with_two_lists(tmp_path: Path, config: 
     for name in ("A_dataset.json", "B_dataset.json"):
         (tmp_path / name).write_text("{}")
     assert "several pair lists" in run(*words, tmp_path, expected=2).stderr
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "train").glob("*.toml")), ids=str)
-def test_every_training_file_of_the_project_is_sound(path: Path) -> None:
-    config = load_training(path)
-    assert config.model_copy(update={"epochs": 1}).epochs == 1

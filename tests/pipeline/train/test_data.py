@@ -13,13 +13,13 @@ from l2r.task import load_task
 from models.networks.voxelmorph.lumir import VoxelMorph1Config
 from models.training.cache import Cache
 from models.training.config import TrainConfig
-from models.training.dataset import Source
-from models.training.mixture import Mixed
-from models.training.sampling import RandomPartners, Reading
+from models.training.dataset import Dataset
+from models.training.mixture import Mixture
+from models.training.sampling import PairPreprocessor, RandomPartners
 from models.training.synthesis.pairs import SyntheticPairs
+from pipeline.train.build_dataset import build_dataset, check_data
 from pipeline.train.command import TrainRequest, train
 from pipeline.train.data import find_data
-from pipeline.train.dataset import check_data, source_of
 
 NETWORK = VoxelMorph1Config(encoder=(4, 4, 4, 4), decoder=(4, 4, 4, 4), extras=(4, 4))
 
@@ -41,12 +41,12 @@ def config(**data: object) -> TrainConfig:
     [
         ({"kind": "images"}, "data", RandomPartners),
         ({"kind": "synthesis"}, "maps", SyntheticPairs),
-        ({"kind": "synthesis", "real": 0.5}, "data maps", Mixed),
+        ({"kind": "synthesis", "real": 0.5}, "data maps", Mixture),
     ],
     ids=str,
 )
 def test_each_kind_of_data_wants_its_own_files(
-    brains: Path, tmp_path: Path, asked: dict[str, object], given: str, kind: type[Source]
+    brains: Path, tmp_path: Path, asked: dict[str, object], given: str, kind: type[Dataset]
 ) -> None:
     images = brains / "imagesVal" if "data" in given else None
     maps = brains / "labelsVal" if "maps" in given else None
@@ -56,8 +56,8 @@ def test_each_kind_of_data_wants_its_own_files(
     assert found.pairs == []
     every = find_data(brains / "imagesVal", maps=brains / "labelsVal")
     task = load_task(str(brains / "phantom.toml"))
-    reading = Reading(task, GridRule(), Cache(tmp_path / "cache"))
-    assert type(source_of(config(**asked), found, reading)._inner) is kind
+    preprocessor = PairPreprocessor(task, GridRule(), Cache(tmp_path / "cache"))
+    assert type(build_dataset(config(**asked), found, preprocessor)._inner) is kind
     for option, path in (("--data", images), ("--maps", maps)):
         other = {"scans" if option == "--data" else "maps": [] if path else every.scans}
         match = f"asks for pairs .*; give {option}" if path else f"; leave out {option}"

@@ -13,7 +13,7 @@ from l2r.errors import ConfigError
 from l2r.phantom import write_phantom
 from models.training.config import load_training
 from pipeline.train.landscape import LandscapeRequest, landscape
-from tests.models.networks.test_conformance import awake
+from tests.models.networks.small_networks import awake
 from tests.pipeline.train.test_command import ONE_THREAD, ROOT, run, written
 
 

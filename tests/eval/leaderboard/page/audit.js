@@ -42,7 +42,7 @@ const texts = new Set();
 while (walker.nextNode()) {
   const parent = walker.currentNode.parentElement;
   const shown = walker.currentNode.data.trim() && seen(parent);
-  // Hidden on purpose, and told by other means to those who see the page.
+  // Hidden on purpose, and said by other means to those who see the page.
   if (shown && !parent.closest(".spoken, .heat td, script, style")) texts.add(parent);
 }
 blame([...texts].filter((element) => contrast(element) < 4.5), "contrast below 4.5:1");

@@ -1,4 +1,4 @@
-"""Boards as the LUMIR task's would look: made-up submissions, and means as published.
+"""Boards as the LUMIR task's would look: synthetic submissions, and means as published.
 
 The submissions' names are winds. Their numbers are drawn so that structures differ more than cases,
 and cases more than submissions, as in real scores; wins, ranks and intervals follow from them by
@@ -54,7 +54,7 @@ NASTY = (
 
 @dataclass(frozen=True)
 class Team:
-    """The numbers of one made-up submission."""
+    """The numbers of one synthetic submission."""
 
     tre: Float[np.ndarray, " cases"]
     dice: Float[np.ndarray, "cases structures"]
@@ -75,7 +75,7 @@ def lumir_board(teams: int = 21, *, published: bool = True, seed: int = 24) -> B
     rng = np.random.default_rng(seed)
     made = synthetic_teams(rng, teams)
     cases = np.array([team.cases() for team in made]).reshape(teams, len(COLUMNS), len(CASES))
-    wins, duels = compare(cases)
+    wins, p_values = compare(cases)
     scores = rule_scores(wins)
     order = np.argsort(-scores, kind="stable")
     ranks = [1 + np.sum(scores > s) + (np.sum(scores == s) - 1) / 2 for s in scores]
@@ -85,14 +85,14 @@ def lumir_board(teams: int = 21, *, published: bool = True, seed: int = 24) -> B
     names = [NAMES[i] for i in order]
     return Board(
         task="lumir24",
-        title="LUMIR (Learn2Reg 2024), made-up submissions",
+        title="LUMIR (Learn2Reg 2024), synthetic submissions",
         rule="example",
         rule_text=(
             "Weighted geometric mean of significance rank scores: for each metric a submission is "
             "placed by how many others beat it (one-sided rank-sum test, p < 0.05), places are "
             "mapped to 0.1 to 1, and the four metrics weigh 0.4, 0.2, 0.2 and 0.2."
         ),
-        rule_source="made up, after https://github.com/JHU-MedImage-Reg/LUMIR_L2R",
+        rule_source="simplified after https://github.com/JHU-MedImage-Reg/LUMIR_L2R",
         made="2026-02-03T04:05:06+00:00",
         columns=COLUMNS,
         rows=tuple(among(rows, published_rows()) if published else rows),
@@ -112,7 +112,7 @@ def lumir_board(teams: int = 21, *, published: bool = True, seed: int = 24) -> B
             PairwiseTests(
                 metric=column.name,
                 names=tuple(names),
-                p_values=tuple(numbers(row) for row in duels[c][np.ix_(order, order)]),
+                p_values=tuple(numbers(row) for row in p_values[c][np.ix_(order, order)]),
                 wins=tuple(tuple(map(bool, row)) for row in wins[c][np.ix_(order, order)]),
             )
             for c, column in enumerate(COLUMNS)

@@ -33,9 +33,9 @@ class Browser(webdriver.Chrome):
         return self.execute_script(script, *arguments)
 
     def names(self) -> list[str]:
-        """Of the rows of the standings that can be seen, from top to bottom."""
+        """Of the rows of the ranking that can be seen, from top to bottom."""
         return self.run(
-            "return [...document.querySelectorAll('.standings tbody tr')]"
+            "return [...document.querySelectorAll('.ranking tbody tr')]"
             ".filter(row => row.checkVisibility()).map(row => row.dataset.name)"
         )
 

@@ -1,6 +1,4 @@
-"""What the sections of the page are made of."""
-
-from html.parser import HTMLParser
+"""Numbers, axes, boxes and colours of the page's sections."""
 
 import numpy as np
 import pytest
@@ -11,61 +9,12 @@ from eval.leaderboard.board import CaseValues, MetricColumn
 from eval.leaderboard.page_parts.axis import PlotAxis, axis_of
 from eval.leaderboard.page_parts.boxes import BoxSummary, box_of
 from eval.leaderboard.page_parts.heat import SIDE_STEPS, STEPS, ColourScale, medians, scale_of
-from eval.leaderboard.page_parts.markup import Markup, element, join, linked
 from eval.leaderboard.page_parts.numbers import decimals, direction, p_value, short, written
-from eval.leaderboard.page_parts.worst import worst_case
+from eval.leaderboard.page_parts.worst import WorstCase, worst_case
 
 HIGHER = MetricColumn(name="DSC", better="higher", weight=1)
 LOWER = MetricColumn(name="TRE", unit="mm", better="lower", weight=1)
 FINITE = st.floats(-1e6, 1e6)
-TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")))
-
-
-class Reader(HTMLParser):
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text, self.title = "", None
-        self.tags: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.title = dict(attrs).get("title")
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-@given(TEXT, TEXT)
-def test_any_text_is_read_back_as_it_was(text: str, title: str) -> None:
-    read = Reader(element("p", text, title=title))
-    assert (read.text, read.title, read.tags) == (text, title, ["p"])
-
-
-def test_what_is_markup_already_is_not_escaped_again() -> None:
-    inner = element("b", "a & b")
-    assert element("p", inner, " <") == "<p><b>a &amp; b</b> &lt;</p>"
-    assert isinstance(join([inner]), Markup)
-
-
-def test_attributes_follow_their_values() -> None:
-    made = element("input", class_="c", data_x=0, checked=True, hidden=False, id=None)
-    assert made == '<input class="c" data-x="0" checked>'
-
-
-def test_web_addresses_become_links_and_nothing_else_does() -> None:
-    text = linked("see https://a.org/b?c=1&d=2, or javascript:alert(1) <i>")
-    assert text == (
-        'see <a href="https://a.org/b?c=1&amp;d=2" rel="noreferrer">https://a.org/b?c=1&amp;d=2</a>'
-        ", or javascript:alert(1) &lt;i&gt;"
-    )
-
-
-def test_addresses_of_github_need_no_protocol() -> None:
-    link = '<a href="https://github.com/a/b" rel="noreferrer">github.com/a/b</a>'
-    assert linked("github.com/a/b, README.md") == f"{link}, README.md"
-    assert linked("notgithub.com/a/b") == "notgithub.com/a/b"
 
 
 def test_box_by_hand() -> None:
@@ -142,8 +91,8 @@ def test_the_median_of_a_structure_leaves_out_who_lacks_it() -> None:
 
 def test_the_worst_case_follows_the_metrics_direction() -> None:
     made = values(cases=(0.5, None, 0.1, 0.9, 0.1))
-    assert worst_case(made, HIGHER) == 2
-    assert worst_case(made, LOWER) == 3
+    assert worst_case(made, HIGHER) == WorstCase(2, 0.1)
+    assert worst_case(made, LOWER) == WorstCase(3, 0.9)
     assert worst_case(values(cases=(None, None)), LOWER) is None
 
 

@@ -50,17 +50,17 @@ def test_the_matrix_has_the_boards_p_values_and_wins(
     browser: Browser, show: Show, board: Board
 ) -> None:
     show(board)
-    for number, duels in enumerate(board.pairwise_tests):
-        browser.one(f"[data-switch=duels] label:nth-of-type({number + 1})").click()
-        tables = [t for t in browser.all(".duels") if t.is_displayed()]
+    for number, tests in enumerate(board.pairwise_tests):
+        browser.one(f"[data-switch=pairwise] label:nth-of-type({number + 1})").click()
+        tables = [t for t in browser.all(".pairwise") if t.is_displayed()]
         assert len(tables) == 1
         rows = tables[0].find_elements(By.CSS_SELECTOR, "tbody tr")
         for i, row in enumerate(rows):
             name, wins, *cells = row.find_elements(By.CSS_SELECTOR, "th, td")
-            assert (name.text, int(wins.text)) == (duels.names[i], sum(duels.wins[i]))
+            assert (name.text, int(wins.text)) == (tests.names[i], sum(tests.wins[i]))
             for j, cell in enumerate(cells):
-                p = duels.p_values[i][j]
-                assert ("win" in (cell.get_attribute("class") or "")) == duels.wins[i][j]
+                p = tests.p_values[i][j]
+                assert ("win" in (cell.get_attribute("class") or "")) == tests.wins[i][j]
                 if p is not None:
                     shown = cell.text.split()[0]
                     assert (p < 0.001) if shown == "<.001" else abs(float(shown) - p) < 0.0006
@@ -91,9 +91,9 @@ def test_arrow_keys_walk_through_the_cases_by_value(
         ActionChains(browser).send_keys(Keys.ARROW_RIGHT).perform()
 
 
-def test_the_pointer_shows_a_duel(browser: Browser, show: Show, board: Board) -> None:
+def test_the_pointer_shows_a_pairwise_test(browser: Browser, show: Show, board: Board) -> None:
     show(board)
-    cell = browser.one(".duels td.win")
+    cell = browser.one(".pairwise td.win")
     ActionChains(browser).move_to_element(cell).perform()
     row = cell.find_element(By.XPATH, "..").find_element(By.TAG_NAME, "th").text
     assert browser.tip().startswith(f"{row} beats ")

@@ -39,12 +39,12 @@ def test_the_page_itself_never_scrolls_sideways(
 def test_a_wide_table_scrolls_by_the_keyboard(browser: Browser, show: Show, board: Board) -> None:
     show(board)
     browser.emulate(390)
-    region = browser.one(".scroll:has(.standings)")
+    region = browser.one(".scroll:has(.ranking)")
     browser.run("arguments[0].focus()", region)
     ActionChains(browser).send_keys(*[Keys.ARROW_RIGHT] * 5).perform()
     eventually(lambda: browser.run("return arguments[0].scrollLeft", region) > 0)
     left = browser.run("return arguments[0].getBoundingClientRect().left", region)
-    name = browser.one(".standings tbody th")
+    name = browser.one(".ranking tbody th")
     assert browser.run("return arguments[0].getBoundingClientRect().left", name) >= left
 
 
@@ -53,7 +53,7 @@ def test_print_shows_every_metric_and_no_controls(
 ) -> None:
     show(board)
     browser.emulate(media="print")
-    assert all(t.is_displayed() for t in (*browser.all(".duels"), *browser.all(".heat")))
+    assert all(t.is_displayed() for t in (*browser.all(".pairwise"), *browser.all(".heat")))
     assert not any(c.is_displayed() for c in browser.all(".control, nav"))
 
 
@@ -72,7 +72,7 @@ def test_without_script_the_tables_are_there_and_no_dead_controls(
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         show(board)
-        assert all(t.is_displayed() for t in (*browser.all(".duels"), *browser.all(".heat")))
+        assert all(t.is_displayed() for t in (*browser.all(".pairwise"), *browser.all(".heat")))
         assert not any(c.is_displayed() for c in browser.all(".control"))
     finally:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -35,7 +35,7 @@ def test_a_click_sorts_the_better_end_first_and_a_second_turns_it(
 ) -> None:
     show(board)
     for column, name in ((4, "DSC"), (3, "TRE_lm")):
-        head = browser.one(f".standings thead th:nth-child({column + 1})")
+        head = browser.one(f".ranking thead th:nth-child({column + 1})")
         assert head.text.startswith(name)
         means = {row.name: row.means[name] or 0.0 for row in board.rows}
         better = sorted(means.values(), reverse=name == "DSC")
@@ -46,9 +46,9 @@ def test_a_click_sorts_the_better_end_first_and_a_second_turns_it(
         head.find_element(By.TAG_NAME, "button").click()
         assert [means[n] for n in browser.names()] == better[::-1]
         assert {first, head.get_attribute("aria-sort")} == {"ascending", "descending"}
-    browser.one(".standings thead button").click()
+    browser.one(".ranking thead button").click()
     assert browser.names() == [row.name for row in board.rows], "by rank, as the board has them"
-    others = [h.get_attribute("aria-sort") for h in browser.all(".standings [aria-sort]")]
+    others = [h.get_attribute("aria-sort") for h in browser.all(".ranking [aria-sort]")]
     assert sorted(others) == ["ascending", *["none"] * (len(others) - 1)]
 
 
@@ -74,7 +74,7 @@ def test_the_keyboard_sorts_and_its_focus_is_seen(
 def test_rows_without_a_number_stay_last(browser: Browser, show: Show, board: Board) -> None:
     show(board)
     published = {row.name for row in board.rows if row.kind == "published"}
-    button = browser.one(".standings thead th:nth-child(3) button")
+    button = browser.one(".ranking thead th:nth-child(3) button")
     assert button.text.startswith("Score")
     for _ in range(2):
         button.click()
@@ -102,7 +102,7 @@ def test_manifests_open_by_their_link_and_can_be_kept(
     place = {"behavior": "allow", "downloadPath": str(tmp_path)}
     browser.execute_cdp_cmd("Browser.setDownloadBehavior", place)
     row = next(row for row in board.rows if row.manifest)
-    browser.run("arguments[0].click()", browser.one(".standings a[href^='#manifest']"))
+    browser.run("arguments[0].click()", browser.one(".ranking a[href^='#manifest']"))
     eventually(lambda: browser.one("details[open] pre").is_displayed())
     assert browser.one("details[open] pre").text == row.manifest
     browser.one("details[open] a[download]").click()

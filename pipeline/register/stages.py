@@ -1,0 +1,127 @@
+"""The life of a pair, one function a stage.
+
+    Pair --prepare--> Prepared --predict--> Predicted --refine--> Predicted ...
+         --collect--> Registered --place--> field on the fixed grid --export--> file
+
+Each arrow is a callable from one frozen record to the next, so a wrong order does not type-check. A
+pair is uploaded once and its field downloaded once. All stages are pure functions of a pair, the
+run file, a seed and a deadline: threads, processes and notebooks may call them alike.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+
+from l2r.arrays import Vectors
+from l2r.dataset import Pair
+from l2r.errors import ConfigError
+from l2r.grid import GridRule
+from l2r.prepare import Prepared, PreparePair
+from l2r.task import Task
+from models.networks.base import RegistrationModel
+from models.networks.passes import PassSettings
+from models.weights.load import build_network
+from pipeline.register.config import Refinement, RunConfig
+from pipeline.register.predict import PredictField, to_numpy
+from pipeline.register.records import Predicted, Registered
+from pipeline.register.refine import RefineField
+
+Refine: TypeAlias = Callable[[Predicted, torch.Generator, float | None], Predicted]
+"""Called with a generator on the CPU and a deadline in seconds of `time.monotonic`."""
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The stages between a pair and its field, as a run file puts them together."""
+
+    prepare: Callable[[Pair], Prepared]
+    predict: Callable[[Prepared, float | None], Predicted]
+    """Called with a deadline in seconds of `time.monotonic`."""
+    refinements: tuple[Refine, ...] = ()
+    seed: int = 0
+    labels: bool = False
+    """Whether label maps decide fields too."""
+
+    def refine(self, predicted: Predicted, deadline: float | None = None) -> Predicted:
+        """Refine one after the other; each draws from a generator of its own with the run's seed.
+
+        Args:
+            predicted: the field of the network.
+            deadline: in seconds of `time.monotonic`.
+        """
+        for refinement in self.refinements:
+            generator = torch.Generator().manual_seed(self.seed)
+            predicted = refinement(predicted, generator, deadline)
+        return predicted
+
+
+def collect(predicted: Predicted) -> Registered:
+    """Bring the field from the device to the host, and let go of the device's memory."""
+    return Registered(
+        predicted.prepared,
+        to_numpy(predicted.field),
+        predicted.refinements,
+        (*predicted.prepared.warnings, *predicted.warnings),
+    )
+
+
+def place(registered: Registered) -> Vectors:
+    """Bring the field onto the fixed image's grid, in voxels of that."""
+    return registered.prepared.grid.place(registered.vectors)
+
+
+def build_stages(config: RunConfig, task: Task, device: torch.device) -> Stages:
+    """Make the stages of a run.
+
+    Args:
+        config: the run file.
+        task: its shape and intensities.
+        device: where networks and refinements compute.
+
+    Raises:
+        WeightsError: the model's weights cannot be used.
+        ConfigError: no grid suits both the network and the refinements, or the network has nothing
+            that could be refined.
+    """
+    model = build_network(config.model)
+    return Stages(
+        prepare=PreparePair(task, _rule(model, config), config.voxel_mm, config.labels),
+        predict=PredictField(model, device, _passes(config)),
+        refinements=tuple(_refinement(part, model, device) for part in config.refine),
+        seed=config.seed,
+        labels=config.labels,
+    )
+
+
+def _refinement(part: Refinement, model: RegistrationModel, device: torch.device) -> Refine:
+    try:
+        return RefineField(part, model, device)
+    except ValueError as cause:
+        raise ConfigError(f"refinement {part.name!r}: {cause}") from None
+
+
+def _passes(config: RunConfig) -> PassSettings:
+    return PassSettings(config.passes, config.mirror, half=config.precision == "bfloat16")
+
+
+def _rule(model: RegistrationModel, config: RunConfig) -> GridRule:
+    """The grids that the network and every refinement can work on."""
+    rule = GridRule()
+    for shrink in config.passes:
+        try:
+            rule = rule.joined(model.grid.finer(shrink))
+        except ValueError as cause:
+            raise ConfigError(
+                f"no grid suits all passes of network {config.model.name!r}: {cause}; change passes"
+            ) from None
+    for part in config.refine:
+        try:
+            rule = rule.joined(part.grid)
+        except ValueError as cause:
+            raise ConfigError(
+                f"no grid suits both network {config.model.name!r} and refinement "
+                f"{part.name!r}: {cause}; change the refinement's levels or the network"
+            ) from None
+    return rule

@@ -1,0 +1,51 @@
+"""From what was found on the disk to the pairs of a training."""
+
+from dataclasses import replace
+
+from l2r.errors import ConfigError
+from models.training.augment import AugmentedPairs
+from models.training.config import Images, TrainConfig
+from models.training.dataset import Dataset
+from models.training.mixture import Mixture
+from models.training.sampling import PairPreprocessor, RandomPartners
+from models.training.synthesis.pairs import SyntheticPairs
+from pipeline.train.data import TrainingData
+
+
+def check_data(config: TrainConfig, data: TrainingData) -> None:
+    """Whether a training file was given what it asks for, and nothing else.
+
+    Raises:
+        ConfigError: it was not.
+    """
+    made = not isinstance(config.data, Images)
+    real = isinstance(config.data, Images) or config.data.real > 0
+    _check_given("--data", "pairs of real images", there=bool(data.scans), wanted=real)
+    _check_given("--maps", "pairs from label maps", there=bool(data.maps), wanted=made)
+
+
+def build_dataset(
+    config: TrainConfig, data: TrainingData, preprocessor: PairPreprocessor
+) -> Dataset:
+    """What the training draws its pairs from, augmented."""
+    source = _plain(config, data, preprocessor)
+    return AugmentedPairs(source, config.augment, shrink=config.shrink, seed=config.seed)
+
+
+def _plain(config: TrainConfig, data: TrainingData, preprocessor: PairPreprocessor) -> Dataset:
+    if isinstance(config.data, Images):
+        orders = config.data.both_orders
+        return RandomPartners(data.scans, preprocessor, seed=config.seed, both_orders=orders)
+    made = SyntheticPairs(data.maps, preprocessor, config.data, seed=config.seed)
+    if not data.scans:
+        return made
+    bare = replace(preprocessor, labels=False)
+    real = RandomPartners(data.scans, bare, seed=config.seed, both_orders=False)
+    return Mixture(real, made, config.data.real, config.batch)
+
+
+def _check_given(option: str, what: str, *, there: bool, wanted: bool) -> None:
+    if wanted and not there:
+        raise ConfigError(f"the training file asks for {what}; give {option}")
+    if there and not wanted:
+        raise ConfigError(f"the training file has no {what}; leave out {option}")

@@ -1,0 +1,134 @@
+"""Images of any shape and spacing on the grid that a network works on."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from l2r.dataset import Pair, read_pairs
+from l2r.errors import ImageError
+from l2r.grid import GridRule
+from l2r.prepare import PreparePair
+from l2r.task import Task, load_task
+
+SHAPE = (32, 40, 36)
+
+
+@pytest.fixture
+def task(phantom: Path) -> Task:
+    return load_task(str(phantom / "phantom.toml"))
+
+
+@pytest.fixture
+def pair(phantom: Path, tmp_path: Path) -> Pair:
+    """Copies of two brains that a test may change."""
+    (tmp_path / "imagesVal").mkdir()
+    for path in (phantom / "imagesVal").iterdir():
+        (tmp_path / "imagesVal" / path.name).write_bytes(path.read_bytes())
+    return read_pairs(phantom / "PHANTOM_dataset.json", tmp_path, "validation")[0]
+
+
+def set_spacing(path: Path, *spacing_mm: float) -> None:
+    nib.save(nib.Nifti1Image(nib.load(path).get_fdata(), np.diag([*spacing_mm, 1])), path)
+
+
+def test_voxels_are_taken_as_stored_unless_a_size_is_asked_for(task: Task, pair: Pair) -> None:
+    set_spacing(pair.fixed.path, 1, 2, 0.5)
+    prepared = PreparePair(task, GridRule())(pair)
+    assert prepared.fixed.shape == SHAPE
+
+
+def test_images_are_resampled_to_the_voxels_that_are_asked_for(task: Task, pair: Pair) -> None:
+    for scan in (pair.fixed, pair.moving):
+        set_spacing(scan.path, 1, 2, 0.5)
+    prepared = PreparePair(task, GridRule(16), voxel_mm=1.0)(pair)
+    assert prepared.grid.scaled == (32, 80, 18)
+    assert prepared.fixed.shape == prepared.moving.shape == (32, 80, 32)
+    step = np.broadcast_to(np.float32([1, 1, 1]), (*prepared.fixed.shape, 3)).copy()
+    np.testing.assert_allclose(prepared.grid.place(step)[5, 5, 5], [1, 0.5, 2])
+    assert prepared.grid.place(step).shape == (*SHAPE, 3)
+
+
+def test_the_same_tissue_is_found_at_any_voxel_size(task: Task, pair: Pair) -> None:
+    stored = PreparePair(task, GridRule())(pair)
+    finer = PreparePair(task, GridRule(), voxel_mm=0.5)(pair)
+    mean = finer.fixed.reshape(32, 2, 40, 2, 36, 2).mean(axis=(1, 3, 5))
+    assert np.abs(mean - stored.fixed).mean() < 0.02
+    assert stored.fixed.mean() == pytest.approx(finer.fixed.mean(), rel=0.01)
+
+
+def test_images_of_unlike_spacing_are_refused(task: Task, pair: Pair) -> None:
+    set_spacing(pair.moving.path, 1, 1, 1.5)
+    with pytest.raises(ImageError, match=r"0001.*1 x 1 x 1.5 mm.*fixed image have 1 x 1 x 1;"):
+        PreparePair(task, GridRule(), voxel_mm=1.0)(pair)
+
+
+@pytest.mark.parametrize("spacing_mm", [0.001, 1000])
+def test_a_header_without_sense_is_refused(task: Task, pair: Pair, spacing_mm: float) -> None:
+    set_spacing(pair.fixed.path, 1, 1, spacing_mm)
+    with pytest.raises(ImageError, match="by the header, 1 mm are asked for; correct the header"):
+        PreparePair(task, GridRule(), voxel_mm=1.0)(pair)
+
+
+def test_a_network_of_one_grid_gets_background_cropped_and_padded(task: Task, pair: Pair) -> None:
+    prepared = PreparePair(task, GridRule(exactly=(64, 36, 36)))(pair)
+    assert prepared.fixed.shape == (64, 36, 36)
+    assert prepared.grid.box.start[0] == -16
+
+
+def set_fringe(pair: Pair, voxels: int) -> None:
+    """34,560 voxels of tissue, and so many beyond them at either end of the first axis."""
+    array = np.zeros(SHAPE)
+    array[4:28] = 90
+    array[0, 3, :voxels] = array[31, 3, :voxels] = 99
+    for scan in (pair.fixed, pair.moving):
+        nib.save(nib.Nifti1Image(array, np.eye(4)), scan.path)
+
+
+def test_a_fringe_that_is_cropped_off_is_told(task: Task, pair: Pair) -> None:
+    set_fringe(pair, 17)
+    prepared = PreparePair(task, GridRule(exactly=(30, 40, 36)))(pair)
+    assert [text.split("; ")[-1] for text in prepared.warnings] == ["they are ignored"] * 2
+    assert "and 34 voxels beyond that are not background" in prepared.warnings[0]
+
+
+def test_more_than_a_fringe_is_not_cropped_off(task: Task, pair: Pair) -> None:
+    set_fringe(pair, 18)
+    with pytest.raises(ImageError, match="and 36 voxels beyond that are not background; crop"):
+        PreparePair(task, GridRule(exactly=(30, 40, 36)))(pair)
+
+
+def test_a_network_of_one_grid_refuses_to_cut_tissue_off(task: Task, pair: Pair) -> None:
+    with pytest.raises(ImageError, match=r"works on \(16, 64, 64\) only, and \d+ voxels beyond"):
+        PreparePair(task, GridRule(exactly=(16, 64, 64)))(pair)
+
+
+@pytest.fixture
+def labelled(phantom: Path, pair: Pair) -> Pair:
+    """With label maps beside the images."""
+    folder = pair.fixed.labels.parent
+    folder.mkdir()
+    for path in (phantom / "labelsVal").iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return pair
+
+
+def test_label_maps_come_along_on_the_working_grid(task: Task, labelled: Pair) -> None:
+    prepared = PreparePair(task, GridRule(16), labels=True)(labelled)
+    for found, scan in zip(prepared.labels, (labelled.fixed, labelled.moving), strict=True):
+        stored = nib.load(scan.labels).get_fdata()
+        assert found.shape == prepared.fixed.shape == (32, 48, 48)
+        assert set(np.unique(found)) == set(np.unique(stored))
+        assert found.sum() == stored.sum()
+    assert PreparePair(task, GridRule(16))(labelled).labels is None
+
+
+def test_a_missing_or_misshapen_label_map_is_named(task: Task, labelled: Pair) -> None:
+    path = labelled.moving.labels
+    nib.save(nib.Nifti1Image(np.zeros((4, 5, 6), np.uint8), np.eye(4)), path)
+    with pytest.raises(ImageError, match=rf"{path.name}: shape \(4, 5, 6\), but its image has"):
+        PreparePair(task, GridRule(), labels=True)(labelled)
+    path.unlink()
+    with pytest.raises(ImageError, match=f"{path.name}: no such file"):
+        PreparePair(task, GridRule(), labels=True)(labelled)
