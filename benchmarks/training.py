@@ -91,7 +91,7 @@ def measure_synthesis(
     shrink: int, maps: Path, steps: int, device: torch.device
 ) -> dict[str, float]:
     """Pairs per second with the labels of a file, none of which is trained on."""
-    text = {"model": {"name": "voxelmorph"}, "epochs": 1, "shrink": shrink, "task": "aseg"}
+    text = {"model": {"name": "voxelmorph"}, "epochs": 1, "passes": [shrink], "task": "aseg"}
     data = {"kind": "synthesis", "pairs": steps + 1, "structures": range(2, 32)}
     config = TrainConfig.model_validate(text | {"data": data, "objective": {"label_weight": 1}})
     with TemporaryDirectory() as folder:
