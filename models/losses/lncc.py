@@ -95,7 +95,7 @@ class LocalCorrelation:
 
 
 class _Fixed(NamedTuple):
-    """What a local correlation needs of the fixed image."""
+    """The fixed image and its sums over windows."""
 
     image: Volumes
     sum: Volumes

@@ -16,7 +16,7 @@ from models.types import Fields, Volumes
 
 @dataclass(frozen=True)
 class PassSettings:
-    """How often a network is applied to a pair, and to what."""
+    """Number and resolutions of the passes of a network."""
 
     shrinks: Sequence[int] = (1,)
     """One number per pass: the network sees means over cubes of so many voxels a side."""
@@ -83,7 +83,7 @@ class MultiPass:
         return upsample_field(field, shrink)
 
     def network(self, fixed: Volumes, moving: Volumes) -> Fields:
-        """What the network says of two images, in their voxels."""
+        """The field that the network predicts for two images, in their voxels."""
         with torch.autocast(fixed.device.type, torch.bfloat16, enabled=self._settings.half):
             field = self._model(fixed, moving)
         return field.float() if self._settings.half else field

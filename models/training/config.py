@@ -120,7 +120,7 @@ class TrainConfig(Frozen):
 
     @property
     def in_pieces(self) -> bool:
-        """Whether steps are given pairs at full resolution and draw what they teach."""
+        """True if steps are given pairs at full resolution and draw what they teach."""
         return len(self.passes) > 1 or self.crop is not None
 
     @property

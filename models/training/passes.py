@@ -1,4 +1,4 @@
-"""A network is taught for several passes: each step teaches one of them, on a piece of the pair.
+"""Teaching a network for several passes: each step teaches one of them, on a piece of the pair.
 
 Pieces make full resolution affordable: what was predicted before on coarser images, where the whole
 pair is seen, brings the piece close enough to be registered by itself.
@@ -45,7 +45,7 @@ class Piece:
     size: Shape
 
     def of(self, stack: Volume) -> Volume:
-        """What lies in it."""
+        """The part of a stack that lies in the box."""
         for axis, (start, size) in enumerate(zip(self.start, self.size, strict=True), start=-3):
             stack = stack.narrow(axis, start, size)
         return stack
@@ -65,7 +65,7 @@ class Piece:
 
 
 class PieceTransform(CandidateTransform):
-    """What all passes up to the one that is taught say on a piece of the fixed image."""
+    """The composed field of all passes up to the taught one, on a piece of the fixed image."""
 
     def __init__(self, fixed: ImageBatch, field: Fields, places: Fields) -> None:
         """`places`: of the moving stacks that are to be warped, in voxels of these."""

@@ -80,7 +80,7 @@ class ValidationScorer:
 
 
 def predicted_by(config: TrainConfig) -> PassSettings | None:
-    """What a network that was taught so is to do with a pair at full resolution."""
+    """The passes that a network which was taught so is validated by."""
     return PassSettings(config.passes) if config.in_pieces else None
 
 

@@ -57,7 +57,7 @@ class SyntheticPairs(Dataset):
         return partial(self._reused, scans, maps, self._drawn(epoch, number, self._config.kept))
 
     def _drawn(self, epoch: int, number: int, kept: int) -> Seeds:
-        """Of two images that are kept, different ones also where both are of one label map."""
+        """Seeds of two kept images, which differ also where both are of one label map."""
         random = generator(self._seed, epoch, number, Stream.SYNTHESIS_KEPT)
         first = int(torch.randint(kept, (), generator=random))
         second = (first + int(torch.randint(1, kept, (), generator=random))) % kept
