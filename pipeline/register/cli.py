@@ -135,9 +135,9 @@ def with_command(words: list[str]) -> list[str]:
 def _register(job: "Job", device: str, time_budget: float | None, *, resume: bool) -> None:
     # Read when torch is loaded: threads that wait for work leave the core to others.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from pipeline.register.command import Execution, register  # noqa: PLC0415 - torch
+    from pipeline.register.command import register  # noqa: PLC0415 - torch
 
-    counts = register(job, Execution(device, resume, time_budget))
+    counts = register(job, device, time_budget, resume=resume)
     typer.echo(f"{', '.join(f'{n} {state}' for state, n in counts.items())} in {job.folder}")
     if any(counts[status] for status in ("unimproved", "fallback", "failed")):
         raise typer.Exit(1)
