@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from benchmarks.machine import describe
-from pipeline.register.command import Execution, register
+from pipeline.register.command import register
 from pipeline.register.request import RunRequest, resolve
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +27,7 @@ def main(config: str = "configs/t1_default.toml", pairs: str = "6") -> None:
             limit=int(pairs),
         )
         start = time.monotonic()
-        register(resolve(request), Execution())
+        register(resolve(request))
         wall = time.monotonic() - start
         manifest = json.loads((Path(folder) / "manifest.json").read_text())
     print(describe())

@@ -57,10 +57,15 @@ def score(  # noqa: PLR0913 - a command has as many options as it has
     ] = None,
 ) -> None:
     """Score a submission: a table to read, and files of the scores."""
-    # Not at the top: --help should not wait for numpy, scipy and nibabel.
-    from eval.commands import Reference, ScoreRequest, run  # noqa: PLC0415
+    from l2r.errors import DatasetError  # noqa: PLC0415
+    from l2r.schema import read_json  # noqa: PLC0415
 
     with one_line_errors():
+        if dataset is not None:
+            read_json(dataset, DatasetError)  # a wrong path is named at once
+        # Not at the top: --help should not wait for numpy, scipy and nibabel.
+        from eval.commands import Reference, ScoreRequest, run  # noqa: PLC0415
+
         reference = Reference(task, dataset, tuple(evaluation_config or ()), ground_truth, split)
         run(ScoreRequest(submission, reference, tuple(output or ()), jobs))
 

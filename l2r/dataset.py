@@ -9,14 +9,16 @@
 Paths are relative to the input folder, with or without a leading `./`.
 """
 
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from pydantic import AliasChoices, Field, RootModel
 
+from l2r.disk import can_see
 from l2r.errors import DatasetError
 from l2r.schema import Tolerant, parse, read_json
 
@@ -29,6 +31,8 @@ SPLITS: dict[str, tuple[str, ...]] = {
 
 _NUMBERED = re.compile(r"(?P<subject>\d{4})_(?P<modality>\d{4})$")
 _STUDY = "Follow-up 01 CT"
+_LONGEST = 200
+"""Bytes of two names; a file system takes 255, with what is put around them."""
 _VISITED = re.compile(r"(?P<subject>\d{4})_\d{4}_(?P<visit>\d{2})$")
 
 
@@ -42,6 +46,13 @@ class Scan:
     """Where it lies."""
     beside_it: tuple[tuple[str, PurePosixPath], ...] = ()
     """What belongs to it, by kind, where the list says so; else its place follows by a rule."""
+    alias: str | None = field(default=None, compare=False)
+    """Its name in outputs where other images of the list have the same file name."""
+
+    @property
+    def name(self) -> str:
+        """The alias, or the file name without its suffix."""
+        return self.alias or self.stem
 
     @property
     def stem(self) -> str:
@@ -106,8 +117,8 @@ class Pair:
 
     @property
     def name(self) -> str:
-        """For messages: `<fixed><--<moving>`."""
-        return f"{self.fixed.stem}<--{self.moving.stem}"
+        """In messages and scores: `<fixed><--<moving>`."""
+        return f"{self.fixed.name}<--{self.moving.name}"
 
     def files(self, *, labels: bool) -> list[Path]:
         """Both images, and both label maps if these are wanted."""
@@ -219,7 +230,8 @@ def scans_of_folder(folder: Path) -> list[Scan]:
     """
     inner = folder / "imagesTr"
     place = inner if inner.is_dir() else folder
-    paths = sorted(path for ending in (".nii", ".nii.gz") for path in place.glob(f"*{ending}"))
+    found = (path for ending in (".nii", ".nii.gz") for path in place.glob(f"*{ending}"))
+    paths = sorted(path for path in found if not path.name.startswith("."))  # macOS leaves ._*
     if not paths:
         raise DatasetError(
             f"{place}: no .nii or .nii.gz file in it; give --data a folder of images"
@@ -228,15 +240,55 @@ def scans_of_folder(folder: Path) -> list[Scan]:
 
 
 def distinct(pairs: list[Pair], dataset: Path) -> list[Pair]:
-    """The pairs, unless one stands twice.
+    """The pairs with a name for each, unless one stands twice: the same paths, that is.
+
+    Images in a folder per subject often have one file name; their folders then tell them apart.
 
     Raises:
-        DatasetError: it does.
+        DatasetError: a pair stands twice.
     """
-    twice = [name for name, count in Counter(pair.name for pair in pairs).items() if count > 1]
+    twice = [pair for pair, count in Counter(pairs).items() if count > 1]
     if twice:
-        raise DatasetError(f"{dataset}: the pair {twice[0]} stands more than once; remove one")
-    return pairs
+        raise DatasetError(f"{dataset}: the pair {twice[0].name} stands more than once; remove one")
+    named = [_with_folders(p) if _is_ambiguous(p) else p for p in pairs]
+    for tell_apart in (_with_folders, _with_hash):
+        counts = Counter(_joined(pair) for pair in named)
+        named = [tell_apart(pair) if counts[_joined(pair)] > 1 else pair for pair in named]
+    return named
+
+
+def _is_ambiguous(pair: Pair) -> bool:
+    """Whether both images have one file name, so that not even their order shows."""
+    return pair.fixed.stem == pair.moving.stem and pair.fixed != pair.moving
+
+
+def _joined(pair: Pair) -> str:
+    """The name of the pair in a file name; longer pieces of other pairs may join to the same."""
+    return f"{pair.fixed.name}_{pair.moving.name}"
+
+
+def _with_folders(pair: Pair) -> Pair:
+    """Each image is called by its whole path, `sub-01_anat_T1w`."""
+
+    def alias(scan: Scan) -> str:
+        return "_".join((*scan.relative.parts[:-1], scan.stem))
+
+    renamed = _renamed(pair, alias)
+    return renamed if len(_joined(renamed).encode()) <= _LONGEST else _with_hash(pair)
+
+
+def _with_hash(pair: Pair) -> Pair:
+    """Each image is called by its file name and a hash of its path."""
+
+    def alias(scan: Scan) -> str:
+        return f"{scan.stem}-{hashlib.sha256(str(scan.relative).encode()).hexdigest()[:8]}"
+
+    return _renamed(pair, alias)
+
+
+def _renamed(pair: Pair, alias: Callable[[Scan], str]) -> Pair:
+    fixed, moving = (replace(scan, alias=alias(scan)) for scan in (pair.fixed, pair.moving))
+    return Pair(fixed, moving)
 
 
 def listed_pair(fixed: str, moving: str, folder: Path, where: str) -> Pair:
@@ -255,7 +307,8 @@ def _entries(dataset: Path, split: str) -> Sequence[_Entry | _Study]:
         key = _key(raw, split, dataset)
         where, found = f"{dataset}: {key}", raw[key]
     if not found:
-        raise DatasetError(f"{where}: the list of pairs is empty; nothing to register")
+        hint = _offered(raw) if isinstance(raw, dict) else None
+        raise DatasetError(f"{where}: the list of pairs is empty; {hint or 'nothing to register'}")
     if isinstance(found, list) and any(isinstance(e, dict) and _STUDY in e for e in found):
         return parse(_Studies, found, where, DatasetError).root
     return parse(_Entries, found, where, DatasetError).root
@@ -265,9 +318,16 @@ def _key(raw: dict[str, object], split: str, dataset: Path) -> str:
     keys = [key for key in SPLITS.get(split, (split,)) if key in raw]
     if keys:
         return next((key for key in keys if _holds_pairs(raw[key])), keys[0])
-    offered = [key for key, value in raw.items() if _holds_pairs(value)]
-    hint = f"it has pairs under {', '.join(offered)}: try --split" if offered else "it has no pairs"
+    hint = _offered(raw) or "it has no pairs"
     raise DatasetError(f"{dataset}: no pair list for the split {split!r}; {hint}")
+
+
+def _offered(raw: dict[str, object]) -> str | None:
+    """A hint at the splits of a list that have pairs; None if none has."""
+    offered = [key for key, value in raw.items() if _holds_pairs(value)]
+    if not offered:
+        return None
+    return f"it has pairs under {', '.join(offered)}: try --split {offered[0]}"
 
 
 def _holds_pairs(value: object) -> bool:
@@ -288,11 +348,24 @@ def _visit(names: tuple[str, str, str, str], folder: Path, where: str) -> Scan:
 
 
 def _scan(text: str, folder: Path, where: str) -> Scan:
-    relative = PurePosixPath(text)
+    relative = _inside(PurePosixPath(text), folder)
+    if "\\" in text and not can_see(folder / relative):
+        raise DatasetError(f"{where}: {text!r}: separate folders by / instead of backslashes")
     if relative.is_absolute() or ".." in relative.parts:
         raise DatasetError(f"{where}: {text!r} leaves the input folder; give a path inside it")
     if not text.isprintable():  # or a message would break its line, or no file have the name
-        raise DatasetError(f"{where}: {text!r} holds characters that no file name should")
+        raise DatasetError(
+            f"{where}: {text!r} holds characters that no file name should; in JSON a backslash "
+            "begins an escape, so separate folders by /"
+        )
     if not relative.name.endswith((".nii", ".nii.gz")):
         raise DatasetError(f"{where}: {text!r} must name a .nii or .nii.gz file")
     return Scan(relative, folder / relative)
+
+
+def _inside(path: PurePosixPath, folder: Path) -> PurePosixPath:
+    """An absolute path that leads into the folder, relative to it; any other as it is."""
+    for root in (folder.absolute(), folder.resolve()):
+        if path.is_relative_to(root):
+            return path.relative_to(root)
+    return path

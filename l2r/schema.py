@@ -1,6 +1,7 @@
 """How JSON and TOML become typed records, with errors that fit on one line."""
 
 import json
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from pydantic import (
 from l2r.errors import L2RError
 
 Record = TypeVar("Record")
+_OWN_NAME = re.compile(r" or instance of \w+")
+"""In pydantic's messages; a user does not know the names of our records."""
 SHOWN = 3
 """Faults of one file that a message names."""
 
@@ -59,9 +62,9 @@ def read_json(path: Path, error: type[L2RError]) -> object:
     try:
         return json.loads(read_text(path, error))
     except json.JSONDecodeError as cause:
-        raise error(
-            f"{path}: not valid JSON at line {cause.lineno}, column {cause.colno}: {cause.msg}"
-        ) from None
+        place = f"line {cause.lineno}, column {cause.colno}"
+        hint = "; separate folders by / instead of backslashes" if "escape" in cause.msg else ""
+        raise error(f"{path}: not valid JSON at {place}: {cause.msg}{hint}") from None
     except (ValueError, RecursionError) as cause:  # thousands of digits or brackets
         raise error(f"{path}: not valid JSON: {cause}") from None
 
@@ -90,7 +93,8 @@ def parse(kind: type[Record], raw: object, where: str, error: type[L2RError]) ->
         return TypeAdapter(kind).validate_python(raw)
     except ValidationError as cause:
         faults = [
-            f"{'.'.join(str(part) for part in fault['loc']) or 'top level'}: {fault['msg'].lower()}"
+            f"{'.'.join(str(part) for part in fault['loc']) or 'top level'}: "
+            f"{_OWN_NAME.sub('', fault['msg']).lower()}"
             for fault in cause.errors(include_url=False)
         ]
         more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []

@@ -42,7 +42,7 @@ def field_name(rule: FieldRule, pair: Pair) -> str:
         github.com/JHU-MedImage-Reg/Learn2Reg26_PSMA.
     """
     if rule.names == "stem":
-        return f"disp_{pair.fixed.stem}_{pair.moving.stem}.nii.gz"
+        return f"disp_{pair.fixed.name}_{pair.moving.name}.nii.gz"
     if rule.names == "psmareg":
         return f"disp_{'_'.join((*pair.fixed.visit, *pair.moving.visit))}.nii.gz"
     (fixed, fixed_kind), (moving, moving_kind) = pair.fixed.ids, pair.moving.ids

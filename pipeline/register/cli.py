@@ -80,9 +80,10 @@ def run(  # noqa: PLR0913 - the options of the command
     Exit code: 0 all is done; 1 some pairs failed, zero fields stand in, or no step improved some
     fields; 2 nothing can be done.
     """
-    from pipeline.register.request import RunRequest, resolve  # noqa: PLC0415 - numpy and nibabel
-
     with one_line_errors():
+        _refuse_unreadable(dataset)
+        from pipeline.register.request import RunRequest, resolve  # noqa: PLC0415 - nibabel
+
         job = resolve(RunRequest(config, task, dataset, images, output, split, limit, shard))
         if not job.pairs:
             typer.echo(f"shard {job.shard}: none of the {len(job.others)} pairs is left for it")
@@ -116,6 +117,15 @@ def pair(
         _register(resolve_visits(paths, task, config), device, time_budget, resume=False)
 
 
+def _refuse_unreadable(dataset: Path | None) -> None:
+    """Name a missing pair list or a typo in it before numpy and nibabel are loaded."""
+    from l2r.errors import DatasetError  # noqa: PLC0415
+    from l2r.schema import read_json  # noqa: PLC0415
+
+    if dataset is not None:
+        read_json(dataset, DatasetError)
+
+
 def with_command(words: list[str]) -> list[str]:
     """The words of a command line, with `pair` before paths that come without a command."""
     first = words[0] if words else ""
@@ -125,9 +135,9 @@ def with_command(words: list[str]) -> list[str]:
 def _register(job: "Job", device: str, time_budget: float | None, *, resume: bool) -> None:
     # Read when torch is loaded: threads that wait for work leave the core to others.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from pipeline.register.command import Execution, register  # noqa: PLC0415 - torch
+    from pipeline.register.command import register  # noqa: PLC0415 - torch
 
-    counts = register(job, Execution(device, resume, time_budget))
+    counts = register(job, device, time_budget, resume=resume)
     typer.echo(f"{', '.join(f'{n} {state}' for state, n in counts.items())} in {job.folder}")
     if any(counts[status] for status in ("unimproved", "fallback", "failed")):
         raise typer.Exit(1)
@@ -149,15 +159,18 @@ def check(
 
     Exit code: 0 it would; 1 it would not, or the units are wrong; 2 it cannot be checked.
     """
-    from l2r.check import ALL, OTHERS, check_submission  # noqa: PLC0415
-    from l2r.console import progress  # noqa: PLC0415
-    from l2r.dataset import read_pairs  # noqa: PLC0415
-    from l2r.submission import field_names, open_submission  # noqa: PLC0415
-    from l2r.task import load_task  # noqa: PLC0415
-
     with one_line_errors():
+        from l2r.dataset import read_pairs  # noqa: PLC0415
+
+        listed = read_pairs(dataset, images or dataset.parent, split)  # before numpy
+        from l2r.console import progress  # noqa: PLC0415
+        from l2r.submission import field_names, open_submission  # noqa: PLC0415
+        from l2r.task import load_task  # noqa: PLC0415
+
         rules = load_task(task)
-        pairs = field_names(rules.field, read_pairs(dataset, images or dataset.parent, split))
+        pairs = field_names(rules.field, listed)
+        from l2r.check import ALL, OTHERS, check_submission  # noqa: PLC0415 - scipy
+
         kinds: Counter[str] = Counter()
         whole = []
         with progress(len(pairs) + 1, "check") as advance:

@@ -1,8 +1,9 @@
 """The main job, from resolved words to fields on the disk: over a list, or one named field."""
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from l2r.console import progress
 from l2r.errors import ConfigError
@@ -19,19 +20,16 @@ from pipeline.register.stages import build_stages
 from pipeline.workdir import open_folder
 
 
-@dataclass(frozen=True)
-class Execution:
-    """Device, resume and time limit of a job: all that decides no field, but the limit."""
-
-    device: str = "auto"
-    resume: bool = True
-    """Keep what the same job has made before."""
-    time_budget_s: float | None = None
-    """Wall time per pair."""
-
-
-def register(job: Job, execution: Execution) -> Counter[str]:
+def register(
+    job: Job, device: str = "auto", time_budget_s: float | None = None, *, resume: bool = True
+) -> Counter[str]:
     """Register all pairs of a job.
+
+    Args:
+        job: the pairs, and by what.
+        device: `auto`, `cpu`, `cuda` or `cuda:n`.
+        time_budget_s: wall time per pair.
+        resume: keep what the same job has made before.
 
     Returns:
         Number of pairs by status, see `PairRecord`, and of those `skipped`.
@@ -39,13 +37,19 @@ def register(job: Job, execution: Execution) -> Counter[str]:
     Raises:
         L2RError: nothing could be begun, or the output folder is full.
     """
-    return (register_one if job.one_field else register_list)(job, execution)
+    found = find_device(device)
+    if job.one_field:
+        return register_one(job, found, time_budget_s)
+    return register_list(job, found, time_budget_s, resume=resume)
 
 
-def register_list(job: Job, execution: Execution) -> Counter[str]:
+def register_list(
+    job: Job, device: torch.device, time_budget_s: float | None, *, resume: bool
+) -> Counter[str]:
     """Register the pairs of a list, with a manifest from which the same job can go on."""
-    config, device = load_run(job.config), find_device(execution.device)
-    own = {job.shard.journal} if job.shard else {WHOLE, MANIFEST}
+    config = load_run(job.config)
+    journal = job.shard.journal if job.shard else WHOLE
+    own = {journal} if job.shard else {journal, MANIFEST}
     folder = open_folder(job.folder, {*job.pairs, *own})
     stages = build_stages(config, job.task, device)
     settings = settings_of(
@@ -53,29 +57,28 @@ def register_list(job: Job, execution: Execution) -> Counter[str]:
         config,
         weights=_weights(config),
         device=describe_device(device),
-        budget=execution.time_budget_s,
+        budget=time_budget_s,
     )
-    journal_name = job.shard.journal if job.shard else WHOLE
-    with Ledger(folder, settings, journal_name, {*job.pairs, *job.others}) as ledger:
+    with Ledger(folder, settings, journal, {*job.pairs, *job.others}) as ledger:
         loop = RegistrationLoop(
             stages,
             ExportField(job.task, folder),
             ledger=ledger,
-            resume=execution.resume,
-            time_budget_s=execution.time_budget_s,
+            resume=resume,
+            time_budget_s=time_budget_s,
         )
         with progress(len(job.pairs), f"{job.task.name} on {device}") as advance:
             return loop(job.pairs, advance)
 
 
-def register_one(job: Job, execution: Execution) -> Counter[str]:
+def register_one(job: Job, device: torch.device, time_budget_s: float | None) -> Counter[str]:
     """Register one pair into the file that the caller has named, and write nothing else."""
-    config, device = load_run(job.config), find_device(execution.device)
+    config = load_run(job.config)
     if config.labels:
         raise ConfigError(f"{job.config}: label_weight needs label maps, here are images alone")
     folder = open_folder(job.folder, job.pairs)
     stages, export = build_stages(config, job.task, device), ExportField(job.task, folder)
-    loop = RegistrationLoop(stages, export, time_budget_s=execution.time_budget_s)
+    loop = RegistrationLoop(stages, export, time_budget_s=time_budget_s)
     with progress(1, f"{job.task.name} on {device}") as advance:
         return loop(job.pairs, advance)
 

@@ -26,8 +26,8 @@ from pipeline.register.clock import Budget, Stopwatch
 from pipeline.register.export import ExportField
 from pipeline.register.ledger import Ledger
 from pipeline.register.manifest import PairRecord, PairStatus, hash_inputs
-from pipeline.register.records import Registered
-from pipeline.register.stages import Stages, collect, place
+from pipeline.register.records import Predicted
+from pipeline.register.stages import Stages, place
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,8 @@ class _PairInProgress:
     inputs_sha256: str | None = None
     skip: bool = False
     prepared: Prepared | None = None
-    registered: Registered | None = None
+    registered: Predicted | None = None
+    """With the refined field, still on the device."""
     refined_at: float = 0.0
     error: str | None = None
 
@@ -137,7 +138,7 @@ class RegistrationLoop:
             predicted = self._stages.predict(item.prepared, deadline)
         if predicted is not None:
             with item.recording_failures("refine"):
-                item.registered = collect(self._stages.refine(predicted, deadline))
+                item.registered = self._stages.refine(predicted, deadline)
         item.refined_at = min(time.monotonic(), deadline or float("inf"))
 
     def _finish(self, item: _PairInProgress, advance: Advance) -> str:
@@ -168,7 +169,7 @@ class RegistrationLoop:
         registered, status = item.registered, _status(item, path)
         warnings = item.prepared.warnings if item.prepared else ()
         if registered is not None:
-            warnings = registered.warnings
+            warnings = (*warnings, *registered.warnings)
         if status == "unimproved":
             warnings = (*warnings, UNIMPROVED)
         return PairRecord(
@@ -193,16 +194,16 @@ def _status(item: _PairInProgress, path: Path | None) -> PairStatus:
     return "unimproved" if is_unimproved(item.registered) else "done"
 
 
-def is_unimproved(registered: Registered) -> bool:
+def is_unimproved(predicted: Predicted) -> bool:
     """True if refinements were to make the field better and no step of theirs did.
 
     A network's field that a time budget leaves as it is counts as done.
     """
-    refinements = registered.refinements
+    refinements = predicted.refinements
     if not refinements or any(refinement.improved for refinement in refinements):
         return False
     in_time = all(refinement.levels[-1].stopped != "deadline" for refinement in refinements)
-    return in_time or not registered.vectors.any()
+    return in_time or not bool(predicted.field.any())
 
 
 def _news(item: _PairInProgress, record: PairRecord) -> str:

@@ -1,8 +1,7 @@
-"""The records that pass from stage to stage of a pair, see `pipeline.register.stages`."""
+"""The record that passes from prediction to placing, see `pipeline.register.stages`."""
 
 from dataclasses import dataclass
 
-from l2r.arrays import Vectors
 from l2r.prepare import Prepared
 from models.descent.objective import ImagePair
 from models.types import Fields
@@ -21,15 +20,3 @@ class Predicted:
     refinements: tuple[RefinementRecord, ...] = ()
     warnings: tuple[str, ...] = ()
     """Of predicting and refining."""
-
-
-@dataclass(frozen=True)
-class Registered:
-    """The field of a pair in the memory of the host."""
-
-    prepared: Prepared
-    vectors: Vectors
-    """In voxels of the working grid."""
-    refinements: tuple[RefinementRecord, ...] = ()
-    warnings: tuple[str, ...] = ()
-    """Of the whole life of the pair."""

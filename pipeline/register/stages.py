@@ -1,7 +1,7 @@
 """The life of a pair, one function a stage.
 
     Pair --prepare--> Prepared --predict--> Predicted --refine--> Predicted ...
-         --collect--> Registered --place--> field on the fixed grid --export--> file
+         --place--> field on the fixed grid --export--> file
 
 Each arrow is a callable from one frozen record to the next, so a wrong order does not type-check. A
 pair is uploaded once and its field downloaded once. All stages are pure functions of a pair, the
@@ -25,7 +25,7 @@ from models.networks.passes import PassSettings
 from models.weights.load import build_network
 from pipeline.register.config import Refinement, RunConfig
 from pipeline.register.predict import PredictField, to_numpy
-from pipeline.register.records import Predicted, Registered
+from pipeline.register.records import Predicted
 from pipeline.register.refine import RefineField
 
 Refine: TypeAlias = Callable[[Predicted, torch.Generator, float | None], Predicted]
@@ -57,19 +57,9 @@ class Stages:
         return predicted
 
 
-def collect(predicted: Predicted) -> Registered:
-    """Bring the field from the device to the host, and let go of the device's memory."""
-    return Registered(
-        predicted.prepared,
-        to_numpy(predicted.field),
-        predicted.refinements,
-        (*predicted.prepared.warnings, *predicted.warnings),
-    )
-
-
-def place(registered: Registered) -> Vectors:
-    """Bring the field onto the fixed image's grid, in voxels of that."""
-    return registered.prepared.grid.place(registered.vectors)
+def place(predicted: Predicted) -> Vectors:
+    """Bring the field to the host and onto the fixed image's grid, in voxels of that."""
+    return predicted.prepared.grid.place(to_numpy(predicted.field))
 
 
 def build_stages(config: RunConfig, task: Task, device: torch.device) -> Stages:

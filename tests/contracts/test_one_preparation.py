@@ -19,7 +19,7 @@ from l2r.task import Task, load_task
 from models.networks.base import RegistrationModel
 from models.training.cache import Cache
 from models.training.sampling import PairPreprocessor
-from pipeline.register.predict import PredictField
+from pipeline.register.predict import PredictField, to_numpy
 from pipeline.train.validation import ValidationScorer
 
 CPU = torch.device("cpu")
@@ -91,7 +91,7 @@ def run_of(place: Place, rule: GridRule, shrink: int) -> tuple[Witness, np.ndarr
     network = Witness(rule)
     prepared = PreparePair(place.task, rule.finer(shrink), labels=True)(place.pair)
     predicted = PredictField(network, CPU, shrink=shrink)(prepared)
-    return network, prepared.grid.place(predicted.vectors), prepared.labels or ()
+    return network, prepared.grid.place(to_numpy(predicted.field)), prepared.labels or ()
 
 
 @pytest.mark.parametrize("shrink", [1, 2, 3])

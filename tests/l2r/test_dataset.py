@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l2r.dataset import Pair, Scan, read_pairs
+from l2r.dataset import Pair, Scan, read_pairs, scans_of_folder
 from l2r.errors import DatasetError
+from l2r.submission import field_names
+from l2r.task import FieldRule
 from tests.l2r.making import listed, pair, scan
 
 A, B, C = (f"./imagesVal/BRAIN_{number:04}_0000.nii.gz" for number in (1, 2, 3))
@@ -124,9 +126,107 @@ def test_an_empty_list_is_refused(raw: object, tmp_path: Path) -> None:
         read(tmp_path, raw)
 
 
+def test_an_empty_split_names_those_that_have_pairs(tmp_path: Path) -> None:
+    raw = {"validation": [], "test": PAIRS}
+    expected = "validation: the list of pairs is empty; it has pairs under test: try --split test$"
+    with pytest.raises(DatasetError, match=expected):
+        read(tmp_path, raw)
+
+
+def test_absolute_paths_inside_the_input_folder_are_taken(tmp_path: Path) -> None:
+    inside = [{key: str(tmp_path / path) for key, path in entry.items()} for entry in PAIRS]
+    assert read(tmp_path, inside) == read(tmp_path, PAIRS)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    entry = {"fixed": str(tmp_path / "real" / "a.nii"), "moving": "b.nii"}
+    (pair,) = read_pairs(listed(tmp_path / "list.json", [entry]), tmp_path / "link")
+    assert pair.fixed.relative == PurePosixPath("a.nii")
+
+
+@pytest.mark.parametrize("text", ["imagesTr\\A.nii.gz", "C:\\data\\A.nii.gz", "imagesTr\fix.nii"])
+def test_backslashes_get_a_hint(text: str, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="separate folders by /"):
+        read(tmp_path, [{"fixed": text, "moving": B}])
+
+
+def test_backslashes_that_json_does_not_know_get_a_hint(tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    path.write_text('[{"fixed": "imagesTr\\mov.nii", "moving": "b.nii"}]'.replace("\\\\", "\\"))
+    with pytest.raises(DatasetError, match=r"line 1, column \d+: .*escape; separate folders by /"):
+        read_pairs(path, tmp_path)
+
+
+def test_a_name_with_a_backslash_is_a_name_if_there_is_such_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a\\b.nii").touch()
+    assert len(read(tmp_path, [{"fixed": "a\\b.nii", "moving": B}])) == 1
+
+
+@pytest.mark.parametrize("entry", [3, "A.nii", ["A.nii", "B.nii"], None], ids=str)
+def test_messages_do_not_name_our_own_records(entry: object, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError) as caught:
+        read(tmp_path, [PAIRS[0], entry])
+    assert "_entry" not in str(caught.value).lower()
+    assert "1: input should be a valid dictionary" in str(caught.value)
+
+
+def of_subjects(*paths: str) -> list[dict[str, str]]:
+    """The first path moved by each of the others."""
+    return [{"fixed": paths[0], "moving": other} for other in paths[1:]]
+
+
+def fields(pairs: list[Pair]) -> list[str]:
+    return list(field_names(FieldRule(names="stem"), pairs))
+
+
+def test_the_same_file_name_in_a_folder_per_subject(tmp_path: Path) -> None:
+    one, two, three = (f"OAS_{n}/aligned_norm.nii.gz" for n in (1, 2, 3))
+    pairs = read(tmp_path, of_subjects(one, two, three))
+    assert [pair.name for pair in pairs] == [
+        "OAS_1_aligned_norm<--OAS_2_aligned_norm",
+        "OAS_1_aligned_norm<--OAS_3_aligned_norm",
+    ]
+    assert fields(pairs) == [
+        "disp_OAS_1_aligned_norm_OAS_2_aligned_norm.nii.gz",
+        "disp_OAS_1_aligned_norm_OAS_3_aligned_norm.nii.gz",
+    ]
+    assert fields(read(tmp_path, of_subjects(one, three))) == fields(pairs)[1:]
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["imagesTr/A.nii.gz", "imagesVal/A.nii.gz"],
+        ["sub-01/anat/T1w.nii.gz", "sub-02/anat/T1w.nii.gz", "sub-03/anat/T1w.nii.gz"],
+        ["c.nii", "x.nii", "x.nii.gz"],
+        ["a/b_c.nii", "a_b/c.nii", "a/b/c.nii"],
+        ["e.nii", "/".join(["very_long_folder"] * 9) + "/e.nii", "f/e.nii"],
+    ],
+    ids=str,
+)
+def test_fields_of_unlike_pairs_have_unlike_names_that_a_file_can_have(
+    paths: list[str], tmp_path: Path
+) -> None:
+    entries = [{"fixed": a, "moving": b} for a in paths for b in paths if a != b]
+    names = fields(read(tmp_path, entries))
+    assert len(set(names)) == len(entries)
+    assert all(len(name.encode()) < 230 and "/" not in name for name in names)
+
+
+def test_pieces_that_join_to_the_same_name_are_told_apart(tmp_path: Path) -> None:
+    pieces = [("i/a_b.nii", "i/c.nii"), ("i/a.nii", "i/b_c.nii"), ("i/d.nii", "i/e.nii")]
+    names = fields(read(tmp_path, [{"fixed": a, "moving": b} for a, b in pieces]))
+    assert names == ["disp_i_a_b_i_c.nii.gz", "disp_i_a_i_b_c.nii.gz", "disp_d_e.nii.gz"]
+
+
+def test_hidden_files_of_macos_are_no_images(tmp_path: Path) -> None:
+    for name in ("a.nii.gz", "._a.nii.gz", "b.nii"):
+        (tmp_path / name).touch()
+    assert [scan.relative.name for scan in scans_of_folder(tmp_path)] == ["a.nii.gz", "b.nii"]
+
+
 def test_a_missing_split_names_those_that_are_there(tmp_path: Path) -> None:
     raw = {"name": "X", "validation": PAIRS, "extra": PAIRS, "training": ["A.nii.gz"]}
-    expected = r"split 'test'; it has pairs under validation, extra: try --split$"
+    expected = r"split 'test'; it has pairs under validation, extra: try --split validation$"
     with pytest.raises(DatasetError, match=expected):
         read(tmp_path, raw, "test")
 

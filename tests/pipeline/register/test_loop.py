@@ -24,7 +24,7 @@ from pipeline.register.ledger import WHOLE, Ledger
 from pipeline.register.loop import RegistrationLoop, is_unimproved
 from pipeline.register.manifest import LevelRecord, RefinementRecord, RunSettings
 from pipeline.register.predict import field_to_torch, to_torch
-from pipeline.register.records import Predicted, Registered
+from pipeline.register.records import Predicted
 from pipeline.register.stages import Stages
 
 SETTINGS = RunSettings(
@@ -260,5 +260,5 @@ def test_a_field_that_no_step_improved_is_known(
     records = tuple(
         RefinementRecord(levels=(LEVELS[name],), improved=name == "improved") for name in levels
     )
-    prepared, field = workshop.preprocess(pair), zero_field(SHAPE) + np.float32(network)
-    assert is_unimproved(Registered(prepared, field, records)) is expected
+    item = predicted(workshop.preprocess(pair), zero_field(SHAPE) + np.float32(network))
+    assert is_unimproved(replace(item, refinements=records)) is expected
