@@ -44,14 +44,14 @@ def curves(left: Axes, right: Axes, runs: dict[str, Refined]) -> None:
     """Similarity per iterate, and how far the gradients agree."""
     for name, run in runs.items():
         colour = COMBINATIONS[name][1]
-        similarity = [values[0] for descent in run.course for values in descent.losses]
+        similarity = [step["similarity"] for level in run.history for step in level.losses]
         left.plot(similarity, color=colour, linewidth=1.2, label=name)
-        cosines = [[step[0] for step in descent.cosines] for descent in run.course]
+        cosines = [[min(step.values()) for step in level.cosines] for level in run.history]
         if any(cosines):
             rate = np.mean(np.concatenate(cosines) < 0)
             ended = np.concatenate([[*level, np.nan] for level in cosines])
             right.plot(ended, color=colour, linewidth=1.2, label=f"{name}: {rate:.0%} conflict")
-    ends = accumulate(len(descent.losses) for descent in next(iter(runs.values())).course)
+    ends = accumulate(len(descent.losses) for descent in next(iter(runs.values())).history)
     for end in list(ends)[:-1]:
         for axes in (left, right):
             axes.axvline(end - 0.5, color="#bbbbbb", linewidth=0.8, linestyle=":")

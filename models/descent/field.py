@@ -37,7 +37,7 @@ class ResolutionLevel(Frozen):
     similarity: Similarity = Lncc()
     steps: PositiveInt
     learning_rate: PositiveFloat
-    """Of Adam: about the first step's length, in voxels of the optimised grid."""
+    """Step size of the optimiser: for Adam about the first step's length, in optimised voxels."""
 
     @property
     def halved(self) -> "ResolutionLevel":
@@ -58,7 +58,7 @@ class InstanceOptimisationConfig(DescentConfig):
 
     @property
     def grid(self) -> GridRule:
-        """The grids on which all levels shrink evenly and to two voxels or more along each axis."""
+        """Grids on which all levels shrink evenly and to two voxels or more along each axis."""
         sizes = [size for level in self.levels for size in (level.shrink, level.control)]
         return GridRule(math.lcm(*sizes), least=2 * max(sizes))
 
@@ -85,7 +85,7 @@ class InstanceOptimisation:
 
     def __call__(
         self,
-        case: ImagePair,
+        pair: ImagePair,
         prediction: Fields,
         *,
         deadline: float | None = None,
@@ -94,41 +94,41 @@ class InstanceOptimisation:
         """Refine `prediction` until the last step or the deadline.
 
         Args:
-            case: intensities as the network sees them.
+            pair: intensities as the network sees them.
             prediction: displacement in voxels.
             deadline: in seconds of `time.monotonic`.
             random: what stochastic terms and combinations draw from, on the CPU.
         """
-        config, shape = self._config, triple(case.fixed.shape[2:])
+        config, shape = self._config, triple(pair.fixed.shape[2:])
         predicted = bool(prediction.any())
         adds = config.parametrisation.adds_to_prediction
         run = _Run(
             config,
-            case.after(prediction) if predicted and not adds else case,
+            pair.after(prediction) if predicted and not adds else pair,
             prediction if predicted and adds else None,
             deadline,
             random or torch.Generator(),
         )
         parameters = prediction.new_zeros(config.parametrisation.parts, 3, 1, 1, 1)
-        course: list[OptimisationResult] = []
+        history: list[OptimisationResult] = []
         for level in config.levels:
             parameters = resize_field(parameters, divided(shape, level.control)).requires_grad_()
-            course.append(run.descend(level, parameters))
+            history.append(run.descend(level, parameters))
             parameters = parameters.detach()
-            if course[-1].stopped in {"deadline", "diverged"}:
+            if history[-1].stopped in {"deadline", "diverged"}:
                 break
         found = resize_field(config.parametrisation.forward(parameters), shape)
         if predicted:
             found = prediction + found if adds else compose(prediction, found)
-        return Refined(found, tuple(course))
+        return Refined(found, tuple(history))
 
 
 @dataclass(frozen=True)
 class _Run:
-    """What all levels share."""
+    """Settings and data that all levels share."""
 
     config: InstanceOptimisationConfig
-    case: ImagePair
+    pair: ImagePair
     base: Fields | None
     """The prediction, if what is optimised is added to it."""
     deadline: float | None
@@ -136,24 +136,24 @@ class _Run:
 
     def descend(self, level: ResolutionLevel, parameters: Coarse) -> OptimisationResult:
         """Improve the parameters on one level."""
-        config, case = self.config, self.case.shrunk(level.shrink)
-        objective = config.bind(case, level.similarity, self.random)
-        base = self._base(triple(parameters.shape[2:]), triple(case.fixed.shape[2:]))
+        config, pair = self.config, self.pair.shrunk(level.shrink)
+        objective = config.bind(pair, level.similarity, self.random)
+        base = self._base(triple(parameters.shape[2:]), triple(pair.fixed.shape[2:]))
 
         def losses() -> Losses:
-            return objective(FieldTransform(case.fixed, config.parametrisation, parameters, base))
+            return objective(FieldTransform(pair.fixed, config.parametrisation, parameters, base))
 
         optimiser = config.optimiser.build([parameters], level.learning_rate)
         limits = StopConditions(level.steps, self.deadline, config.convergence)
         return descend([parameters], config.goal(losses, self.random), optimiser, limits)
 
-    def _base(self, control: Shape, images: Shape) -> BaseField | None:
+    def _base(self, parameters: Shape, images: Shape) -> BaseField | None:
         if self.base is None:
             return None
-        return BaseField(resize_field(self.base, control), resize_field(self.base, images))
+        return BaseField(resize_field(self.base, parameters), resize_field(self.base, images))
 
 
 def divided(shape: Shape, factor: int) -> Shape:
-    """Voxels along each axis where one holds `factor` of a side."""
+    """Shape of a grid whose voxels are `factor` times as long."""
     x, y, z = (size // factor for size in shape)
     return x, y, z

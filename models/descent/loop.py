@@ -5,7 +5,7 @@ guidance on the displacement that a network predicted; they differ in the parts 
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -15,13 +15,20 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from l2r.schema import Frozen
-from models.optim.combine import Combine, Combined, Losses, SumGradients
+from models.optim.combine import Combine, Combined, Cosines, Losses, SumGradients
 
 Stopped: TypeAlias = Literal["steps", "converged", "deadline", "diverged"]
 Kept: TypeAlias = Literal["best", "last"]
-"""Which iterate a descent leaves behind."""
+"""The iterate that a descent leaves behind."""
 
-IterateScore: TypeAlias = Callable[[Sequence[float]], float]
+LossValues: TypeAlias = Mapping[str, float]
+IterateScore: TypeAlias = Callable[[LossValues], float]
+
+
+def sum_of(values: LossValues) -> float:
+    """Sum of all losses."""
+    return sum(values.values())
+
 
 _MOST_SKIPPED = 3
 """Steps in a row that may be skipped; more, and nothing but NaN is to be expected."""
@@ -39,7 +46,7 @@ class Convergence(Frozen):
     share: PositiveFloat = 0.01
 
     def reached(self, scores: Sequence[float]) -> bool:
-        """Whether a descent with these scores, one per iterate, has converged."""
+        """Decide from the scores of all iterates so far whether a descent has converged."""
         size = self.window
         if len(scores) < 2 * size:
             return False
@@ -49,14 +56,14 @@ class Convergence(Frozen):
 
 @dataclass(frozen=True)
 class Goal:
-    """What is descended, and what counts on the way."""
+    """An objective: the losses, their combination, and the score of an iterate."""
 
     losses: Callable[[], Losses]
-    """Every objective at the present parameters."""
-    score: IterateScore = sum
-    """Of the losses' values; the iterate with the lowest one is the best."""
+    """Losses at the present parameters."""
+    score: IterateScore = sum_of
+    """Score of the losses' values; the iterate with the lowest one is the best."""
     combine: Combine = field(default_factory=SumGradients)
-    """Makes one gradient of many objectives."""
+    """Makes one gradient of many losses."""
     random: torch.Generator = field(default_factory=torch.Generator)
     """For those combinations that draw."""
     keep: Kept = "best"
@@ -65,7 +72,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class StopConditions:
-    """When a descent ends."""
+    """Conditions that end a descent."""
 
     steps: int
     deadline: float | None = None
@@ -75,13 +82,12 @@ class StopConditions:
 
 @dataclass(frozen=True)
 class OptimisationResult:
-    """What a descent did."""
+    """History of a descent."""
 
-    losses: tuple[tuple[float, ...], ...]
-    """Per evaluated iterate, one number per objective."""
-    cosines: tuple[tuple[float, ...], ...]
-    """Per step, between the objectives' gradients where they were computed apart; of the pairs
-    (0, 1), (0, 2), ..., (1, 2), ..."""
+    losses: tuple[LossValues, ...]
+    """Losses of each evaluated iterate."""
+    cosines: tuple[Cosines, ...]
+    """Cosines between the losses' gradients at each step, where they were computed apart."""
     best: int
     """The iterate with the lowest score; its parameters are left behind unless the last one's
     are kept."""
@@ -91,10 +97,19 @@ class OptimisationResult:
 
     @property
     def conflict_rate(self) -> float | None:
-        """The share of steps at which two objectives pulled against each other."""
+        """Share of steps at which the gradients of two losses conflicted."""
         if not self.cosines:
             return None
-        return sum(min(step) < 0 for step in self.cosines) / len(self.cosines)
+        return sum(worst < 0 for worst in self._smallest_cosines) / len(self.cosines)
+
+    @property
+    def mean_cosine(self) -> float | None:
+        """Mean over the steps of the smallest cosine between two gradients."""
+        return sum(self._smallest_cosines) / len(self.cosines) if self.cosines else None
+
+    @property
+    def _smallest_cosines(self) -> list[float]:
+        return [min(step.values()) for step in self.cosines]
 
 
 def descend(
@@ -103,7 +118,7 @@ def descend(
     optimiser: Optimizer,
     limits: StopConditions,
     *,
-    beside: Sequence[Tensor] = (),
+    buffers: Sequence[Tensor] = (),
 ) -> OptimisationResult:
     """Minimise, and leave the best iterate in `parameters`, or the last one if `goal` says so.
 
@@ -112,27 +127,27 @@ def descend(
 
     Args:
         parameters: leaves that `optimiser` holds.
-        goal: the objectives.
+        goal: the objective.
         optimiser: of torch, or one that looks like it.
-        limits: `steps` steps judge `steps + 1` iterates, the start among them.
-        beside: tensors that evaluating changes, as running statistics; they are kept with the
-            iterate that they belong to.
+        limits: `steps` steps evaluate `steps + 1` iterates, the start among them.
+        buffers: tensors that an evaluation changes, such as running statistics; they are kept with
+            the iterate that they belong to.
     """
-    course = _Course(goal.score, [*parameters, *beside])
-    stopped = _run(course, parameters, goal, optimiser, limits)
+    history = _History(goal.score, [*parameters, *buffers])
+    stopped = _run(history, parameters, goal, optimiser, limits)
     if goal.keep == "best":
-        course.restore_best()
+        history.restore_best()
     return OptimisationResult(
-        losses=tuple(course.losses),
-        cosines=tuple(course.cosines),
-        best=course.best,
-        skipped=course.skipped,
+        losses=tuple(history.losses),
+        cosines=tuple(history.cosines),
+        best=history.best,
+        skipped=history.skipped,
         stopped=stopped,
     )
 
 
 def _run(
-    course: "_Course",
+    history: "_History",
     parameters: Sequence[Tensor],
     goal: Goal,
     optimiser: Optimizer,
@@ -144,12 +159,12 @@ def _run(
             return "deadline"
         last, losses = step == limits.steps, goal.losses()
         combined = Combined(()) if last else goal.combine(losses, parameters, goal.random)
-        if not _all_finite([*losses, *combined.gradients]):
-            if course.skip() > _MOST_SKIPPED:
+        if not _all_finite([*losses.values(), *combined.gradients]):
+            if history.skip() > _MOST_SKIPPED:
                 return "diverged"
             continue
-        course.record(losses, combined.cosines)
-        if limits.convergence and limits.convergence.reached(course.scores):
+        history.record(losses, combined.cosines)
+        if limits.convergence and limits.convergence.reached(history.scores):
             return "converged"
         if not last:
             _step(optimiser, parameters, combined.gradients)
@@ -162,21 +177,21 @@ def _step(optimiser: Optimizer, parameters: Sequence[Tensor], gradients: Sequenc
     optimiser.step()
 
 
-class _Course:
-    """What was seen so far, and the best of it."""
+class _History:
+    """Losses of the iterates so far, and the state of the best one."""
 
     def __init__(self, score: IterateScore, state: Sequence[Tensor]) -> None:
         self._score, self._state = score, state
         self._kept = [tensor.detach().clone() for tensor in state]
         self._in_a_row = 0
-        self.losses: list[tuple[float, ...]] = []
+        self.losses: list[LossValues] = []
         self.scores: list[float] = []
-        self.cosines: list[tuple[float, ...]] = []
+        self.cosines: list[Cosines] = []
         self.best, self.skipped = -1, 0
 
-    def record(self, losses: Losses, cosines: tuple[float, ...]) -> None:
+    def record(self, losses: Losses, cosines: Cosines) -> None:
         """Note an iterate, and keep it if it is the best so far."""
-        values = tuple(float(loss.detach()) for loss in losses)
+        values = {name: float(loss.detach()) for name, loss in losses.items()}
         self.losses.append(values)
         self.scores.append(self._score(values))
         if cosines:
@@ -187,19 +202,19 @@ class _Course:
         self._in_a_row = 0
 
     def skip(self) -> int:
-        """Go back to the best iterate; how many steps in a row were skipped."""
+        """Return to the best iterate; the number of steps skipped in a row."""
         self.restore_best()
         self.skipped += 1
         self._in_a_row += 1
         return self._in_a_row
 
     def restore_best(self) -> None:
-        """Put back what was kept."""
+        """Restore the state of the best iterate."""
         _copy(self._kept, self._state)
 
 
 class _Watch:
-    """Knows from the longest step so far whether another one fits before the deadline."""
+    """Predicts from the longest step so far whether another one fits before the deadline."""
 
     def __init__(self, deadline: float | None) -> None:
         self._deadline, self._last, self._longest = deadline, time.monotonic(), 0.0

@@ -1,6 +1,6 @@
-"""What a descent minimises, of terms that are put together in a run file."""
+"""Objectives of a descent, composed of terms in a run file."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -11,7 +11,7 @@ from torch.nn.functional import avg_pool3d
 from l2r.arrays import Shape
 from l2r.grid import GridRule
 from l2r.schema import Frozen
-from models.descent.loop import Convergence, Goal, Kept, OptimisationResult
+from models.descent.loop import Convergence, Goal, Kept, LossValues, OptimisationResult, sum_of
 from models.losses.base import CandidateTransform
 from models.losses.catalog import Regulariser, Similarity
 from models.losses.dice import LabelVolumes, SoftDice
@@ -34,7 +34,7 @@ LabelTerm: TypeAlias = Annotated[SoftDice | Mse, Field(discriminator="name")]
 
 @dataclass(frozen=True)
 class ImagePair:
-    """A pair that is to be registered, on one grid."""
+    """A fixed and a moving image on one grid, one pair or a batch of pairs."""
 
     fixed: ImageBatch
     moving: ImageBatch
@@ -43,14 +43,14 @@ class ImagePair:
     a training draws pieces of the pair, which are judged by some of the structures."""
 
     def after(self, prediction: Fields) -> "ImagePair":
-        """The moving side as the prediction warps it."""
+        """The pair with the moving side warped by a prediction."""
         labels = self.labels
         if labels:
             labels = labels[0], warp(labels[1], prediction)
         return ImagePair(self.fixed, warp(self.moving, prediction), labels)
 
     def shrunk(self, factor: int) -> "ImagePair":
-        """Means over cubes of `factor` voxels a side."""
+        """Average over cubes of `factor` voxels a side."""
         if factor == 1:
             return self
         labels = self.labels
@@ -61,10 +61,10 @@ class ImagePair:
 
 @dataclass(frozen=True)
 class Refined:
-    """A better field, and how it came about."""
+    """A refined field, and the history of its levels."""
 
     field: Fields
-    course: tuple[OptimisationResult, ...]
+    history: tuple[OptimisationResult, ...]
     """One per level that was begun."""
 
 
@@ -74,7 +74,7 @@ class Refiner(Protocol):
 
     def __call__(
         self,
-        case: ImagePair,
+        pair: ImagePair,
         prediction: Fields,
         *,
         deadline: float | None = None,
@@ -83,14 +83,14 @@ class Refiner(Protocol):
 
 
 class WeightedRegulariser(Frozen):
-    """A regulariser and how much it counts beside the similarity, which counts once."""
+    """A regulariser with its weight; the similarity has weight 1."""
 
     weight: NonNegativeFloat
     term: Regulariser
 
 
 class ObjectiveTerms(Frozen):
-    """The losses of a pair beside its similarity, for training and for descents alike."""
+    """Losses of a pair besides its similarity, for training and for descents alike."""
 
     regularisers: tuple[WeightedRegulariser, ...] = ()
     direction: Literal["one_way", "both_ways"] = "one_way"
@@ -101,7 +101,7 @@ class ObjectiveTerms(Frozen):
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        """Names of the losses, in their order."""
+        """Names of the losses, in order."""
         labels = () if self.label_weight is None else ("labels",)
         return ("similarity", *(part.term.name for part in self.regularisers), *labels)
 
@@ -113,29 +113,30 @@ class ObjectiveTerms(Frozen):
         return self
 
     def bind(
-        self, case: ImagePair, similarity: Similarity, random: torch.Generator
+        self, pair: ImagePair, similarity: Similarity, random: torch.Generator
     ) -> LossFunction:
-        """The objectives for one pair: what depends on the images alone is computed once.
+        """Make the losses for one pair; parts that depend on the images alone are computed once.
 
         Raises:
-            ValueError: labels count, but the case has none.
+            ValueError: labels count, but the pair has none.
         """
-        parts = [_similar(case, similarity, both_ways=self.direction == "both_ways")]
-        parts += [_regular(part, random) for part in self.regularisers]
+        both_ways = self.direction == "both_ways"
+        terms = {"similarity": _similar(pair, similarity, both_ways=both_ways)}
+        terms |= {part.term.name: _regular(part, random) for part in self.regularisers}
         if self.label_weight is not None:
-            parts.append(_labelled(case, self.label_term, self.label_weight))
-        return lambda transform: tuple(part(transform) for part in parts)
+            terms["labels"] = _labelled(pair, self.label_term, self.label_weight)
+        return lambda transform: {name: term(transform) for name, term in terms.items()}
 
 
 class DescentConfig(ObjectiveTerms):
-    """What every descent on a pair needs, whatever it optimises."""
+    """Settings that every descent on a pair has, whatever it optimises."""
 
     combine: Combine = SumGradients()
     optimiser: Optimiser = AdamConfig()
     convergence: Convergence | None = None
     """Ends a level early; without it all steps are done."""
     best_by: str = TOTAL
-    """Which of the `objectives`, or their total, decides which iterate is best."""
+    """The loss that decides which iterate is best, one of `objectives` or their total."""
     keep: Kept = "best"
     """The iterate that is kept; on-the-fly guidance takes the last one, whatever it is worth."""
 
@@ -144,7 +145,7 @@ class DescentConfig(ObjectiveTerms):
 
     @property
     def grid(self) -> GridRule:
-        """What the descent can work on."""
+        """Grids that the descent works on."""
         return GridRule()
 
     def refiner(self, model: RegistrationModel) -> Refiner:
@@ -170,22 +171,20 @@ class DescentConfig(ObjectiveTerms):
         return self
 
     def goal(self, losses: Callable[[], Losses], random: torch.Generator) -> Goal:
-        """The losses as `descend` wants them."""
+        """The objective that `descend` minimises."""
         return Goal(losses, self._score, self.combine, random, self.keep)
 
-    def _score(self, values: Sequence[float]) -> float:
-        if self.best_by == TOTAL:
-            return sum(values)
-        return values[self.objectives.index(self.best_by)]
+    def _score(self, values: LossValues) -> float:
+        return sum_of(values) if self.best_by == TOTAL else values[self.best_by]
 
 
-def _similar(case: ImagePair, similarity: Similarity, *, both_ways: bool) -> Term:
-    forward = similarity.bind(case.fixed)
+def _similar(pair: ImagePair, similarity: Similarity, *, both_ways: bool) -> Term:
+    forward = similarity.bind(pair.fixed)
     if not both_ways:
-        return lambda transform: forward(transform.warp(case.moving))
-    inverse = similarity.bind(case.moving)
+        return lambda transform: forward(transform.warp(pair.moving))
+    inverse = similarity.bind(pair.moving)
     return lambda transform: (
-        forward(transform.warp(case.moving)) + inverse(transform.warp_inverse(case.fixed))
+        forward(transform.warp(pair.moving)) + inverse(transform.warp_inverse(pair.fixed))
     )
 
 
@@ -193,9 +192,9 @@ def _regular(part: WeightedRegulariser, random: torch.Generator) -> Term:
     return lambda transform: part.weight * part.term.penalty(transform, random)
 
 
-def _labelled(case: ImagePair, term: LabelTerm, weight: float) -> Term:
-    if case.labels is None:
+def _labelled(pair: ImagePair, term: LabelTerm, weight: float) -> Term:
+    if pair.labels is None:
         raise ValueError("label_weight asks for label maps of both images, there are none")
-    fixed, moving = case.labels
+    fixed, moving = pair.labels
     overlap = term.bind(fixed)
     return lambda transform: weight * overlap(transform.warp(moving))

@@ -1,4 +1,4 @@
-"""Instance optimisation of a network's weights: the network learns one pair by heart.
+"""Instance optimisation of a network's weights: the network is overfitted to one pair.
 
 Source:
     Tian et al. (2024), uniGradICON, arXiv:2403.05780.
@@ -57,13 +57,13 @@ class WeightOptimisationConfig(DescentConfig):
         optimise = self.build(model)
 
         def refine(
-            case: ImagePair,
+            pair: ImagePair,
             prediction: Fields,  # noqa: ARG001 - the network predicts anew
             *,
             deadline: float | None = None,
             random: torch.Generator | None = None,
         ) -> Refined:
-            return optimise(case, deadline=deadline, random=random)
+            return optimise(pair, deadline=deadline, random=random)
 
         return refine
 
@@ -76,7 +76,7 @@ class WeightOptimisation:
 
     def __call__(
         self,
-        case: ImagePair,
+        pair: ImagePair,
         *,
         deadline: float | None = None,
         random: torch.Generator | None = None,
@@ -84,12 +84,12 @@ class WeightOptimisation:
         """Optimise until the last step or the deadline, and predict with the best weights.
 
         Args:
-            case: images on the grid of the field.
+            pair: images on the grid of the field.
             deadline: in seconds of `time.monotonic`.
             random: what stochastic terms and combinations draw from, on the CPU.
         """
         config, model, random = self._config, self._model, random or torch.Generator()
-        seen = as_seen(model, case)
+        seen = as_seen(model, pair)
         objective = config.bind(seen, config.similarity, random)
         parameters = list(model.parameters())
 
@@ -103,23 +103,23 @@ class WeightOptimisation:
                 config.goal(losses, random),
                 config.optimiser.build(parameters, config.learning_rate),
                 StopConditions(config.steps, deadline, config.convergence),
-                beside=list(model.buffers()),
+                buffers=list(model.buffers()),
             )
             adapt(model, adapting=False)
             with torch.no_grad():
-                field = model(case.fixed, case.moving)
+                field = model(pair.fixed, pair.moving)
         return Refined(field, (descent,))
 
 
-def as_seen(model: RegistrationModel, case: ImagePair) -> ImagePair:
+def as_seen(model: RegistrationModel, pair: ImagePair) -> ImagePair:
     """The pair on the grid that the network compares images on, prepared as it wants them."""
     if isinstance(model, MapModel):
-        return ImagePair(model.prepared(case.fixed), model.prepared(case.moving))
-    return case
+        return ImagePair(model.prepared(pair.fixed), model.prepared(pair.moving))
+    return pair
 
 
 def adapt(model: nn.Module, *, adapting: bool) -> None:
-    """Whether batch normalisation uses the statistics of what it is given."""
+    """Switch batch normalisation between the statistics of its input and those of training."""
     for part in model.modules():
         if isinstance(part, nn.BatchNorm3d):
             part.train(adapting)
@@ -127,7 +127,7 @@ def adapt(model: nn.Module, *, adapting: bool) -> None:
 
 @contextmanager
 def as_before(model: nn.Module) -> Iterator[None]:
-    """Whatever happens inside, weights and statistics have the same bits afterwards."""
+    """Restore weights and statistics, bit by bit, at the end of a block."""
     state = [*model.parameters(), *model.buffers()]
     kept = [tensor.detach().clone() for tensor in state]
     try:

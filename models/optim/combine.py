@@ -1,4 +1,4 @@
-"""From one loss per objective to one gradient per parameter.
+"""Combine the gradients of several losses into one gradient per parameter.
 
 Two objectives conflict where the inner product of their gradients, over all parameters together, is
 negative. The conflict is taken out of a gradient `g` by projecting it onto the plane normal to the
@@ -10,8 +10,8 @@ Whatever is projected in whatever order, the result is a weighted sum of the obj
 and the weights follow from their inner products alone.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations, combinations_with_replacement
 from typing import Annotated, Literal, TypeAlias
 
@@ -22,28 +22,29 @@ from torch import Tensor
 
 from l2r.schema import Frozen
 
-Losses: TypeAlias = tuple[Float[Tensor, ""], ...]
-"""One number per objective, weights included."""
+Losses: TypeAlias = Mapping[str, Float[Tensor, ""]]
+"""Losses by name, weights included; their order is that of the random draws."""
+Cosines: TypeAlias = Mapping[tuple[str, str], float]
+"""Cosines between the gradients of two losses, by the names of the two."""
 Gradient: TypeAlias = Sequence[Tensor]
-"""Of one objective: one tensor per parameter."""
+"""Gradient of one loss: one tensor per parameter."""
 Gram = Float64[Tensor, "objectives objectives"]
-"""Inner products of the objectives' gradients."""
+"""Inner products of the losses' gradients."""
 Coefficients = Float64[Tensor, "objectives"]
-"""Of the objectives' gradients in a sum."""
+"""Coefficients of the losses' gradients in a sum."""
 
-_CHUNK = 2**16
+CHUNK = 2**16
 """Entries that are in double precision at a time; so few stay in a processor's cache."""
 
 
 @dataclass(frozen=True)
 class Combined:
-    """What is descended, and how far the objectives agree."""
+    """The gradient to descend, and how far the losses agree."""
 
     gradients: tuple[Tensor, ...]
     """One per parameter."""
-    cosines: tuple[float, ...] = ()
-    """Between the objectives' own gradients, for the pairs (0, 1), (0, 2), ..., (1, 2), ...; empty
-    where they were not computed apart. Zero where one of the two gradients is."""
+    cosines: Cosines = field(default_factory=dict)
+    """Empty where the gradients were not computed apart; zero where one of the two is zero."""
 
 
 class SumGradients(Frozen):
@@ -57,8 +58,7 @@ class SumGradients(Frozen):
         parameters: Sequence[Tensor],
         generator: torch.Generator,  # noqa: ARG002 - what the others draw from
     ) -> Combined:
-        total = sum(losses[1:], start=losses[0])
-        return Combined(_gradient(total, parameters))
+        return Combined(_gradient(total(losses), parameters))
 
 
 class ProjectOne(Frozen):
@@ -83,7 +83,7 @@ class ProjectOne(Frozen):
         order = torch.randperm(len(losses), generator=generator).tolist()
         gradients = gradients_apart(losses, parameters)
         gram = inner_products(gradients)
-        return Combined(weighted_sum(gradients, project_one(gram, order)), cosines(gram))
+        return Combined(weighted_sum(gradients, project_one(gram, order)), cosines(losses, gram))
 
 
 class PCGrad(Frozen):
@@ -104,11 +104,17 @@ class PCGrad(Frozen):
         orders = [torch.randperm(len(losses), generator=generator).tolist() for _ in losses]
         gradients = gradients_apart(losses, parameters)
         gram = inner_products(gradients)
-        return Combined(weighted_sum(gradients, project_all(gram, orders)), cosines(gram))
+        return Combined(weighted_sum(gradients, project_all(gram, orders)), cosines(losses, gram))
 
 
 Combine: TypeAlias = Annotated[SumGradients | ProjectOne | PCGrad, Field(discriminator="name")]
 """Called with the losses, the parameters, and a generator on the CPU."""
+
+
+def total(losses: Losses) -> Float[Tensor, ""]:
+    """Sum of the losses, added in their order."""
+    first, *others = losses.values()
+    return sum(others, start=first)
 
 
 def project_one(gram: Gram, order: Sequence[int]) -> Coefficients:
@@ -137,8 +143,9 @@ def _projected(gram: Gram, number: int, against: Sequence[int]) -> Coefficients:
 
 def gradients_apart(losses: Losses, parameters: Sequence[Tensor]) -> list[Gradient]:
     """One gradient per objective; the last backward pass frees the graph that they share."""
-    last = max((i for i, loss in enumerate(losses) if loss.requires_grad), default=0)
-    return [_gradient(loss, parameters, keep=i < last) for i, loss in enumerate(losses)]
+    values = list(losses.values())
+    last = max((i for i, loss in enumerate(values) if loss.requires_grad), default=0)
+    return [_gradient(loss, parameters, keep=i < last) for i, loss in enumerate(values)]
 
 
 def _gradient(
@@ -150,41 +157,42 @@ def _gradient(
     return torch.autograd.grad(loss, parameters, retain_graph=keep, materialize_grads=True)
 
 
-def inner_products(gradients: Sequence[Gradient]) -> Gram:
-    """Of every two gradients, over all parameters; on the CPU."""
+def inner_products(gradients: Sequence[Gradient], chunk: int = CHUNK) -> Gram:
+    """Inner product of every two gradients, over all parameters; on the CPU."""
     gram = torch.empty(len(gradients), len(gradients), dtype=torch.float64)
     for i, j in combinations_with_replacement(range(len(gradients)), 2):
-        gram[i, j] = gram[j, i] = _inner_product(gradients[i], gradients[j])
+        gram[i, j] = gram[j, i] = _inner_product(gradients[i], gradients[j], chunk)
     return gram
 
 
-def _inner_product(one: Gradient, other: Gradient) -> Float64[Tensor, ""]:
+def _inner_product(one: Gradient, other: Gradient, chunk: int) -> Float64[Tensor, ""]:
     return torch.stack(
         [
             torch.dot(x.double(), y.double())
             for a, b in zip(one, other, strict=True)
-            for x, y in zip(_chunks(a), _chunks(b), strict=True)
+            for x, y in zip(_chunks(a, chunk), _chunks(b, chunk), strict=True)
         ]
     ).sum()
 
 
-def _chunks(tensor: Tensor) -> Sequence[Tensor]:
-    return tensor.flatten().tensor_split(tuple(range(_CHUNK, tensor.numel(), _CHUNK)))
+def _chunks(tensor: Tensor, chunk: int) -> Sequence[Tensor]:
+    return tensor.flatten().tensor_split(tuple(range(chunk, tensor.numel(), chunk)))
 
 
-def cosines(gram: Gram) -> tuple[float, ...]:
-    """Between every two gradients; zero where one of them is."""
+def cosines(names: Iterable[str], gram: Gram) -> Cosines:
+    """Cosine between every two gradients; zero where one of them is zero."""
     norms = gram.diagonal().sqrt()
     scale = norms[:, None] * norms
     ratios = torch.where(scale == 0, 0, gram / scale).clamp(-1, 1)
-    return tuple(float(ratios[pair]) for pair in combinations(range(len(gram)), 2))
+    pairs = combinations(enumerate(names), 2)
+    return {(one, other): float(ratios[i, j]) for (i, one), (j, other) in pairs}
 
 
 def weighted_sum(gradients: Sequence[Gradient], weights: Coefficients) -> tuple[Tensor, ...]:
-    """One gradient of many."""
+    """Add gradients, each times its coefficient."""
     first, *others = weights.tolist()
-    total = tuple(tensor * first for tensor in gradients[0])
+    combined = tuple(tensor * first for tensor in gradients[0])
     for gradient, weight in zip(gradients[1:], others, strict=True):
-        for into, tensor in zip(total, gradient, strict=True):
+        for into, tensor in zip(combined, gradient, strict=True):
             into.add_(tensor, alpha=weight)
-    return total
+    return combined

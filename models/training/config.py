@@ -37,7 +37,7 @@ class TrainingObjective(ObjectiveTerms):
             return super().bind(case, similarity, random)
         rest = self.model_copy(update={"label_weight": None})
         without, zero = rest.bind(case, similarity, random), case.fixed.new_zeros(())
-        return lambda transform: (*without(transform), zero)
+        return lambda transform: {**without(transform), "labels": zero}
 
 
 class Images(Frozen):

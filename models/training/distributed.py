@@ -1,7 +1,7 @@
 """The processes of one training, as `torchrun` starts them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -32,13 +32,13 @@ class DistributedContext:
         distributed.all_reduce(votes, distributed.ReduceOp.MAX)
         return tuple(map(bool, votes.tolist()))
 
-    def mean(self, values: tuple[float, ...]) -> tuple[float, ...]:
-        """Of all processes."""
+    def mean(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Mean of each value over all processes, which have the same names in the same order."""
         if self.size == 1:
-            return values
-        total = torch.tensor(values, dtype=torch.float64, device=self.device)
+            return dict(values)
+        total = torch.tensor([*values.values()], dtype=torch.float64, device=self.device)
         distributed.all_reduce(total)
-        return tuple((total / self.size).tolist())
+        return dict(zip(values, (total / self.size).tolist(), strict=True))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ Source:
     Li et al. (2018), Visualizing the Loss Landscape of Neural Nets, arXiv:1712.09913, section 4.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -56,13 +56,13 @@ def random_direction(model: nn.Module, random: torch.Generator) -> Direction:
 
 
 def heights(
-    model: nn.Module, loss: Callable[[], Sequence[float]], plane: Plane
-) -> Iterator[tuple[float, ...]]:
+    model: nn.Module, losses: Callable[[], Mapping[str, float]], plane: Plane
+) -> Iterator[Mapping[str, float]]:
     """The losses at each of `plane.places`, in their order.
 
     Args:
         model: is changed on the way, and has the same bits as before when the iterator ends.
-        loss: of the model as it is, one number per objective.
+        losses: of the model as it is, by name.
         plane: as `plane_around` gives it for this model.
     """
     parameters = list(model.parameters())
@@ -73,7 +73,7 @@ def heights(
             with torch.no_grad():
                 for weights, centre, one, other in parts:
                     weights.copy_(centre).add_(one, alpha=a).add_(other, alpha=b)
-                found = tuple(loss())
+                found = losses()
             yield found
 
 

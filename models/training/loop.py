@@ -21,7 +21,7 @@ from models.training.guidance.pseudo_labeller import PseudoLabeller
 from models.training.loader import Loader
 from models.training.logging import EpochLog, Logger, StepLog
 from models.training.state import BEST, LAST, export, load_state, save_state
-from models.training.step import Objective, TrainStep
+from models.training.step import Objective, TrainStep, mean_losses
 
 Finished: TypeAlias = Literal["finished", "stopped"]
 
@@ -194,7 +194,7 @@ class _Training:
                 self._save()
         return False
 
-    def _count(self, losses: tuple[float, ...] | None) -> None:
+    def _count(self, losses: dict[str, float] | None) -> None:
         self._progress.count(losses)
         if self._progress.in_a_row > _MOST_SKIPPED:
             raise TrainingError(
@@ -202,17 +202,16 @@ class _Training:
                 "no finite gradient; lower learning_rate, or set clip_norm"
             )
 
-    def _tell_step(self, losses: tuple[float, ...] | None, waited_s: float) -> None:
+    def _tell_step(self, losses: dict[str, float] | None, waited_s: float) -> None:
         progress = self._progress
-        named = None if losses is None else dict(zip(self._names, losses, strict=True))
-        news = StepLog(progress.epoch, progress.step, self._loader.steps, named, waited_s)
+        news = StepLog(progress.epoch, progress.step, self._loader.steps, losses, waited_s)
         for logger in self._loggers:
             logger.step(news)
 
     def _judged(self) -> EpochLog:
         """What the epoch and the judge say; the best weights are exported."""
         progress, validator = self._progress, self._context.validator
-        training = dict(zip(self._names, self._context.processes.mean(progress.means), strict=True))
+        training = self._context.processes.mean(progress.means(self._names))
         news = EpochLog(progress.epoch, self._config.epochs, self._rate, training)
         if validator is None or not self._context.processes.is_main:
             return news
@@ -226,16 +225,15 @@ class _Training:
         return news
 
     def _mean_losses(self, pairs: Dataset) -> dict[str, float]:
-        """Of the objective, whether the steps are guided or not."""
-        names = self._config.objective.objectives
+        """Mean losses of the objective, whether the steps are guided or not."""
         objective = Objective(self._train_step.result, self._config).eval()
-        sums = torch.zeros(len(names), dtype=torch.float64)
+        found = []
         for number in range(len(pairs)):
             case = pairs.read(0, number)(self._context.processes.device)
             with torch.no_grad():
                 losses = objective(case, generator(self._config.seed, number))
-            sums += torch.stack([loss.double().cpu() for loss in losses]) / len(pairs)
-        return dict(zip(names, sums.tolist(), strict=True))
+            found.append({name: float(loss) for name, loss in losses.items()})
+        return mean_losses(found)
 
     def _save(self) -> None:
         self._saved = time.monotonic()

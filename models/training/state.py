@@ -1,5 +1,6 @@
 """Where a training stands, on the disk: taken up again, it goes on as if it had not stopped."""
 
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ CHECKPOINT = "checkpoint.pt"
 PREVIOUS = "checkpoint-previous.pt"
 BEST = "best.safetensors"
 LAST = "last.safetensors"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass
@@ -31,31 +32,30 @@ class Progress:
     """Steps that were not taken because a loss or a gradient was not finite."""
     in_a_row: int = 0
     """Of those, the last ones without one between that was taken."""
-    sums: list[float] = field(default_factory=list)
-    """Of each loss over the steps of the epoch that were taken."""
+    sums: dict[str, float] = field(default_factory=dict)
+    """Sum of each loss over the steps of the epoch that were taken."""
     taken: int = 0
     """Steps of the epoch that were taken."""
     best: float | None = None
     """The lowest validation loss so far."""
 
-    @property
-    def means(self) -> tuple[float, ...]:
-        """Of each loss over the steps of the epoch that were taken; NaN if none was."""
-        return tuple(total / self.taken if self.taken else float("nan") for total in self.sums)
+    def means(self, names: Iterable[str]) -> dict[str, float]:
+        """Mean of each loss over the steps of the epoch that were taken; NaN if none was."""
+        nan = float("nan")
+        return {name: self.sums[name] / self.taken if self.taken else nan for name in names}
 
-    def count(self, losses: tuple[float, ...] | None) -> None:
+    def count(self, losses: Mapping[str, float] | None) -> None:
         """A step was done, or skipped."""
         self.step += 1
         if losses is None:
             self.skipped, self.in_a_row = self.skipped + 1, self.in_a_row + 1
             return
         self.in_a_row, self.taken = 0, self.taken + 1
-        before = self.sums or [0.0] * len(losses)
-        self.sums = [total + loss for total, loss in zip(before, losses, strict=True)]
+        self.sums = {name: self.sums.get(name, 0.0) + loss for name, loss in losses.items()}
 
     def next_epoch(self) -> None:
         """The epoch is over."""
-        self.epoch, self.step, self.sums, self.taken = self.epoch + 1, 0, [], 0
+        self.epoch, self.step, self.sums, self.taken = self.epoch + 1, 0, {}, 0
 
 
 def save_state(folder: Path, train_step: TrainStep, progress: Progress, settings: str) -> None:

@@ -1,5 +1,6 @@
 """One step of a training: losses, their mean over processes, and the change of the weights."""
 
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
@@ -13,7 +14,7 @@ from models.descent.objective import ImagePair
 from models.descent.transform import NetworkTransform, VelocityTransform
 from models.descent.weights import as_seen
 from models.networks.base import RegistrationModel, VelocityModel
-from models.optim.combine import Losses
+from models.optim.combine import Losses, total
 from models.training.config import TrainConfig
 from models.training.dataset import derive_seed, generator
 from models.training.distributed import DistributedContext
@@ -34,7 +35,7 @@ class Objective(nn.Module):
         self._taught = TaughtPasses(model, config) if config.in_pieces else None
 
     def forward(self, case: ImagePair, random: torch.Generator) -> Losses:
-        """One number per objective, weights included."""
+        """Losses of a batch by name, weights included."""
         case = as_seen(self.model, case)
         if self._taught is not None:
             piece, case = self._taught(case, random)
@@ -79,7 +80,7 @@ class TrainStep:
         self.optimiser: Optimizer = config.optimiser.build(self.parameters, config.learning_rate)
         self.averaged = None if config.ema is None else _averaged(model, config.ema)
 
-    def __call__(self, cases: list[ImagePair], *numbers: int) -> tuple[float, ...] | None:
+    def __call__(self, cases: list[ImagePair], *numbers: int) -> dict[str, float] | None:
         """Descend once on the mean of some batches.
 
         Args:
@@ -93,11 +94,11 @@ class TrainStep:
         torch.manual_seed(derive_seed(*numbers))
         random = generator(*numbers)
         self.optimiser.zero_grad(set_to_none=True)
-        sums = torch.zeros(len(self._config.losses), dtype=torch.float64)
+        means: list[dict[str, float]] = []
         for case in cases:
             losses = self._apart(case, random)
-            (sum(losses[1:], start=losses[0]) / len(cases)).backward()
-            sums += torch.stack([loss.detach().double().cpu() for loss in losses]) / len(cases)
+            torch.autograd.backward(total(losses) / len(cases))
+            means.append({name: float(loss.detach()) for name, loss in losses.items()})
         limit = self._config.clip_norm or float("inf")
         norm = nn.utils.clip_grad_norm_(self.parameters, limit)
         if not bool(torch.isfinite(norm)):  # the same number in all processes
@@ -105,7 +106,7 @@ class TrainStep:
         self.optimiser.step()
         if self.averaged is not None:
             self.averaged.update_parameters(self.objective.model)
-        return tuple(sums.tolist())
+        return mean_losses(means)
 
     def set_rate(self, rate: float) -> None:
         """Of every weight."""
@@ -123,6 +124,15 @@ class TrainStep:
 def _averaged(model: RegistrationModel, kept: float) -> AveragedModel:
     average = get_ema_multi_avg_fn(kept)  # type: ignore[no-untyped-call]
     return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+
+
+def mean_losses(several: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean of each loss."""
+    sums = dict.fromkeys(several[0], 0.0)
+    for losses in several:
+        for name, loss in losses.items():
+            sums[name] += loss / len(several)
+    return sums
 
 
 def freeze_unused(model: RegistrationModel) -> None:

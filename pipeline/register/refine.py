@@ -105,7 +105,7 @@ def _on(item: Predicted, device: torch.device) -> ImagePair:
 
 
 def _record(result: Refined, config: DescentConfig) -> RefinementRecord:
-    levels = tuple(_level(descent, config.objectives) for descent in result.course)
+    levels = tuple(_level(level) for level in result.history)
     improved = any(
         (level.best_step or 0) > 0 or (config.keep == "last" and level.steps > 0)
         for level in levels
@@ -113,20 +113,16 @@ def _record(result: Refined, config: DescentConfig) -> RefinementRecord:
     return RefinementRecord(levels=levels, improved=improved)
 
 
-def _level(descent: OptimisationResult, names: tuple[str, ...]) -> LevelRecord:
+def _level(result: OptimisationResult) -> LevelRecord:
     """The summary of a level, without the losses of all its iterates."""
-    start: dict[str, float] = {}
-    best: dict[str, float] = {}
-    if descent.losses:
-        start, best = (dict(zip(names, descent.losses[i], strict=True)) for i in (0, descent.best))
-    smallest = [min(step) for step in descent.cosines]
+    losses = result.losses
     return LevelRecord(
-        steps=max(len(descent.losses) - 1, 0),
-        skipped=descent.skipped,
-        stopped=descent.stopped,
-        best_step=descent.best if descent.losses else None,
-        losses_at_start=start,
-        losses_at_best=best,
-        conflict_rate=descent.conflict_rate,
-        mean_cosine=sum(smallest) / len(smallest) if smallest else None,
+        steps=max(len(losses) - 1, 0),
+        skipped=result.skipped,
+        stopped=result.stopped,
+        best_step=result.best if losses else None,
+        losses_at_start=dict(losses[0]) if losses else {},
+        losses_at_best=dict(losses[result.best]) if losses else {},
+        conflict_rate=result.conflict_rate,
+        mean_cosine=result.mean_cosine,
     )

@@ -19,7 +19,7 @@ from models.training.config import TrainConfig, load_training
 from models.training.dataset import generator
 from models.training.landscape import heights, plane_around
 from models.training.sampling import ListedPairs, PairPreprocessor
-from models.training.step import Objective
+from models.training.step import Objective, mean_losses
 from models.weights.load import build_network
 from pipeline.device import find_device
 
@@ -52,12 +52,12 @@ def landscape(request: LandscapeRequest, output: Path) -> None:
     network = config.model.model_copy(update={"weights": request.weights})
     model = build_network(network).to(device).eval()
     plane = plane_around(model, generator(config.seed), reach=request.reach, points=request.points)
-    loss = _loss(config, model, _cases(request, config, model, device))
+    losses_here = _losses(config, model, _cases(request, config, model, device))
     rows = []
     with progress(request.points**2, "landscape") as advance:
-        for place, losses in zip(plane.places, heights(model, loss, plane), strict=True):
-            rows.append((*place, *losses))
-            advance(f"{place[0]:+.2f} {place[1]:+.2f}: {sum(losses):.4f}")
+        for place, losses in zip(plane.places, heights(model, losses_here, plane), strict=True):
+            rows.append((*place, *losses.values()))
+            advance(f"{place[0]:+.2f} {place[1]:+.2f}: {sum(losses.values()):.4f}")
     write_csv(output, ("first", "second", *config.objective.objectives), rows)
 
 
@@ -81,16 +81,16 @@ def _cases(
         return [pairs.read(0, number)(device) for number in range(len(pairs))]
 
 
-def _loss(
+def _losses(
     config: TrainConfig, model: RegistrationModel, cases: list[ImagePair]
-) -> Callable[[], list[float]]:
+) -> Callable[[], dict[str, float]]:
     objective = Objective(model, config)
 
-    def mean() -> list[float]:
+    def mean() -> dict[str, float]:
         found = [
-            torch.stack([*objective(case, generator(config.seed, number))]).double()
-            for number, case in enumerate(cases)
+            {name: float(loss) for name, loss in objective(case, random).items()}
+            for case, random in ((c, generator(config.seed, n)) for n, c in enumerate(cases))
         ]
-        return torch.stack(found).mean(dim=0).tolist()
+        return mean_losses(found)
 
     return mean

@@ -34,9 +34,9 @@ class Guide:
     def __call__(
         self, transform: NetworkTransform, case: ImagePair, random: torch.Generator
     ) -> Losses:
-        """One number per loss of the training, weights included; those that do not count are 0."""
+        """Every loss of the training, weights included; those that do not count are 0."""
         if self._turn is None:
-            found = _named(self._config.objective, transform, case, random)
+            found = _losses(self._config.objective, transform, case, random)
         else:
             term, teacher = self._turn
             truth = self._truth(teacher, transform.displacement.detach(), case, random)
@@ -45,7 +45,7 @@ class Guide:
                 found[part.term.name] = part.weight * part.term.penalty(transform, random)
             found[GUIDANCE] = term.weight * (transform.displacement - truth).square().mean()
         nothing = transform.fixed.new_zeros(())
-        return tuple(found.get(name, nothing) for name in self._config.losses)
+        return {name: found.get(name, nothing) for name in self._config.losses}
 
     def _truth(
         self, teacher: PseudoLabeller, prediction: Fields, case: ImagePair, random: torch.Generator
@@ -66,18 +66,17 @@ class Guide:
         if term.similarity == 0:
             return {}
         objective = self._config.objective.model_copy(update={"regularisers": ()})
-        losses = _named(objective, transform, case, random)
+        losses = _losses(objective, transform, case, random)
         return {name: term.similarity * loss for name, loss in losses.items()}
 
 
-def _named(
+def _losses(
     objective: TrainingObjective,
     transform: NetworkTransform,
     case: ImagePair,
     random: torch.Generator,
 ) -> dict[str, Scalar]:
-    losses = objective.bind(case, objective.similarity, random)(transform)
-    return dict(zip(objective.objectives, losses, strict=True))
+    return dict(objective.bind(case, objective.similarity, random)(transform))
 
 
 def build_pseudo_labellers(config: TrainConfig, device: torch.device) -> list[PseudoLabeller]:

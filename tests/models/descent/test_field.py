@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.descent.field import InstanceOptimisationConfig, ResolutionLevel
-from models.descent.loop import Convergence
+from models.descent.loop import Convergence, sum_of
 from models.descent.objective import ImagePair, Refined, WeightedRegulariser
 from models.losses.bending import Bending
 from models.losses.catalog import Regulariser
@@ -68,8 +68,8 @@ def refine(case: ImagePair = PAIR, prediction: Tensor = ZERO, **changed: object)
 def test_it_recovers_a_known_deformation(parametrisation: Parametrisation) -> None:
     refined = refine(parametrisation=parametrisation)
     assert error(refined.field) < 0.5 * error(ZERO)
-    assert [descent.stopped for descent in refined.course] == ["steps", "steps"]
-    assert all(sum(d.losses[d.best]) < sum(d.losses[0]) for d in refined.course)
+    assert [descent.stopped for descent in refined.history] == ["steps", "steps"]
+    assert all(sum_of(d.losses[d.best]) < sum_of(d.losses[0]) for d in refined.history)
 
 
 @pytest.mark.parametrize("parametrisation", PARAMETRISATIONS)
@@ -84,7 +84,7 @@ def test_every_combination_of_gradients_gets_there(combine: Combine) -> None:
     refined = refine(combine=combine)
     assert error(refined.field) < 0.6 * error(ZERO)
     apart = not isinstance(combine, SumGradients)
-    assert all((descent.conflict_rate is not None) == apart for descent in refined.course)
+    assert all((descent.conflict_rate is not None) == apart for descent in refined.history)
 
 
 @pytest.mark.parametrize(
@@ -110,12 +110,16 @@ def test_every_regulariser_goes_with_every_parametrisation(
     parts = (WeightedRegulariser(weight=0.1, term=term),)
     refined = refine(parametrisation=parametrisation, regularisers=parts, levels=short)
     assert refined.field.isfinite().all()
-    assert all(len(descent.losses[0]) == 2 for descent in refined.course)
+    assert all(len(descent.losses[0]) == 2 for descent in refined.history)
 
 
 def test_both_ways_costs_both_ways() -> None:
     one_way, both_ways = refine(), refine(direction="both_ways")
-    assert both_ways.course[0].losses[0][0] < 1.9 * one_way.course[0].losses[0][0] < 0
+    assert (
+        both_ways.history[0].losses[0]["similarity"]
+        < 1.9 * one_way.history[0].losses[0]["similarity"]
+        < 0
+    )
     assert error(both_ways.field) < 0.5 * error(ZERO)
 
 
@@ -146,7 +150,7 @@ def test_labels_bring_together_what_images_do_not_show() -> None:
     moved = warp(case.labels[1], refine(case, label_weight=1.0).field)
     before = (case.labels[1] - cube).abs().sum()
     assert (moved - cube).abs().sum() < 0.4 * before
-    assert refine(case, label_weight=1.0).course[0].losses[0][2] > 0
+    assert refine(case, label_weight=1.0).history[0].losses[0]["labels"] > 0
 
 
 def test_labels_follow_a_prediction_like_the_image() -> None:
@@ -155,8 +159,8 @@ def test_labels_follow_a_prediction_like_the_image() -> None:
     prediction = torch.zeros(1, 3, 24, 28, 20)
     prediction[:, 0] = 3.0
     case = ImagePair(cube, cube.roll(3, dims=2), (cube, cube.roll(3, dims=2)))
-    course = refine(case, prediction, label_weight=1.0).course
-    assert course[0].losses[0][2] == pytest.approx(0, abs=1e-3)
+    history = refine(case, prediction, label_weight=1.0).history
+    assert history[0].losses[0]["labels"] == pytest.approx(0, abs=1e-3)
 
 
 def test_without_labels_a_label_term_says_so() -> None:
@@ -169,14 +173,14 @@ def test_without_time_a_prediction_is_returned_as_it_came(parametrisation: Param
     config = InstanceOptimisationConfig(parametrisation=parametrisation, levels=LEVELS)
     refined = config.build()(OTHERS, true_field(), deadline=time.monotonic() - 1)
     torch.testing.assert_close(refined.field, true_field(), rtol=0, atol=1e-4)
-    assert [descent.stopped for descent in refined.course] == ["deadline"]
+    assert [descent.stopped for descent in refined.history] == ["deadline"]
 
 
 def test_a_level_that_has_converged_is_followed_by_the_next() -> None:
     long = tuple(level.model_copy(update={"steps": 500}) for level in LEVELS)
-    course = refine(levels=long, convergence=Convergence(window=5, share=0.05)).course
-    assert [descent.stopped for descent in course] == ["converged", "converged"]
-    assert all(len(descent.losses) < 200 for descent in course)
+    history = refine(levels=long, convergence=Convergence(window=5, share=0.05)).history
+    assert [descent.stopped for descent in history] == ["converged", "converged"]
+    assert all(len(descent.losses) < 200 for descent in history)
 
 
 def test_a_stiff_regulariser_lets_nothing_move_differently_from_its_neighbour() -> None:
@@ -219,7 +223,7 @@ def test_it_is_the_optimiser_of_on_the_fly_guidance(
     )
     flow = vectors["in.flow"]
     refined = config.build()(ImagePair(vectors["in.y"], vectors["in.x"]), flow)
-    (descent,) = refined.course
+    (descent,) = refined.history
     assert descent.best == steps  # every step was better than the one before
     expected = vectors[f"{case}.flow_opt"]
     assert_all_but_a_few_agree(refined.field, expected)
@@ -228,7 +232,7 @@ def test_it_is_the_optimiser_of_on_the_fly_guidance(
     towards = vectors[f"{case}.grad_flow"] * flow.numel() / 2
     assert_all_but_a_few_agree(flow - refined.field, towards)
     energy = vectors[f"{case}.energy_final"].item()
-    assert sum(descent.losses[-1]) == pytest.approx(energy, abs=1e-6)
+    assert sum_of(descent.losses[-1]) == pytest.approx(energy, abs=1e-6)
 
 
 def assert_all_but_a_few_agree(found: Tensor, expected: Tensor) -> None:
@@ -278,5 +282,5 @@ def test_nonsense_is_refused(wrong: dict[str, object], told: str) -> None:
 def test_what_is_best_may_be_named() -> None:
     parts = (*smooth(5.0), WeightedRegulariser(weight=1.0, term=Bending()))
     by_total, by_name = (refine(regularisers=parts, best_by=name) for name in ("total", "bending"))
-    assert by_name.course[0].best == 0  # nothing bends less than rest
-    assert by_total.course[0].best > 0
+    assert by_name.history[0].best == 0  # nothing bends less than rest
+    assert by_total.history[0].best > 0

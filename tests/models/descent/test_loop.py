@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.descent.loop import Convergence, Goal, StopConditions, descend
+from models.descent.loop import Convergence, Goal, StopConditions, descend, sum_of
 from models.optim.combine import Combined, Losses, ProjectOne
 
 
@@ -18,7 +18,7 @@ def parabola(at: Tensor, centre: float) -> Tensor:
 
 def test_it_finds_the_minimum_of_the_sum_of_two_objectives() -> None:
     x = torch.zeros(2, requires_grad=True)
-    goal = Goal(lambda: (parabola(x, 1), parabola(x, 3)))
+    goal = Goal(lambda: {"a": parabola(x, 1), "b": parabola(x, 3)})
     descent = descend([x], goal, torch.optim.Adam([x], lr=0.2), StopConditions(200))
     torch.testing.assert_close(x.detach(), torch.full((2,), 2.0), atol=1e-2, rtol=0)
     assert (descent.stopped, descent.skipped) == ("steps", 0)
@@ -29,15 +29,15 @@ def test_it_finds_the_minimum_of_the_sum_of_two_objectives() -> None:
 def test_so_many_steps_are_taken_and_the_last_is_judged_too() -> None:
     x = torch.tensor([10.0], requires_grad=True)
     descent = descend(
-        [x], Goal(lambda: (x.sum(),)), torch.optim.SGD([x], lr=1.0), StopConditions(3)
+        [x], Goal(lambda: {"a": x.sum()}), torch.optim.SGD([x], lr=1.0), StopConditions(3)
     )
     assert x.item() == 7.0
-    assert descent.losses == ((10.0,), (9.0,), (8.0,), (7.0,))
+    assert descent.losses == ({"a": 10.0}, {"a": 9.0}, {"a": 8.0}, {"a": 7.0})
 
 
 def test_it_leaves_the_best_iterate_and_not_the_last() -> None:
     x = torch.tensor([1.0], requires_grad=True)
-    goal = Goal(lambda: (parabola(x, 0),))
+    goal = Goal(lambda: {"a": parabola(x, 0)})
     descent = descend([x], goal, torch.optim.SGD([x], lr=1.5), StopConditions(5))
     assert descent.best == 0  # every step overshoots further
     assert x.item() == 1.0
@@ -45,15 +45,17 @@ def test_it_leaves_the_best_iterate_and_not_the_last() -> None:
 
 def test_its_value_belongs_to_the_iterate_that_it_leaves() -> None:
     x = torch.tensor([3.0, -2.0], requires_grad=True)
-    goal = Goal(lambda: (parabola(x, 1),))
+    goal = Goal(lambda: {"a": parabola(x, 1)})
     descent = descend([x], goal, torch.optim.Adam([x], lr=1.3), StopConditions(17))
-    assert sum(descent.losses[descent.best]) == pytest.approx(float(parabola(x.detach(), 1)))
-    assert sum(descent.losses[descent.best]) == min(sum(values) for values in descent.losses)
+    assert sum_of(descent.losses[descent.best]) == pytest.approx(float(parabola(x.detach(), 1)))
+    assert sum_of(descent.losses[descent.best]) == min(map(sum_of, descent.losses))
 
 
 def test_the_score_decides_what_is_best() -> None:
     x = torch.tensor([0.0], requires_grad=True)
-    goal = Goal(lambda: (parabola(x, 5), parabola(x, 0)), score=lambda values: values[1])
+    goal = Goal(
+        lambda: {"a": parabola(x, 5), "b": parabola(x, 0)}, score=lambda values: values["b"]
+    )
     descent = descend([x], goal, torch.optim.SGD([x], lr=0.1), StopConditions(10))
     assert (descent.best, x.item()) == (0, 0.0)
 
@@ -63,15 +65,15 @@ def test_what_belongs_to_an_iterate_is_kept_with_it() -> None:
 
     def losses() -> Losses:
         seen.copy_(x.detach())
-        return (parabola(x, 0),)
+        return {"a": parabola(x, 0)}
 
-    descend([x], Goal(losses), torch.optim.SGD([x], lr=1.5), StopConditions(5), beside=[seen])
+    descend([x], Goal(losses), torch.optim.SGD([x], lr=1.5), StopConditions(5), buffers=[seen])
     assert seen.item() == 1.0
 
 
 def test_a_deadline_that_has_passed_leaves_the_start() -> None:
     x = torch.tensor([3.0], requires_grad=True)
-    goal = Goal(lambda: (parabola(x, 1),))
+    goal = Goal(lambda: {"a": parabola(x, 1)})
     limits = StopConditions(5, deadline=time.monotonic() - 1)
     descent = descend([x], goal, torch.optim.Adam([x]), limits)
     assert (descent.stopped, descent.losses, x.item()) == ("deadline", (), 3.0)
@@ -82,7 +84,7 @@ def test_it_stops_before_the_deadline_and_keeps_what_it_has() -> None:
 
     def slow() -> Losses:
         time.sleep(0.02)
-        return (parabola(x, 1),)
+        return {"a": parabola(x, 1)}
 
     limits = StopConditions(10_000, deadline=time.monotonic() + 0.3)
     descent = descend([x], Goal(slow), torch.optim.Adam([x], lr=0.1), limits)
@@ -96,17 +98,17 @@ def test_it_stops_before_the_deadline_and_keeps_what_it_has() -> None:
 def test_a_step_whose_loss_is_no_number_is_skipped_and_counted(bad: float) -> None:
     x = torch.tensor([3.0], requires_grad=True)
     factors = iter([1.0, 1.0, bad, 1.0, 1.0, 1.0])
-    goal = Goal(lambda: (parabola(x, 1) * next(factors),))
+    goal = Goal(lambda: {"a": parabola(x, 1) * next(factors)})
     descent = descend([x], goal, torch.optim.Adam([x], lr=0.1), StopConditions(5))
     assert (descent.stopped, descent.skipped) == ("steps", 1)
     assert len(descent.losses) == 5
-    assert sum(descent.losses[descent.best]) < sum(descent.losses[1])
+    assert sum_of(descent.losses[descent.best]) < sum_of(descent.losses[1])
     assert x.isfinite().all()
 
 
 def test_it_turns_back_to_the_best_iterate_from_where_it_cannot_go_on() -> None:
     x = torch.tensor([1.0], requires_grad=True)
-    goal = Goal(lambda: (x.log().sum(),))  # NaN below zero, lower and lower towards it
+    goal = Goal(lambda: {"a": x.log().sum()})  # NaN below zero, lower and lower towards it
     descent = descend([x], goal, torch.optim.SGD([x], lr=0.3), StopConditions(40))
     assert descent.skipped > 0
     assert 0 < x.item() < 1
@@ -115,7 +117,7 @@ def test_it_turns_back_to_the_best_iterate_from_where_it_cannot_go_on() -> None:
 def test_it_ends_where_nothing_but_nan_follows_with_the_best_before() -> None:
     x = torch.tensor([3.0], requires_grad=True)
     factors = iter([1.0, 1.0, *[math.nan] * 96])
-    goal = Goal(lambda: (parabola(x, 1) * next(factors),))
+    goal = Goal(lambda: {"a": parabola(x, 1) * next(factors)})
     descent = descend([x], goal, torch.optim.Adam([x], lr=0.1), StopConditions(97))
     assert descent.stopped == "diverged"
     assert len(descent.losses) == 2
@@ -124,7 +126,7 @@ def test_it_ends_where_nothing_but_nan_follows_with_the_best_before() -> None:
 
 def test_a_gradient_that_is_no_number_does_not_move_it() -> None:
     x = torch.zeros(1, requires_grad=True)
-    goal = Goal(lambda: (x.sqrt().sum() * 0,))
+    goal = Goal(lambda: {"a": x.sqrt().sum() * 0})
     descent = descend([x], goal, torch.optim.Adam([x]), StopConditions(9))
     assert (descent.stopped, x.item()) == ("diverged", 0.0)
 
@@ -136,38 +138,38 @@ class SecondOnly(ProjectOne):
         parameters: Sequence[Tensor],
         generator: torch.Generator,  # noqa: ARG002 - nothing is drawn
     ) -> Combined:
-        return Combined(torch.autograd.grad(losses[1], parameters), (-0.5,))
+        return Combined(torch.autograd.grad(losses["b"], parameters), {("a", "b"): -0.5})
 
 
 def test_the_combination_decides_the_direction() -> None:
     x = torch.tensor([0.0], requires_grad=True)
-    goal = Goal(lambda: (parabola(x, -5), parabola(x, 1)), combine=SecondOnly())
+    goal = Goal(lambda: {"a": parabola(x, -5), "b": parabola(x, 1)}, combine=SecondOnly())
     descent = descend([x], goal, torch.optim.SGD([x], lr=0.1), StopConditions(2))
     assert x.item() == 0.0  # the sum grew, so the start was best
-    assert descent.losses[1][1] < descent.losses[0][1]
-    assert descent.cosines == ((-0.5,), (-0.5,))
+    assert descent.losses[1]["b"] < descent.losses[0]["b"]
+    assert descent.cosines == ({("a", "b"): -0.5},) * 2
 
 
 def test_the_conflict_rate_is_the_share_of_steps_that_conflict() -> None:
     x = torch.tensor([0.0], requires_grad=True)
-    goal = Goal(lambda: (parabola(x, 1), parabola(x, 3)), combine=ProjectOne())
+    goal = Goal(lambda: {"a": parabola(x, 1), "b": parabola(x, 3)}, combine=ProjectOne())
     descent = descend([x], goal, torch.optim.SGD([x], lr=0.15), StopConditions(6))
     assert len(descent.cosines) == 6  # one dimension: 1 until x is between 1 and 3, then -1
-    between = [math.sqrt(first) + math.sqrt(second) < 2.01 for first, second in descent.losses]
-    assert [step[0] < 0 for step in descent.cosines] == between[:6]
+    between = [sum(map(math.sqrt, step.values())) < 2.01 for step in descent.losses]
+    assert [step["a", "b"] < 0 for step in descent.cosines] == between[:6]
     assert 0 < descent.conflict_rate < 1
     assert descent.conflict_rate == sum(between[:6]) / 6
 
 
 def test_without_gradients_apart_there_is_no_conflict_rate() -> None:
     x = torch.tensor([0.0], requires_grad=True)
-    goal = Goal(lambda: (parabola(x, 1), parabola(x, 3)))
+    goal = Goal(lambda: {"a": parabola(x, 1), "b": parabola(x, 3)})
     assert descend([x], goal, torch.optim.SGD([x], lr=0.1), StopConditions(3)).conflict_rate is None
 
 
 def test_it_stops_when_hardly_anything_is_gained_any_more() -> None:
     x = torch.tensor([3.0], requires_grad=True)
-    goal = Goal(lambda: (parabola(x, 1),))
+    goal = Goal(lambda: {"a": parabola(x, 1)})
     limits = StopConditions(10_000, convergence=Convergence(window=5, share=0.01))
     descent = descend([x], goal, torch.optim.SGD([x], lr=0.05), limits)
     assert descent.stopped == "converged"
@@ -197,7 +199,9 @@ def test_the_same_descent_twice_is_bit_identical() -> None:
     def once() -> Tensor:
         x = torch.linspace(-1, 1, 7).requires_grad_()
         random = torch.Generator().manual_seed(3)
-        goal = Goal(lambda: (x.sin().sum(), x.square().sum()), combine=ProjectOne(), random=random)
+        goal = Goal(
+            lambda: {"a": x.sin().sum(), "b": x.square().sum()}, combine=ProjectOne(), random=random
+        )
         descend([x], goal, torch.optim.Adam([x]), StopConditions(9))
         return x.detach()
 

@@ -300,15 +300,17 @@ def test_instance_optimisation_with_gradient_projection_goes_the_way_of_the_form
     places = lambda fixed, moving: small.phi(moving, fixed)(identity(fixed)).coordinates  # noqa: E731
     monkeypatch.setattr(small, "forward", places)
     refined = config.build(small)(ImagePair(fixed=b, moving=a))
-    (descent,) = refined.course
+    (descent,) = refined.history
     expected = golden("unigradicon_io_gp")
     log = expected[f"{case}.log"]
     assert descent.best == 5
-    found = torch.tensor(descent.losses, dtype=torch.float64) / torch.tensor([1.0, 1.5])
+    values = [list(losses.values()) for losses in descent.losses]
+    found = torch.tensor(values, dtype=torch.float64) / torch.tensor([1.0, 1.5])
     torch.testing.assert_close(found[:, 0], log[:, 0], rtol=0, atol=1e-5)
     torch.testing.assert_close(found[:, 1], log[:, 1], rtol=0, atol=1e-4)
     if descent.cosines:
-        products = torch.tensor(descent.cosines, dtype=torch.float64)
+        cosines = [list(step.values()) for step in descent.cosines]
+        products = torch.tensor(cosines, dtype=torch.float64)
         torch.testing.assert_close(products, log[:5, 2:], rtol=5e-3, atol=0)
     phi = expected[f"{case}.phi_AB_sub3"]
     torch.testing.assert_close(refined.field[..., ::3, ::3, ::3], phi, rtol=0, atol=2e-5)

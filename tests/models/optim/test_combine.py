@@ -11,8 +11,9 @@ from torch import Tensor
 from torchjd.aggregation import PCGrad as TorchjdPCGrad
 
 from models.optim.combine import (
-    _CHUNK,
+    CHUNK,
     Combine,
+    Losses,
     PCGrad,
     ProjectOne,
     SumGradients,
@@ -47,10 +48,14 @@ def every(vectors: Sequence[Tensor], orders: Sequence[Sequence[int]] = ((1,), (0
     return weighted_sum(gradients, project_all(inner_products(gradients), orders))[0]
 
 
-def linear(*vectors: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+def named(*losses: Tensor) -> Losses:
+    return {f"loss {number}": loss for number, loss in enumerate(losses)}
+
+
+def linear(*vectors: Tensor) -> tuple[Losses, Tensor]:
     """Losses with the given gradients, and the parameter."""
     x = torch.zeros_like(vectors[0]).requires_grad_()
-    return tuple(v @ x for v in vectors), x
+    return named(*(v @ x for v in vectors)), x
 
 
 def same(result: Tensor, expected: Tensor) -> None:
@@ -158,7 +163,7 @@ def test_a_gradient_of_zero_conflicts_with_nothing(combine: Combine, small: floa
         losses, x = linear(*pair)
         combined = combine(losses, [x], random())
         same(combined.gradients[0], a)
-        assert combined.cosines == (0.0,)
+        assert combined.cosines == {("loss 0", "loss 1"): 0.0}
 
 
 @pytest.mark.parametrize("combine", APART)
@@ -166,14 +171,18 @@ def test_the_cosines_are_those_of_all_pairs_in_order(combine: Combine) -> None:
     vectors = torch.randn(3, 6, generator=random(4), dtype=torch.float64)
     losses, x = linear(*vectors)
     pairs = [(0, 1), (0, 2), (1, 2)]
-    expected = [float(torch.cosine_similarity(vectors[i], vectors[j], dim=0)) for i, j in pairs]
+    expected = {
+        (f"loss {i}", f"loss {j}"): float(torch.cosine_similarity(vectors[i], vectors[j], dim=0))
+        for i, j in pairs
+    }
     assert combine(losses, [x], random()).cosines == pytest.approx(expected, abs=1e-12)
 
 
 @given(vector, scale)
 def test_cosines_stay_between_minus_one_and_one(a: Tensor, s: float) -> None:
     assume(bool(a.any()))
-    like, unlike, _ = cosines(inner_products([[a], [s * a], [-a]]))
+    found = cosines("abc", inner_products([[a], [s * a], [-a]]))
+    like, unlike, _ = found.values()
     assert 1 - 1e-12 < like <= 1
     assert -1 <= unlike < -1 + 1e-12
 
@@ -183,13 +192,13 @@ def test_a_gradient_that_is_no_number_is_passed_on(combine: Combine) -> None:
     losses, x = linear(torch.tensor([1.0, torch.nan]), torch.tensor([1.0, 1.0]))
     combined = combine(losses, [x], random())
     assert combined.gradients[0].isnan().any()
-    assert all(math.isnan(cosine) for cosine in combined.cosines)
+    assert all(math.isnan(cosine) for cosine in combined.cosines.values())
 
 
 @pytest.mark.parametrize("combine", APART)
 def test_a_conflict_is_one_of_all_parameters_together(combine: Combine) -> None:
     x, y = (torch.zeros(1, requires_grad=True) for _ in range(2))
-    losses = ((x + 2 * y).sum(), (-x + y).sum())  # they pull apart in x alone
+    losses = named((x + 2 * y).sum(), (-x + y).sum())  # they pull apart in x alone
     combined = combine(losses, [x, y], random())
     assert [gradient.item() for gradient in combined.gradients] == [0, 3]
 
@@ -197,17 +206,17 @@ def test_a_conflict_is_one_of_all_parameters_together(combine: Combine) -> None:
 @pytest.mark.parametrize("combine", ALL)
 def test_what_an_objective_does_not_reach_has_a_gradient_of_zero(combine: Combine) -> None:
     x, y, unreached = (torch.ones(2, 3, requires_grad=True) for _ in range(3))
-    losses = (x.sum(), (2 * y).sum(), torch.tensor(5.0))
+    losses = named(x.sum(), (2 * y).sum(), torch.tensor(5.0))
     combined = combine(losses, [x, y, unreached], random())
     for gradient, expected in zip(combined.gradients, (1, 2, 0), strict=True):
         assert torch.equal(gradient, torch.full((2, 3), expected).float())
-    assert all(cosine == 0 for cosine in combined.cosines)
+    assert all(cosine == 0 for cosine in combined.cosines.values())
 
 
 @pytest.mark.parametrize("combine", ALL)
 def test_objectives_that_reach_nothing_at_all_give_zeros(combine: Combine) -> None:
     x = torch.ones(3, requires_grad=True)
-    combined = combine((torch.tensor(5.0), torch.tensor(-1.0)), [x], random())
+    combined = combine(named(torch.tensor(5.0), torch.tensor(-1.0)), [x], random())
     assert torch.equal(combined.gradients[0], torch.zeros(3))
 
 
@@ -216,7 +225,7 @@ def test_one_objective_is_left_as_it_is(combine: Combine) -> None:
     losses, x = linear(torch.tensor([3.0, -4.0]))
     combined = combine(losses, [x], random())
     assert torch.equal(combined.gradients[0], torch.tensor([3.0, -4.0]))
-    assert combined.cosines == ()
+    assert combined.cosines == {}
 
 
 @pytest.mark.parametrize("combine", ALL)
@@ -224,14 +233,14 @@ def test_one_objective_is_left_as_it_is(combine: Combine) -> None:
 def test_the_graph_is_freed(combine: Combine, constants: int) -> None:
     x = torch.ones(3, requires_grad=True)
     shared = x.exp()
-    losses = (shared.sum(), shared.square().sum()) + (torch.tensor(1.0),) * constants
+    losses = named(shared.sum(), shared.square().sum(), *[torch.tensor(1.0)] * constants)
     combine(losses, [x], random())
     with pytest.raises(RuntimeError, match="second time"):
-        torch.autograd.grad(losses[0], x)
+        torch.autograd.grad(losses["loss 0"], x)
 
 
 def test_entries_beyond_a_chunk_count() -> None:
-    long = torch.arange(3 * _CHUNK + 5, dtype=torch.float32) / 1e6
+    long = torch.arange(3 * CHUNK + 5, dtype=torch.float32) / 1e6
     gram = inner_products([[long, torch.ones(2)], [long + 1, torch.ones(2)]])
     assert float(gram[0, 1]) == pytest.approx(float(long.double() @ (long + 1).double()) + 2)
 

@@ -80,7 +80,7 @@ def guided(
     guide, model = Guide(config, build_pseudo_labellers(config, CPU)), Says(field)
     guide.start_step(0, 0)
     losses = Objective(model, config, guide)(case, torch.Generator())
-    return dict(zip(config.losses, losses, strict=True)), model
+    return dict(losses), model
 
 
 def answer(teacher: PseudoLabeller, field: Fields, case: ImagePair, epoch: int = 0) -> Fields:
@@ -320,9 +320,8 @@ def test_every_network_can_be_guided(network: object) -> None:
     guide, model = Guide(config, build_pseudo_labellers(config, CPU)), awake(network).train()
     guide.start_step(0, 0)
     losses = Objective(model, config, guide)(ImagePair(*some_images(model)), torch.Generator())
-    named = dict(zip(config.losses, losses, strict=True))
-    assert 1e-4 < named["guidance"] < 0.1  # at most 0.2 voxels in each direction
-    sum(losses).backward()
+    assert 1e-4 < losses["guidance"] < 0.1  # at most 0.2 voxels in each direction
+    sum(losses.values()).backward()
     for name, weight in model.named_parameters():
         assert name.startswith(model.unused) or weight.grad is not None, name
     assert all(w.grad.isfinite().all() for w in model.parameters() if w.grad is not None)

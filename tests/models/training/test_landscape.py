@@ -50,12 +50,12 @@ def test_the_losses_are_those_at_each_place() -> None:
     model = Point(1.0, 2.0)
     plane = Plane((torch.tensor([[1.0, 0.0]]),), (torch.tensor([[0.0, 3.0]]),), (-1.0, 0.0, 1.0))
 
-    def loss() -> tuple[float, float]:
+    def loss() -> dict[str, float]:
         assert not model.at.detach().requires_grad
-        return tuple(model.at.detach()[0].tolist())
+        return dict(zip("ab", model.at.detach()[0].tolist(), strict=True))
 
     found = list(heights(model, loss, plane))
-    assert found == [(1 + a, 2 + 3 * b) for a, b in plane.places]
+    assert found == [{"a": 1 + a, "b": 2 + 3 * b} for a, b in plane.places]
     assert list(plane.places)[:4] == [(-1.0, -1.0), (-1.0, 0.0), (-1.0, 1.0), (0.0, -1.0)]
     assert model.at.tolist() == [[1.0, 2.0]]
 
@@ -64,7 +64,7 @@ def test_the_weights_are_as_before_whatever_happens() -> None:
     model = awake(NETWORK)
     before = [weights.detach().clone() for weights in model.parameters()]
 
-    def loss() -> tuple[float]:
+    def loss() -> dict[str, float]:
         raise RuntimeError
 
     with pytest.raises(RuntimeError):

@@ -58,7 +58,7 @@ def awake(config: NetworkConfig) -> torch.nn.Module:
 
 def losses(model: torch.nn.Module, case: ImagePair = CASE, **objective: object) -> list[float]:
     config = TrainConfig(model=NETWORK, epochs=1, objective=TrainingObjective(**objective))
-    return [float(loss) for loss in Objective(model, config)(case, generator(0))]
+    return [float(loss) for loss in Objective(model, config)(case, generator(0)).values()]
 
 
 def weighted(weight: float, term: object) -> dict[str, object]:
