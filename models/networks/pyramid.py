@@ -115,7 +115,9 @@ class Pyramid(RegistrationModel):
         """Features from half the resolution on; those of the fixed images, then of the moving."""
         halve, *others = self.encoder
         # One image after the other: those at full resolution are the largest tensors there are.
-        halves = [self._run(halve, self._run(self.first, image)) for image in images.split(1)]
+        halves = [
+            self._run(halve, self._run(self.first, image)) for image in images.chunk(len(images))
+        ]
         found = [torch.cat(halves)]
         for block in others:
             found.append(self._run(block, found[-1]))
