@@ -182,6 +182,8 @@ class Quantile(Frozen):
 
 _AIR = -1024.0
 """The least Hounsfield unit; what a CT has below is padding: -2000, -2048, -3024, -32768."""
+_LIKE_AIR = -950.0
+"""Least values from -1024 to this one are the air around a body, whatever lies inside."""
 _BRIGHTEST_CT = 4096
 _LEAST_PADDING = 1e-3
 """Share of the voxels at the very least value, for padding of a CT."""
@@ -197,7 +199,7 @@ _FAR_ABOVE = 4.0
 def _padding(values: Values) -> float | None:
     """The level below which voxels are padding; None where there is none."""
     least = float(values.min())
-    if least >= 0:  # then it is background
+    if least >= 0 or _AIR <= least <= _LIKE_AIR:  # then it is background
         return None
     others = values[values > least]
     if not others.size:

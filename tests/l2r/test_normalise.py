@@ -197,3 +197,15 @@ def test_a_faulty_slice_does_not_take_the_contrast(value: float) -> None:
 )
 def test_what_is_no_fault_is_not_taken_for_one(volume: np.ndarray) -> None:
     assert CT(np.asarray(volume, np.float32)).warning is None
+
+
+@pytest.mark.parametrize("air", [-1024, -1000])
+def test_air_around_a_body_of_nearly_one_tissue_is_no_padding(air: int) -> None:
+    """So the body keeps its outline."""
+    body = np.full((20, 20, 20), air, np.float32)
+    body[4:16, 4:16, 4:16] = 40
+    body[8:12, 8:12, 8:12] = 440
+    found = Quantile()(body)
+    assert found.warning is None
+    assert found.volume[2, 2, 2] == 0
+    assert found.volume[5, 5, 5] == pytest.approx((40 - air) / (440 - air), abs=1e-6)
