@@ -76,7 +76,7 @@ class Workshop:
         volume = np.zeros(SHAPE, np.float32)
         return Prepared(pair, volume, volume, working_grid(SHAPE, SHAPE, GridRule()), np.eye(4))
 
-    def predict(self, item: Prepared) -> Predicted:
+    def predict(self, item: Prepared, _deadline: float | None) -> Predicted:
         self.note("predict", item.pair.fixed.stem)
         return predicted(item, np.ones((*SHAPE, 3), np.float32))
 
@@ -135,7 +135,7 @@ def test_the_next_pair_is_read_while_the_first_is_computed(workshop: Workshop) -
             second_read.set()
         return plain(pair)
 
-    def predict(item: Prepared) -> Predicted:
+    def predict(item: Prepared, _deadline: float | None) -> Predicted:
         assert second_read.wait(timeout=30)
         return predicted(item, np.ones((*SHAPE, 3), np.float32))
 
@@ -150,7 +150,7 @@ def test_the_first_pair_is_written_while_the_second_is_computed(workshop: Worksh
         first_written.set()
         plain(name)
 
-    def predict(item: Prepared) -> Predicted:
+    def predict(item: Prepared, _deadline: float | None) -> Predicted:
         if item.pair.fixed.stem.endswith("0003_0000"):
             assert first_written.wait(timeout=30)
         return predicted(item, np.ones((*SHAPE, 3), np.float32))
