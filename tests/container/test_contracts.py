@@ -76,7 +76,7 @@ def test_every_contract_has_a_task() -> None:
 
 def test_an_unknown_contract_is_named_with_the_known_ones() -> None:
     with pytest.raises(
-        ConfigError, match="no contract .lumir.; there are grand-challenge, lumir24"
+        ConfigError, match="no contract 'lumir'; there are grand-challenge, lumir24"
     ):
         find_contract("lumir")
 
