@@ -23,7 +23,7 @@ class Data(Frozen):
 
 
 class FieldRule(Frozen):
-    """How the scorer wants the displacement fields to be named."""
+    """Names, layout and grid of the displacement fields that the scorer takes."""
 
     names: Literal["lumir", "long", "psmareg", "stem"]
     """`lumir`: `disp_FFFF_MMMM` for one modality or 0000 to 0001, else `disp_FFFF_ff_MMMM_mm`;
