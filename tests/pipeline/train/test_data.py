@@ -97,3 +97,17 @@ def test_a_training_at_half_resolution_is_judged_at_full_resolution(
     assert 0.2 < last["scores"]["DSC"] <= 1
     settings = json.loads((tmp_path / "out" / "training.json").read_text())
     assert len(settings["maps"]) == len(settings["images"]) == 3
+
+
+def test_what_macos_leaves_is_neither_an_image_nor_a_list(brains: Path, tmp_path: Path) -> None:
+    names = ["a.nii.gz", "b.nii.gz"]
+    source = next((brains / "imagesVal").glob("*.nii.gz"))
+    for name in names:
+        (tmp_path / name).write_bytes(source.read_bytes())
+    for name in (*names, "X_dataset.json"):
+        (tmp_path / f"._{name}").write_bytes(b"\0\5\x16\7")
+    assert [scan.path.name for scan in find_data(tmp_path, maps=tmp_path).maps] == names
+    (tmp_path / "X_dataset.json").write_text(
+        json.dumps({"training": [{"image": names[1]}, *names[:1]]})
+    )
+    assert [scan.path.name for scan in find_data(tmp_path).scans] == names[::-1]
