@@ -187,8 +187,9 @@ _LIKE_AIR = -950.0
 _BRIGHTEST_CT = 4096
 _LEAST_PADDING = 1e-3
 """Share of the voxels at the very least value, for padding of a CT."""
-_MOST_BLENDED = 0.1
-"""Voxels between padding and air, as resampling leaves them, per other voxel."""
+_MOST_BLENDED = 0.3
+"""Voxels between padding and air, as resampling leaves them, per other voxel; small images have
+many, and an image of even values from -4096 to 4095 (a phase) has .6."""
 _FAR_BELOW = 2.0
 """Distance from the least value to the 5 % quantile of all others, in ranges of these others, that
 no tissue has."""
