@@ -106,6 +106,7 @@ def test_it_learns_and_the_best_weights_are_kept(
     assert again == "finished"  # at once
 
 
+@pytest.mark.slow
 def test_it_overfits_one_pair(tmp_path: Path, partners: Partners) -> None:
     notes, _ = train(tmp_path / "out", partners(2), epochs=60, learning_rate=1e-2)
     assert notes.totals[-1] < notes.totals[0] - 0.1
