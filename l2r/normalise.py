@@ -162,7 +162,10 @@ class Quantile(Frozen):
         if floor is not None and low < floor:
             share = float((values < floor).mean())
             warnings.append(f"{share:.2%} of the voxels are below {floor:.5g}, taken for padding")
-            values = values[values >= floor]
+            # Padding of a CT counts as air, so that an image with it is like one without.
+            values = (
+                np.maximum(values, np.float32(floor)) if floor == _AIR else values[values >= floor]
+            )
             low, high = self._ends(values)
         ceiling = _saturation(values, high)
         if ceiling is not None:
