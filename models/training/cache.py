@@ -67,7 +67,7 @@ class Cache:
 
 
 def _identity(path: Path) -> str:
-    """Of the file as it is now: a changed one is another one."""
+    """Hash path, size and time of a file: a changed one is another one."""
     try:
         state = path.stat()
     except OSError as cause:

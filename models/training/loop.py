@@ -32,7 +32,7 @@ _MOST_SKIPPED = 10
 
 
 class ValidationScores(NamedTuple):
-    """What else is said of a network."""
+    """Scores of a network on the validation pairs, and a picture."""
 
     values: dict[str, float]
     picture: UInt8[np.ndarray, "height width 3"] | None = None
@@ -40,7 +40,7 @@ class ValidationScores(NamedTuple):
 
 @dataclass(frozen=True)
 class Validator:
-    """How good weights are; the ones with the lowest mean loss over the pairs are kept."""
+    """Validation pairs; the weights with the lowest mean loss over them are kept."""
 
     pairs: Dataset
     score: Callable[[RegistrationModel], ValidationScores]
@@ -48,13 +48,13 @@ class Validator:
 
 
 def never() -> bool:
-    """When a training of all epochs is stopped."""
+    """Stop at no step: all epochs are trained."""
     return False
 
 
 @dataclass(frozen=True)
 class TrainContext:
-    """What a training works with."""
+    """Settings, data and folder of a training."""
 
     config: TrainConfig
     dataset: Dataset
@@ -97,7 +97,7 @@ def fit(
 
 
 def _guide(context: TrainContext, loggers: Sequence[Logger]) -> Guide | Literal["stopped"] | None:
-    """Who guides the training, if anyone, when all teachers have learned what they teach."""
+    """Build the guide, if any, and train the networks that it needs first."""
     if not context.config.guidance:
         return None
     teachers = build_pseudo_labellers(context.config, context.processes.device)
@@ -230,7 +230,7 @@ class _Training:
             logger.step(news)
 
     def _judged(self) -> EpochLog:
-        """What the epoch and the judge say; the best weights are exported."""
+        """Collect losses and scores of the epoch, and export the best weights."""
         progress, validator = self._progress, self._context.validator
         training = self._context.processes.mean(progress.means(self._names))
         news = EpochLog(progress.epoch, self._config.epochs, self._rate, training)

@@ -1,4 +1,4 @@
-"""What lies behind `--data`, `--maps` and `--validation`: what to train on, pairs to judge by."""
+"""Data behind `--data`, `--maps` and `--validation`: to train on and to validate with."""
 
 from dataclasses import dataclass
 from pathlib import Path
