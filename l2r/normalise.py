@@ -162,10 +162,10 @@ class Quantile(Frozen):
         if floor is not None and low < floor:
             share = float((values < floor).mean())
             warnings.append(f"{share:.2%} of the voxels are below {floor:.5g}, taken for padding")
-            # Padding of a CT counts as air, so that an image with it is like one without.
-            values = (
-                np.maximum(values, np.float32(floor)) if floor == _AIR else values[values >= floor]
-            )
+            kept = values[values >= floor]
+            # In a CT padding counts as air, so that an image with it is like one without.
+            is_ct = floor == _AIR and np.quantile(kept, 0.01) < 0
+            values = np.maximum(values, np.float32(floor)) if is_ct else kept
             low, high = self._ends(values)
         ceiling = _saturation(values, high)
         if ceiling is not None:
