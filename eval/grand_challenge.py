@@ -167,7 +167,7 @@ def _stem(name: str) -> str:
 
 def _uploaded(folder: Path) -> Submission:
     """The unpacked submission, or the one zip that lies there instead."""
-    zips = sorted(folder.glob("*.zip"))
+    zips = [path for path in sorted(folder.glob("*.zip")) if not path.name.startswith(".")]
     if len(zips) == 1 and not any(folder.glob("disp_*")):
         return open_submission(zips[0])
     return open_submission(folder)
@@ -177,7 +177,8 @@ def _with_dataset(reference: Reference) -> Reference:
     """With the pair list of the ground truth's folder, where none is given."""
     if reference.dataset is not None or reference.configs:
         return reference
-    found = sorted(reference.folder.glob("*_dataset.json"))
+    named = sorted(reference.folder.glob("*_dataset.json"))
+    found = [path for path in named if not path.name.startswith(".")]  # macOS leaves ._*
     if len(found) != 1:
         raise DatasetError(
             f"{reference.folder}: {len(found)} files *_dataset.json; name the list by --dataset"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from pydantic import AliasChoices, Field, RootModel
+from pydantic import AliasChoices, Field, RootModel, model_validator
 
 from l2r.disk import can_see
 from l2r.errors import DatasetError
@@ -155,7 +155,14 @@ class _Study(Tolerant):
 
 
 class _Image(Tolerant):
+    """An image of a list, in a table or, as some lists have it, by its bare path."""
+
     image: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, raw: object) -> object:
+        return {"image": raw} if isinstance(raw, str) else raw
 
 
 class _Images(RootModel[list[_Image]]):

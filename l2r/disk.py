@@ -16,7 +16,7 @@ from typing import IO
 from l2r.errors import OutputError
 
 TEMPORARY = ".part"
-"""Ends the name of a file that is not finished; `Submission` and `Workdir` ignore them."""
+"""Ends the name of a file that is not finished; whoever lists a folder ignores them."""
 
 
 @contextmanager

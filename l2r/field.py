@@ -40,22 +40,13 @@ def to_normalised(vectors: Float[np.ndarray, "x y z 3"]) -> Float[np.ndarray, "x
     return (vectors / (_last_index(vectors) / 2))[..., ::-1].astype(vectors.dtype)
 
 
-def from_half_grid(
-    field: Float32[np.ndarray, "x y z 3"],
-) -> Float32[np.ndarray, "2*x 2*y 2*z 3"]:
-    """A field on the grid of half size, in voxels of that grid, on the full grid in its voxels.
-
-    Half grid means that a voxel covers 2 x 2 x 2 full ones, so the centre of half voxel `i` lies
-    at `2 i + 0.5`, as in `avg_pool3d(2)` and `interpolate(align_corners=False)`.
-    """
-    return 2 * twice_as_fine(field)
-
-
 def twice_as_fine(
     field: Float32[np.ndarray, "x y z 3"],
 ) -> Float32[np.ndarray, "2*x 2*y 2*z 3"]:
     """A field on the grid of half size, brought onto the full grid; its values stay as they are.
 
+    A voxel of the half grid covers 2 x 2 x 2 full ones, so the centre of half voxel `i` lies at
+    `2 i + 0.5`. A field in voxels of the half grid has to be doubled besides.
     Linear between the centres of the half grid's voxels, constant beyond the outermost, as in
     `interpolate(scale_factor=2, mode="trilinear", align_corners=False)`.
     """

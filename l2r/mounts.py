@@ -47,15 +47,15 @@ def all_mounts(root: Path = Path("/")) -> list[Mounts]:
 
 def _known(root: Path) -> list[Mounts]:
     return [
-        _mounts(task, task.container, root)
+        _mounts(task, task.container, task.container.dataset, root)
         for task in map(load_task, task_names())
-        if task.container is not None
+        if task.container is not None and task.container.dataset is not None
     ]
 
 
-def _mounts(task: Task, places: Container, root: Path) -> Mounts:
+def _mounts(task: Task, places: Container, dataset: PurePosixPath, root: Path) -> Mounts:
     def at(path: PurePosixPath) -> Path:
         return root / path.relative_to("/")
 
     model = at(places.model) if places.model else None
-    return Mounts(task, at(places.dataset), at(places.input), at(places.output), model)
+    return Mounts(task, at(dataset), at(places.input), at(places.output), model)

@@ -162,7 +162,10 @@ class Quantile(Frozen):
         if floor is not None and low < floor:
             share = float((values < floor).mean())
             warnings.append(f"{share:.2%} of the voxels are below {floor:.5g}, taken for padding")
-            values = values[values >= floor]
+            kept = values[values >= floor]
+            # In a CT padding counts as air, so that an image with it is like one without.
+            is_ct = floor == _AIR and np.quantile(kept, 0.01) < 0
+            values = np.maximum(values, np.float32(floor)) if is_ct else kept
             low, high = self._ends(values)
         ceiling = _saturation(values, high)
         if ceiling is not None:
@@ -187,8 +190,9 @@ _LIKE_AIR = -950.0
 _BRIGHTEST_CT = 4096
 _LEAST_PADDING = 1e-3
 """Share of the voxels at the very least value, for padding of a CT."""
-_MOST_BLENDED = 0.1
-"""Voxels between padding and air, as resampling leaves them, per other voxel."""
+_MOST_BLENDED = 0.3
+"""Voxels between padding and air, as resampling leaves them, per other voxel; small images have
+many, and an image of even values from -4096 to 4095 (a phase) has .6."""
 _FAR_BELOW = 2.0
 """Distance from the least value to the 5 % quantile of all others, in ranges of these others, that
 no tissue has."""

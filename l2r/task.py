@@ -3,7 +3,7 @@
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from l2r.arrays import Shape
 from l2r.errors import TaskError
@@ -23,7 +23,7 @@ class Data(Frozen):
 
 
 class FieldRule(Frozen):
-    """How the scorer wants the displacement fields to be named."""
+    """Names, layout and grid of the displacement fields that the scorer takes."""
 
     names: Literal["lumir", "long", "psmareg", "stem"]
     """`lumir`: `disp_FFFF_MMMM` for one modality or 0000 to 0001, else `disp_FFFF_ff_MMMM_mm`;
@@ -57,17 +57,35 @@ class Sockets(Frozen):
     """Relative path of the output: the folder of an image socket, or a file `.nii.gz`."""
 
 
-class Container(Frozen):
-    """Where the organisers mount things when they call the container without arguments."""
+class OrganiserRun(Frozen):
+    """The organisers' `docker run`, by a name that `container verify --contract` knows."""
 
-    dataset: PurePosixPath
-    """The pair list; of an algorithm on grand-challenge.org, the list of its sockets' values."""
+    contract: str
+    call: Literal["list", "arguments", "sockets"]
+    """`list`: all pairs of a mounted list in one run; `arguments`: the five paths of one pair;
+    `sockets`: one pair, in the `inputs.json` of grand-challenge.org."""
+    memory_gib: PositiveInt
+    gpu: bool
+    user: Literal["caller", "image"]
+    """`caller`: `--user $(id -u):$(id -g)`."""
+    submission: str | None = None
+    """Begins the name of the zip that is handed in; None where the image alone is uploaded."""
+
+
+class Container(Frozen):
+    """Where the organisers mount things."""
+
+    dataset: PurePosixPath | None = None
+    """The pair list; of an algorithm on grand-challenge.org, the list of its sockets' values; None
+    where the container is called with the paths of a pair."""
     input: PurePosixPath
     output: PurePosixPath
     sockets: Sockets | None = None
     """For an algorithm on grand-challenge.org."""
     model: PurePosixPath | None = None
     """Where a run file and weights may lie that replace those of the container."""
+    run: OrganiserRun | None = None
+    """The contract of a challenge that takes containers."""
 
 
 class Task(Frozen):

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from l2r.arrays import Shape
 
-Matrix = Float[np.ndarray, "3 3"]
+AxisMatrix = Float[np.ndarray, "3 3"]
 Triple = Float[np.ndarray, " 3"]
 
 LPS = np.diag([-1.0, -1.0, 1.0])
@@ -35,7 +35,7 @@ class Reading:
     """Completes "the numbers look like"."""
     remedy: str
     """Instruction that turns the field into a right one."""
-    matrix: Matrix
+    matrix: AxisMatrix
     offset: Triple
     places: bool = False
     """Positions in the moving image instead of displacements."""

@@ -71,7 +71,7 @@ def _qform(header: nib.Nifti1Header) -> tuple[Affine | None, tuple[str, ...]]:
     affine = np.eye(4)
     affine[:3, :3] = quat2mat([0.0, *(axis / length)]) * sides
     affine[:3, 3] = [float(header[f"qoffset_{name}"]) for name in "xyz"]
-    return affine, (f"the header's quaternion is {length:.7g} long, but at most 1 is allowed",)
+    return affine, (f"the header's quaternion is {length:.9g} long, but at most 1 is allowed",)
 
 
 def _base(header: nib.Nifti1Header) -> Affine:

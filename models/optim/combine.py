@@ -39,7 +39,7 @@ CHUNK = 2**16
 
 @dataclass(frozen=True)
 class Combined:
-    """The gradient to descend, and how far the losses agree."""
+    """The gradient to descend, and the agreement of the losses."""
 
     gradients: tuple[Tensor, ...]
     """One per parameter."""

@@ -1,7 +1,8 @@
 """Volumes decoded once, kept in as few bytes as they need, and mapped into memory.
 
 Inflating a brain of LUMIR takes longer than all its other preparation. A cached volume is a `.npy`
-file of bytes where the values are bytes, else of half precision; label maps keep every number.
+file of bytes where the values are bytes, of half precision where that keeps their contrast, and of
+single precision otherwise; label maps keep every number.
 """
 
 import hashlib
@@ -19,6 +20,8 @@ Stored = Shaped[np.ndarray, "_ _ _"]
 
 _LARGEST_BYTE = 255
 _HALF = np.finfo(np.float16)
+_MOST_LOST = 1e-3
+"""Of the contrast; three decimals, as half precision has them."""
 
 
 class Cache:
@@ -37,10 +40,10 @@ class Cache:
         """The intensities of an image as they are stored, mapped into memory.
 
         Raises:
-            ImageError: it cannot be used, or half precision cannot hold its values.
+            ImageError: it cannot be used.
             OutputError: the cache cannot be written to.
         """
-        return self.made(name_of("image", path), lambda: _compact(read_image(path).array, path))
+        return self.made(name_of("image", path), lambda: _compact(read_image(path).array))
 
     def labels(self, path: Path) -> Stored:
         """A label map, mapped into memory.
@@ -70,7 +73,7 @@ class Cache:
 
 
 def name_of(kind: str, path: Path) -> str:
-    """Of the file as it is now: a changed one is another one."""
+    """Hash path, size and time of a file: a changed one is another one."""
     try:
         state = path.stat()
     except OSError as cause:
@@ -79,14 +82,19 @@ def name_of(kind: str, path: Path) -> str:
     return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
-def _compact(array: Stored, path: Path) -> Stored:
-    """Bytes if that loses nothing, else half precision, which keeps three decimals."""
+def _compact(array: Stored) -> Stored:
+    """Bytes if that loses nothing, half precision if it loses next to nothing, else as they are."""
     as_bytes = array.astype(np.uint8) if 0 <= array.min() <= array.max() <= _LARGEST_BYTE else None
     if as_bytes is not None and np.array_equal(as_bytes, array):
         return as_bytes
     if np.abs(array).max() > _HALF.max:
-        raise ImageError(f"{path}: values up to {np.abs(array).max():g}; rescale the image")
-    return array.astype(np.float16)
+        return array
+    # Very small values, or small differences of large ones, would lose their contrast.
+    low, high, whole = np.quantile(array, [0.01, 0.99, 1])
+    spread = high - low or whole - low
+    half = array.astype(np.float16)
+    lost = np.quantile(np.abs(half.astype(np.float32) - array), 0.99)
+    return half if lost <= _MOST_LOST * spread else array
 
 
 def _fewest_bytes(labels: Stored) -> Stored:

@@ -22,7 +22,7 @@ from models.training.synthesis.config import Synthesis
 
 
 class TrainingObjective(ObjectiveTerms):
-    """What a network is trained to make small, averaged over a batch."""
+    """The losses of a training, averaged over a batch."""
 
     similarity: Similarity = Lncc()
     smooth: Literal["displacement", "velocities", "last_velocity"] = "displacement"

@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class DistributedContext:
-    """Which of how many processes this one is."""
+    """Rank of this process, and the number of all."""
 
     rank: int = 0
     size: int = 1
@@ -21,7 +21,7 @@ class DistributedContext:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes files and speaks."""
+        """True in the process that writes files and prints."""
         return self.rank == 0
 
     def any(self, *wishes: bool) -> tuple[bool, ...]:

@@ -1,4 +1,4 @@
-"""How a loss looks around some weights, in the plane of two random directions.
+"""The loss around some weights, in the plane of two random directions.
 
 Each filter of a direction is as long as the filter of the weights that it is added to, so that one
 step means the same for networks whose weights differ in scale, and pictures can be compared.

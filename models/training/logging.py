@@ -1,4 +1,4 @@
-"""Who is told how a training goes."""
+"""Loggers of a training's steps and epochs."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -62,7 +62,7 @@ class Logger:
         """An epoch was done, and is on the disk."""
 
     def for_part(self, folder: Path) -> "Logger":  # noqa: ARG002 - for those that write files
-        """Who is told of a training within the training that has a folder of its own."""
+        """A logger of a training within the training, which has a folder of its own."""
         return self
 
     def close(self) -> None:

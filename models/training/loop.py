@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -31,7 +32,7 @@ _MOST_SKIPPED = 10
 
 
 class ValidationScores(NamedTuple):
-    """What else is said of a network."""
+    """Scores of a network on the validation pairs, and a picture."""
 
     values: dict[str, float]
     picture: UInt8[np.ndarray, "height width 3"] | None = None
@@ -39,7 +40,7 @@ class ValidationScores(NamedTuple):
 
 @dataclass(frozen=True)
 class Validator:
-    """How good weights are; the ones with the lowest mean loss over the pairs are kept."""
+    """Validation pairs; the weights with the lowest mean loss over them are kept."""
 
     pairs: Dataset
     score: Callable[[RegistrationModel], ValidationScores]
@@ -47,13 +48,13 @@ class Validator:
 
 
 def never() -> bool:
-    """When a training of all epochs is stopped."""
+    """Stop at no step: all epochs are trained."""
     return False
 
 
 @dataclass(frozen=True)
 class TrainContext:
-    """What a training works with."""
+    """Settings, data and folder of a training."""
 
     config: TrainConfig
     dataset: Dataset
@@ -96,7 +97,7 @@ def fit(
 
 
 def _guide(context: TrainContext, loggers: Sequence[Logger]) -> Guide | Literal["stopped"] | None:
-    """Who guides the training, if anyone, when all teachers have learned what they teach."""
+    """Build the guide, if any, and train the networks that it needs first."""
     if not context.config.guidance:
         return None
     teachers = build_pseudo_labellers(context.config, context.processes.device)
@@ -161,7 +162,11 @@ class _Training:
         return "finished"
 
     def _close_epoch(self) -> None:
+        """Validate, save and report an epoch, unless the training has diverged in it."""
+        if self._progress.taken == 0:
+            raise self._diverged(f"none of its {self._loader.steps} steps had a finite gradient")
         news = self._judged()
+        self._refuse_divergence(news.validation)
         self._progress.next_epoch()
         self._save()
         if self._context.processes.is_main:
@@ -197,10 +202,26 @@ class _Training:
     def _count(self, losses: dict[str, float] | None) -> None:
         self._progress.count(losses)
         if self._progress.in_a_row > _MOST_SKIPPED:
-            raise TrainingError(
-                f"epoch {self._progress.epoch + 1}: {self._progress.in_a_row} steps in a row had "
-                "no finite gradient; lower learning_rate, or set clip_norm"
-            )
+            raise self._diverged(f"{self._progress.in_a_row} steps in a row had no finite gradient")
+
+    def _diverged(self, found: str) -> TrainingError:
+        """Build the message; nothing of the diverged epoch is exported, and resuming repeats it."""
+        last = self._context.folder / LAST
+        kept = f"; the weights of the epoch before are in {last}" if last.is_file() else ""
+        return TrainingError(
+            f"epoch {self._progress.epoch + 1}: {found}; lower learning_rate, or set clip_norm, "
+            f"and begin again with another --output (--resume would end here again){kept}"
+        )
+
+    def _refuse_divergence(self, validation: dict[str, float]) -> None:
+        """Raise TrainingError if the weights that the epoch leaves give losses that are not finite.
+
+        Without validation one training sample is looked at: the last step may have been the one
+        that diverged, whose own losses were finite.
+        """
+        losses = validation or self._loss_of(self._context.dataset, 0)
+        if not all(map(isfinite, losses.values())):
+            raise self._diverged("its last weights give losses that are not finite")
 
     def _tell_step(self, losses: dict[str, float] | None, waited_s: float) -> None:
         progress = self._progress
@@ -209,7 +230,7 @@ class _Training:
             logger.step(news)
 
     def _judged(self) -> EpochLog:
-        """What the epoch and the judge say; the best weights are exported."""
+        """Collect losses and scores of the epoch, and export the best weights."""
         progress, validator = self._progress, self._context.validator
         training = self._context.processes.mean(progress.means(self._names))
         news = EpochLog(progress.epoch, self._config.epochs, self._rate, training)
@@ -218,7 +239,7 @@ class _Training:
         model = self._train_step.result.eval()
         news.validation = self._mean_losses(validator.pairs)
         loss = sum(news.validation.values())
-        if progress.best is None or loss < progress.best:
+        if isfinite(loss) and (progress.best is None or loss < progress.best):
             progress.best, news.best = loss, True
             export(self._context.folder / BEST, model)
         news.scores, news.picture = validator.score(model)
@@ -226,14 +247,15 @@ class _Training:
 
     def _mean_losses(self, pairs: Dataset) -> dict[str, float]:
         """Mean losses of the objective, whether the steps are guided or not."""
+        return mean_losses([self._loss_of(pairs, number) for number in range(len(pairs))])
+
+    def _loss_of(self, pairs: Dataset, number: int) -> dict[str, float]:
+        """Losses of one sample, without guidance and without a change of the network."""
         objective = Objective(self._train_step.result, self._config).eval()
-        found = []
-        for number in range(len(pairs)):
-            case = pairs.read(0, number)(self._context.processes.device)
-            with torch.no_grad():
-                losses = objective(case, generator(self._config.seed, number))
-            found.append({name: float(loss) for name, loss in losses.items()})
-        return mean_losses(found)
+        case = pairs.read(0, number)(self._context.processes.device)
+        with torch.no_grad():
+            losses = objective(case, generator(self._config.seed, number))
+        return {name: float(loss) for name, loss in losses.items()}
 
     def _save(self) -> None:
         self._saved = time.monotonic()

@@ -115,7 +115,7 @@ def _batch(volume: Shaped[np.ndarray, "_ _ _"], device: torch.device) -> torch.T
 
 
 def means(labels: LabelVolumes, wanted: Sequence[int], side: int) -> Stacks:
-    """Of each structure over cubes, one after the other: all at full size would fill a memory."""
+    """Average each structure over cubes, one by one: all at full size would fill a memory."""
     return torch.cat([avg_pool3d((labels == label).float(), side) for label in wanted], dim=1)
 
 

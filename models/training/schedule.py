@@ -1,4 +1,4 @@
-"""How the learning rate falls from epoch to epoch."""
+"""Schedules of the learning rate over the epochs."""
 
 from typing import Annotated, Literal, TypeAlias
 

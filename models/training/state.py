@@ -1,4 +1,4 @@
-"""Where a training stands, on the disk: taken up again, it goes on as if it had not stopped."""
+"""Checkpoints: a resumed training goes on as if it had not stopped."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -23,7 +23,7 @@ _FORMAT = 2
 
 @dataclass
 class Progress:
-    """How far a training has come."""
+    """Epoch and step of a training, and its sums so far."""
 
     epoch: int = 0
     step: int = 0

@@ -109,7 +109,7 @@ class TrainStep:
         return mean_losses(means)
 
     def set_rate(self, rate: float) -> None:
-        """Of every weight."""
+        """Set the learning rate of every weight."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
 

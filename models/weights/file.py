@@ -107,6 +107,11 @@ def _reason(cause: Exception, path: Path) -> str:
             "refused: a TorchScript program; save its weights alone: "
             "torch.save(torch.jit.load(path).state_dict(), path)"
         )
+    if re.search(r"Unsupported operand 149\b", str(cause)):  # begins a frame of protocol 4
+        return (
+            "not a weights file that can be read safely, pickled by protocol 4 or later; where it "
+            "was made, save it by the default: torch.save(model.state_dict(), path)"
+        )
     return f"damaged, cut off or not a weights file{_likely(path)}"
 
 

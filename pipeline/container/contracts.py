@@ -1,10 +1,12 @@
-"""How each organiser calls a container, as data."""
+"""Contracts of organisers: how each calls a container, as the task files state it."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Literal
 
 from l2r.errors import ConfigError
+from l2r.task import Task, load_task, task_names
 
 GIB = 1 << 30
 
@@ -41,57 +43,33 @@ class Contract:
         return self.call == "sockets"
 
 
-CONTRACTS = {
-    contract.name: contract
-    for contract in (
-        Contract(
-            name="lumir24",
-            task="lumir24",
-            call="list",
-            dataset=PurePosixPath("/LUMIR_dataset.json"),
-            input=PurePosixPath("/input"),
-            output=PurePosixPath("/output"),
-            memory_gib=16,
-            gpu=False,
-            user="image",
-            submission="LUMIR",
-        ),
-        Contract(
-            name="lumir25",
-            task="lumir25",
-            call="list",
-            dataset=PurePosixPath("/app/LUMIR25_dataset.json"),
-            input=PurePosixPath("/app/input"),
-            output=PurePosixPath("/app/output"),
-            memory_gib=256,
-            gpu=True,
-            user="caller",
-            submission="LUMIR",
-        ),
-        Contract(
-            name="psmareg26",
-            task="psmareg26_test",
-            call="arguments",
-            input=PurePosixPath("/app/input"),
-            output=PurePosixPath("/app/output"),
-            memory_gib=60,
-            gpu=True,
-            user="caller",
-            submission="PSMAReg",
-        ),
-        Contract(
-            name="grand-challenge",
-            task="grand_challenge",
-            call="sockets",
-            input=PurePosixPath("/input"),
-            output=PurePosixPath("/output"),
-            memory_gib=32,
-            gpu=True,
-            user="image",
-            model=PurePosixPath("/opt/ml/model"),
-        ),
+@cache
+def known_contracts() -> dict[str, Contract]:
+    """The contracts of all tasks that have one, by name."""
+    found = (contract_of(load_task(name)) for name in task_names())
+    return {contract.name: contract for contract in found if contract is not None}
+
+
+def contract_of(task: Task) -> Contract | None:
+    """The contract that a task's file states."""
+    places = task.container
+    if places is None or places.run is None:
+        return None
+    run = places.run
+    return Contract(
+        name=run.contract,
+        task=task.name,
+        call=run.call,
+        input=places.input,
+        output=places.output,
+        memory_gib=run.memory_gib,
+        gpu=run.gpu,
+        user=run.user,
+        # The platform's list is written by `pipeline.container.sockets`, into the input folder.
+        dataset=places.dataset if run.call == "list" else None,
+        submission=run.submission,
+        model=places.model,
     )
-}
 
 
 def find_contract(name: str) -> Contract:
@@ -100,6 +78,7 @@ def find_contract(name: str) -> Contract:
     Raises:
         ConfigError: there is none.
     """
-    if name not in CONTRACTS:
-        raise ConfigError(f"no contract {name!r}; there are {', '.join(CONTRACTS)}")
-    return CONTRACTS[name]
+    contracts = known_contracts()
+    if name not in contracts:
+        raise ConfigError(f"no contract {name!r}; there are {', '.join(sorted(contracts))}")
+    return contracts[name]

@@ -13,7 +13,7 @@ from pipeline.train.data import TrainingData
 
 
 def check_data(config: TrainConfig, data: TrainingData) -> None:
-    """Whether a training file was given what it asks for, and nothing else.
+    """Refuse data that do not match a training file.
 
     Raises:
         ConfigError: it was not.
@@ -27,7 +27,7 @@ def check_data(config: TrainConfig, data: TrainingData) -> None:
 def build_dataset(
     config: TrainConfig, data: TrainingData, preprocessor: PairPreprocessor
 ) -> Dataset:
-    """What the training draws its pairs from, augmented."""
+    """Build the augmented data set of a training."""
     source = _plain(config, data, preprocessor)
     return AugmentedPairs(source, config.augment, shrink=config.shrink, seed=config.seed)
 

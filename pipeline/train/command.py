@@ -37,7 +37,7 @@ SETTINGS = "training.json"
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """What a user asks for."""
+    """Arguments of a training."""
 
     config: Path
     data: TrainingData
@@ -117,7 +117,7 @@ def _context(
 
 
 def _rule(model: RegistrationModel, config: TrainConfig) -> GridRule:
-    """What the network and its teachers can work on."""
+    """Grids that the network and its pseudo-labellers can work on."""
     rule = config.grid(model.grid)
     if config.crop is not None and (problem := model.grid.problem((config.crop,) * 3)):
         raise ConfigError(f"crop = {config.crop}: {problem}")
@@ -148,7 +148,7 @@ def _settings(config: TrainConfig, data: TrainingData, processes: DistributedCon
 
 @contextmanager
 def _ending(time_budget_s: float | None) -> Iterator[Callable[[], bool]]:
-    """Whether to end: the time is up, or Ctrl-C or a batch system has asked for it.
+    """Provide the test whether to end: the time is up, or Ctrl-C or a batch system wants it.
 
     The step that is being done is finished and all is saved; who asks twice is not kept waiting.
     """

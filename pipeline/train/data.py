@@ -1,4 +1,4 @@
-"""What lies behind `--data`, `--maps` and `--validation`: what to train on, pairs to judge by."""
+"""Data behind `--data`, `--maps` and `--validation`: to train on and to validate with."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,8 @@ def _list_of(data: Path) -> Path | None:
         raise DatasetError(f"{data}: no such folder or pair list; give --data")
     if data.is_file():
         return data
-    found = sorted(data.glob("*dataset*.json"))
+    named = sorted(data.glob("*dataset*.json"))
+    found = [path for path in named if not path.name.startswith(".")]  # macOS leaves ._*
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise DatasetError(f"{data}: holds several pair lists ({names}); give --data one of them")

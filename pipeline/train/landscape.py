@@ -26,7 +26,7 @@ from pipeline.device import find_device
 
 @dataclass(frozen=True)
 class LandscapeRequest:
-    """What a user asks for."""
+    """Arguments of a loss landscape."""
 
     config: Path
     """The training file: objective, network, grid."""

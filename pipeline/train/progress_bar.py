@@ -12,7 +12,7 @@ from models.training.logging import EpochLog, Logger, StepLog
 
 
 def _bar() -> Progress:
-    """Of one row."""
+    """Build a bar of one row."""
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("left"), TimeRemainingColumn())
     bar = Progress(

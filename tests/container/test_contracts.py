@@ -14,9 +14,9 @@ from l2r.errors import ConfigError, DatasetError
 from l2r.formats.nifti import read_image
 from l2r.mounts import find_mounts
 from l2r.sockets import read_sockets
-from l2r.task import Sockets, load_task, task_names
+from l2r.task import Sockets, task_names
 from pipeline.container.check_run import seconds_per_pair
-from pipeline.container.contracts import CONTRACTS, find_contract
+from pipeline.container.contracts import find_contract, known_contracts
 from pipeline.container.docker_run import RunOutcome
 from pipeline.container.inputs import (
     PairSource,
@@ -31,6 +31,7 @@ from pipeline.container.readme import command_line
 from pipeline.container.runs import field_path, planned_runs
 
 SHAPE = (8, 10, 12)
+NAMES = ("lumir24", "lumir25", "psmareg26", "grand-challenge")
 INFO = {"MemTotal": 64 << 30, "Runtimes": {"runc": {}, "nvidia": {}}}
 
 
@@ -43,24 +44,40 @@ def order_of(contract: str, folder: Path, limit: int | None = None) -> Verificat
     return read_inputs(wanted, PairSource(dataset, dataset.parent, limit), places)
 
 
-def test_a_list_is_mounted_where_the_main_job_looks_for_it() -> None:
-    for contract in CONTRACTS.values():
-        if contract.call == "list":
-            places = load_task(contract.task).container
-            assert places is not None
-            assert (places.dataset, places.input, places.output) == (
-                contract.dataset,
-                contract.input,
-                contract.output,
-            )
+def test_a_list_is_mounted_where_the_main_job_looks_for_it(tmp_path: Path) -> None:
+    lists = [one for one in known_contracts().values() if one.dataset is not None]
+    assert {contract.name for contract in lists} == {"lumir24", "lumir25"}
+    for contract in lists:
+        root = tmp_path / contract.name
+        dataset = root / str(contract.dataset).lstrip("/")
+        dataset.parent.mkdir(parents=True)
+        dataset.touch()
+        mounts = find_mounts(root)
+        assert (mounts.task.name, mounts.dataset) == (contract.task, dataset)
+        assert mounts.input == root / str(contract.input).lstrip("/")
+        assert mounts.output == root / str(contract.output).lstrip("/")
+
+
+def test_the_contracts_are_those_of_the_organisers() -> None:
+    known = {
+        c.name: (c.task, c.call, c.memory_gib, c.gpu, c.user) for c in map(find_contract, NAMES)
+    }
+    assert known == {
+        "lumir24": ("lumir24", "list", 16, False, "image"),
+        "lumir25": ("lumir25", "list", 256, True, "caller"),
+        "psmareg26": ("psmareg26_test", "arguments", 60, True, "caller"),
+        "grand-challenge": ("grand_challenge", "sockets", 32, True, "image"),
+    }
 
 
 def test_every_contract_has_a_task() -> None:
-    assert {contract.task for contract in CONTRACTS.values()} <= set(task_names())
+    assert {contract.task for contract in known_contracts().values()} <= set(task_names())
 
 
 def test_an_unknown_contract_is_named_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="no contract 'lumir'; there are lumir24, lumir25"):
+    with pytest.raises(
+        ConfigError, match="no contract 'lumir'; there are grand-challenge, lumir24"
+    ):
         find_contract("lumir")
 
 

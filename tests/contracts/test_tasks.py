@@ -103,15 +103,17 @@ def test_it_normalises_intensities_to_between_0_and_1(task: Task) -> None:
 
 
 def test_no_two_tasks_wait_for_the_same_pair_list() -> None:
-    places = [task.container.dataset for task in map(load_task, task_names()) if task.container]
+    known = [task.container for task in map(load_task, task_names()) if task.container]
+    places = [container.dataset for container in known if container.dataset is not None]
     assert len(places) == len(set(places))
 
 
 @tasks(lambda task: task.container is not None)
 def test_mounts_are_absolute_and_results_never_go_where_images_come_from(task: Task) -> None:
-    places = (task.container.dataset, task.container.input, task.container.output)
+    lists = [task.container.dataset] if task.container.dataset else []
+    places = (*lists, task.container.input, task.container.output)
     assert all(place.is_absolute() for place in places)
-    assert len(set(places)) == 3
+    assert len(set(places)) == len(places)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,8 @@ def test_the_organisers_mount_their_data_here(
     expected = Container(
         dataset=PurePosixPath(dataset), input=PurePosixPath(images), output=PurePosixPath(output)
     )
-    assert load_task(name).container == expected
+    found = load_task(name).container
+    assert found.model_copy(update={"run": None}) == expected
 
 
 @pytest.mark.parametrize(("name", "mask"), [("lumir24", "moving"), ("lumir25", "fixed")])

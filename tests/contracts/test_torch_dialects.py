@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 from torch.nn import functional
 
-from l2r.field import from_channels_first, from_half_grid, from_normalised, to_normalised
+from l2r.field import from_channels_first, from_normalised, to_normalised, twice_as_fine
 
 shapes = st.tuples(*[st.integers(2, 6)] * 3)
 
@@ -88,7 +88,9 @@ def test_a_half_grid_field_is_upsampled_as_torch_does_and_doubled(
         mode="trilinear",
         align_corners=False,
     )[0].numpy()
-    np.testing.assert_allclose(from_half_grid(half), from_channels_first(2 * upsampled), atol=1e-5)
+    np.testing.assert_allclose(
+        2 * twice_as_fine(half), from_channels_first(2 * upsampled), atol=1e-5
+    )
 
 
 def test_halving_an_image_by_averages_puts_half_voxels_where_a_half_grid_field_expects() -> None:

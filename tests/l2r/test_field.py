@@ -9,7 +9,6 @@ from scipy.ndimage import map_coordinates
 
 from l2r.field import (
     from_channels_first,
-    from_half_grid,
     from_normalised,
     half_as_fine,
     to_channels_first,
@@ -85,7 +84,7 @@ def test_a_normalised_field_warps_as_the_scorer_would_have_it() -> None:
 def test_a_half_grid_field_is_sampled_where_its_voxels_lie_and_doubled() -> None:
     half = noise(3, 4, 5, 3)
     places = (np.indices((6, 8, 10)) - 0.5) / 2
-    full = from_half_grid(half)
+    full = 2 * twice_as_fine(half)
     assert full.dtype == np.float32
     for axis in range(3):
         part = map_coordinates(half[..., axis], places, order=1, mode="nearest")
@@ -97,7 +96,7 @@ def test_a_shift_on_the_half_grid_is_twice_as_many_voxels_on_the_full_one(
     voxels: np.ndarray,
 ) -> None:
     half = np.broadcast_to(voxels, (2, 1, 3, 3))
-    full = from_half_grid(half)
+    full = 2 * twice_as_fine(half)
     assert full.shape == (4, 2, 6, 3)
     np.testing.assert_allclose(full, np.broadcast_to(2 * voxels, full.shape), rtol=1e-6)
 
@@ -107,7 +106,7 @@ def test_a_half_grid_field_does_on_both_grids_the_same() -> None:
     slope = np.float32([0.02, -0.03, 0.01])
     half_index = np.moveaxis(np.indices((6, 6, 6)), 0, -1).astype(np.float32)
     half = half_index * slope
-    full = from_half_grid(half)
+    full = 2 * twice_as_fine(half)
     full_index = np.moveaxis(np.indices((12, 12, 12)), 0, -1)
     # Half voxel i is centred on full voxel 2 i + 0.5.
     target_half = 2 * (half_index + half) + 0.5
@@ -134,7 +133,6 @@ def test_a_finer_grid_is_torchs_trilinear_interpolation() -> None:
         align_corners=False,
     )
     np.testing.assert_allclose(twice_as_fine(half), fine[0].movedim(0, -1), atol=1e-6)
-    np.testing.assert_allclose(from_half_grid(half), 2 * twice_as_fine(half))
 
 
 def test_a_coarser_grid_has_the_means_and_the_finer_one_of_a_linear_field_has_it_back() -> None:

@@ -209,3 +209,22 @@ def test_air_around_a_body_of_nearly_one_tissue_is_no_padding(air: int) -> None:
     assert found.warning is None
     assert found.volume[2, 2, 2] == 0
     assert found.volume[5, 5, 5] == pytest.approx((40 - air) / (440 - air), abs=1e-6)
+
+
+@pytest.mark.parametrize("padding", [-3024, -32768])
+def test_padding_right_beside_the_tissue_is_found_after_resampling_too(padding: float) -> None:
+    sharp = np.where(TISSUE, BRAIN * 8 - 200, padding).astype(np.float32)
+    resampled = np.rint((sharp + np.roll(sharp, 1, axis=0)) / 2).astype(np.float32)
+    inner = TISSUE & np.roll(TISSUE, 1, axis=0)
+    for volume in (sharp, resampled):
+        found = CT(volume)
+        assert found.warning is not None
+        low, high = np.quantile(found.volume[inner], [0.01, 0.99])
+        assert high - low > 0.3
+        assert low == pytest.approx((1024 - 200 + 8 * 10) / (1024 - 200 + 8 * 130), abs=0.1)
+
+
+def test_a_phase_image_has_no_padding() -> None:
+    phase = np.random.default_rng(0).integers(-4096, 4096, SHAPE).astype(np.float32)
+    phase[:2] = -4096
+    assert CT(phase).warning is None

@@ -122,7 +122,7 @@ class SwinBlock(nn.Module):
         self.norm1 = nn.LayerNorm(channels)
         self.attn = WindowAttention(channels, heads, window)
         self.norm2 = nn.LayerNorm(channels)
-        self.mlp = Mlp(channels)
+        self.mlp = TokenMlp(channels)
         self._window, self._drop_path = window, drop_path
         self._shift = shift_of(window) if shifted else (0, 0, 0)
 
@@ -184,7 +184,7 @@ class WindowAttention(nn.Module):
         return (bias + mask[:, None]).expand(samples, -1, -1, -1, -1).flatten(0, 1)
 
 
-class Mlp(nn.Module):
+class TokenMlp(nn.Module):
     """Two linear layers with a GELU between them."""
 
     def __init__(self, channels: int, ratio: int = 4) -> None:

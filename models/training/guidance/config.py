@@ -39,7 +39,7 @@ class GuidanceSchedule(Frozen):
     """In a step only if a random number between 0 and 1 is below."""
 
     def applies(self, epoch: int, chance: float) -> bool:
-        """Whether it does so in a step of this epoch, counted from 0, that has drawn `chance`."""
+        """Tell whether a step of this epoch, counted from 0, that has drawn `chance` is guided."""
         over = self.until is not None and epoch >= self.until
         turn = epoch >= self.after and (epoch - self.after) % self.every == 0
         return turn and not over and chance < self.threshold

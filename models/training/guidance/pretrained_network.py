@@ -22,7 +22,7 @@ from models.weights.load import build_network
 
 
 class NetworkPseudoLabellerConfig(PseudoLabellerConfig):
-    """What another network predicts, with weights that do not change any more.
+    """Predictions of another network, whose weights do not change any more.
 
     With `model.weights` this is the papers' self-training, with `refined` as well their optimised
     self-training, and with `epochs` their network-based optimiser, VoxelMorph-n.
@@ -84,6 +84,6 @@ class NetworkPseudoLabeller(PseudoLabeller):
 
 
 def grid_of(model: ModelConfig) -> GridRule:
-    """What a network can work on."""
+    """Grids that a network can work on."""
     with torch.device("meta"):  # no weights are needed for that
         return model.build().grid

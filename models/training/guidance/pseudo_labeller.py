@@ -1,4 +1,4 @@
-"""What a teacher is asked, and what every kind of teacher has."""
+"""Pseudo-labellers: their input, and the interface of every kind."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class PseudoLabeller(ABC):
 
     @property
     def pretraining(self) -> Pretraining | None:
-        """Who has to be trained first, if anyone."""
+        """The network to train first, if any."""
         return None
 
     @abstractmethod
@@ -54,12 +54,12 @@ class PseudoLabellerConfig(Frozen, ABC):
 
     @property
     def grid(self) -> GridRule:
-        """What it can work on."""
+        """Grids that it can work on."""
         return GridRule()
 
     @property
     def needs_labels(self) -> bool:
-        """Whether it looks at label maps."""
+        """True if it uses label maps."""
         return False
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What made-up pairs may look like."""
+"""Settings of synthetic pairs."""
 
 from typing import Annotated, Literal
 
@@ -30,7 +30,7 @@ class NoiseScale(Frozen):
 
 
 class Deformation(Frozen):
-    """How far a label map is moved; each number is the largest of what is drawn evenly."""
+    """Random deformation of a label map; each number is the largest of an even distribution."""
 
     degrees: NonNegativeFloat = 3.0
     """About each axis, either way."""

@@ -97,7 +97,8 @@ def test_a_quaternion_that_is_too_long_is_a_half_turn(odd: Odd, excess: float) -
 
 def test_a_quaternion_that_is_too_long_is_named(odd: Odd) -> None:
     image = read_image(odd(sform_code=0, qform_code=1, quatern_b=0.9, quatern_c=0.9))
-    assert image.warnings == ("the header's quaternion is 1.272792 long, but at most 1 is allowed",)
+    (warning,) = image.warnings
+    assert warning.startswith("the header's quaternion is 1.27279")
 
 
 def test_a_good_header_is_taken_without_a_word(odd: Odd) -> None:

@@ -35,10 +35,18 @@ def test_other_values_have_half_precision(tmp_path: Path, scale: float) -> None:
     np.testing.assert_allclose(array, some("float32", scale), rtol=2**-11)
 
 
-def test_values_that_half_precision_cannot_hold_are_refused(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.nii.gz", some("float32", 2000))
-    with pytest.raises(ImageError, match="values up to 118000; rescale"):
-        Cache(tmp_path / "cache").image(path)
+@pytest.mark.parametrize(
+    "values",
+    [some("float32", 2000), some("float32", 1e-9), 5000 + some("float32", 0.1)],
+    ids=["large", "tiny", "small differences of large values"],
+)
+def test_values_that_half_precision_would_spoil_stay_as_they_are(
+    tmp_path: Path, values: np.ndarray
+) -> None:
+    path = written(tmp_path / "a.nii.gz", values)
+    array = Cache(tmp_path / "cache").image(path)
+    assert array.dtype == np.float32
+    assert np.array_equal(array, read_image(path).array)
 
 
 @pytest.mark.parametrize(("largest", "dtype"), [(59, "uint8"), (2035, "uint16"), (-3, "int16")])

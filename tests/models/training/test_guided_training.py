@@ -33,6 +33,7 @@ AFTER_ANOTHER_NETWORK = (
 )
 
 
+@pytest.mark.slow
 def test_it_learns_what_it_is_taught_and_is_judged_by_the_images(
     tmp_path: Path, partners: Partners, judged: ListedPairs
 ) -> None:
@@ -62,6 +63,7 @@ def test_a_network_teaches_after_its_own_epochs(tmp_path: Path, partners: Partne
     assert not same(load_file(folder / LAST), load_file(folder / "teacher-1" / LAST))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_after", [4, 6, 7, 13])
 def test_interrupted_and_resumed_it_ends_in_the_same_bits(
     tmp_path: Path, partners: Partners, stop_after: int

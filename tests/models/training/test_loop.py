@@ -19,6 +19,7 @@ from models.training.distributed import DistributedContext
 from models.training.logging import EpochLog, Logger, StepLog
 from models.training.loop import TrainContext, ValidationScores, Validator, fit
 from models.training.sampling import ListedPairs, RandomPartners
+from models.training.schedule import ConstantConfig
 from models.training.state import BEST, CHECKPOINT, LAST, PREVIOUS
 from tests.models.training.conftest import CONFIG, NETWORK
 
@@ -105,6 +106,7 @@ def test_it_learns_and_the_best_weights_are_kept(
     assert again == "finished"  # at once
 
 
+@pytest.mark.slow
 def test_it_overfits_one_pair(tmp_path: Path, partners: Partners) -> None:
     notes, _ = train(tmp_path / "out", partners(2), epochs=60, learning_rate=1e-2)
     assert notes.totals[-1] < notes.totals[0] - 0.1
@@ -182,11 +184,11 @@ def test_the_rate_falls_with_the_epochs(tmp_path: Path, partners: Partners) -> N
 class Broken(Dataset):
     """Samples of NaN from one number on."""
 
-    def __init__(self, inner: Dataset, first: int, last: int) -> None:
-        self._inner, self._bad = inner, range(first, last)
+    def __init__(self, inner: Dataset, first: int, last: int, *, size: int = 16) -> None:
+        self._inner, self._bad, self._size = inner, range(first, last), size
 
     def __len__(self) -> int:
-        return 16
+        return self._size
 
     def read(self, epoch: int, number: int) -> Sample:
         sample = self._inner.read(epoch, number % len(self._inner))
@@ -209,6 +211,43 @@ def test_a_step_that_is_not_finite_is_left_out(tmp_path: Path, partners: Partner
 def test_many_of_them_in_a_row_end_the_training(tmp_path: Path, partners: Partners) -> None:
     with pytest.raises(TrainingError, match="epoch 1: 11 steps in a row had no finite gradient"):
         train(tmp_path / "out", Broken(partners(), 2, 16))
+
+
+def test_an_epoch_without_a_finite_step_ends_the_training_and_keeps_the_weights_before(
+    tmp_path: Path, partners: Partners
+) -> None:
+    class LaterBroken(Broken):
+        def read(self, epoch: int, number: int) -> Sample:
+            return super().read(epoch, number) if epoch else self._inner.read(epoch, number)
+
+    message = (
+        r"epoch 2: none of its 3 steps had a finite gradient; lower learning_rate, .*clip_norm"
+    )
+    _, first = train(tmp_path / "first", partners(3), epochs=1, schedule=ConstantConfig())
+    for _ in range(2):  # resumed, it ends in the same line
+        with pytest.raises(TrainingError, match=message) as caught:
+            train(
+                tmp_path / "out",
+                LaterBroken(partners(3), 0, 3, size=3),
+                epochs=3,
+                schedule=ConstantConfig(),
+            )
+        assert "\n" not in str(caught.value)
+        assert same(load_file(tmp_path / "out" / LAST), first)
+
+
+@pytest.mark.parametrize("validated", [False, True])
+@pytest.mark.parametrize("ema", [None, 0.9])
+def test_divergence_in_the_last_step_exports_nothing(
+    tmp_path: Path, partners: Partners, judged: ListedPairs, validated: bool, ema: float | None
+) -> None:
+    changes = {"epochs": 1, "learning_rate": 1e20, "ema": ema}
+    if validated:
+        changes["validator"] = Validator(judged, nothing)
+    with pytest.raises(TrainingError, match=r"epoch 1: .* not finite; lower learning_rate"):
+        train(tmp_path / "out", partners(2), batch=2, **changes)
+    assert not (tmp_path / "out" / LAST).exists()
+    assert not (tmp_path / "out" / BEST).exists()
 
 
 def test_an_image_that_is_lost_leaves_the_last_checkpoint(

@@ -101,6 +101,7 @@ def test_the_label_loss_of_pairs_without_labels_is_zero(mixed: Mixture) -> None:
     assert {"labels": losses["labels"], **plain} == losses
 
 
+@pytest.mark.slow
 def test_a_training_on_both_kinds_learns(tmp_path: Path, mixed: Mixture) -> None:
     torch.manual_seed(0)
     model = NETWORK.build()

@@ -189,6 +189,13 @@ def test_a_whole_model_is_refused_with_a_way_out(tmp_path: Path) -> None:
     assert "save the weights alone" in refusal(saved(tmp_path, nn.Linear(1, 1)))
 
 
+def test_a_newer_pickle_protocol_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    torch.save(STATE, tmp_path / "w.pth", pickle_protocol=4)
+    message = refusal(tmp_path / "w.pth")
+    assert "pickled by protocol 4 or later" in message
+    assert "torch.save(model.state_dict(), path)" in message
+
+
 @pytest.mark.parametrize(
     ("content", "way_out"),
     [

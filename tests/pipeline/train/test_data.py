@@ -138,3 +138,17 @@ def test_a_crop_that_the_network_cannot_work_on_is_one_line(brains: Path, tmp_pa
     request = TrainRequest(tmp_path / "odd.toml", data, output=tmp_path / "out", device="cpu")
     with pytest.raises(ConfigError, match="crop = 18: axes must be multiples of 4"):
         train(request)
+
+
+def test_what_macos_leaves_is_neither_an_image_nor_a_list(brains: Path, tmp_path: Path) -> None:
+    names = ["a.nii.gz", "b.nii.gz"]
+    source = next((brains / "imagesVal").glob("*.nii.gz"))
+    for name in names:
+        (tmp_path / name).write_bytes(source.read_bytes())
+    for name in (*names, "X_dataset.json"):
+        (tmp_path / f"._{name}").write_bytes(b"\0\5\x16\7")
+    assert [scan.path.name for scan in find_data(tmp_path, maps=tmp_path).maps] == names
+    (tmp_path / "X_dataset.json").write_text(
+        json.dumps({"training": [{"image": names[1]}, *names[:1]]})
+    )
+    assert [scan.path.name for scan in find_data(tmp_path).scans] == names[::-1]
