@@ -113,14 +113,10 @@ class Pyramid(RegistrationModel):
 
     def _described(self, images: Volumes) -> list[OtherFeatures]:
         """Features from half the resolution on; those of the fixed images, then of the moving."""
-        halve, *others = self.encoder
-        # One image after the other: those at full resolution are the largest tensors there are.
-        halves = [
-            self._run(halve, self._run(self.first, image)) for image in images.chunk(len(images))
-        ]
-        found = [torch.cat(halves)]
-        for block in others:
-            found.append(self._run(block, found[-1]))
+        found, features = [], self._run(self.first, images)
+        for block in self.encoder:
+            features = self._run(block, features)
+            found.append(features)
         return found
 
     def _motion(self, level: nn.Module, seen: Features) -> Fields:
