@@ -127,7 +127,7 @@ def test_gamma_bends_intensities_within_its_range() -> None:
 
 
 def test_a_gain_multiplies_both_images_alike_within_its_range() -> None:
-    still = Twins().make(None, CPU).fixed
+    still = Twins().read(0, 0)(CPU).fixed
     part, gains = GainConfig(between=(0.5, 3), together=True, **ALWAYS), []
     for number in range(20):
         case = changed(part, number=number)
