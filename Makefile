@@ -31,6 +31,7 @@ check: $(VENV)/.dev
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/codespell
 	PYTHONPATH=. $(PY) .ci/circles.py
+	$(PY) .ci/docstrings.py
 
 bench: $(VENV)/.dev
 	$(PY) -m benchmarks.end_to_end

@@ -44,7 +44,7 @@ class Example:
     vectors: np.ndarray
 
     def evidence(self, vectors: np.ndarray) -> Evidence:
-        """Of any field between the two images."""
+        """The similarity of any field between the two images."""
         images = (Image(array.astype(np.float32), AFFINE) for array in (self.fixed, self.moving))
         return weigh(*images, np.ascontiguousarray(vectors, np.float32))
 
@@ -136,7 +136,7 @@ LOOKS: dict[str, Callable[[np.ndarray, np.ndarray, Generator], Images]] = {
 
 
 def places(u: np.ndarray) -> np.ndarray:
-    """Where each voxel goes, in voxels."""
+    """The place to which each voxel moves, in voxels."""
     return u + np.moveaxis(np.indices(u.shape[:3]), 0, -1)
 
 

@@ -1,4 +1,4 @@
-"""What both command lines share: one-line errors, and progress that fits where it is shown."""
+"""Parts that all command lines share: one-line errors, and progress that fits where it is shown."""
 
 import logging
 import sys

@@ -104,7 +104,7 @@ class Scan:
 
     @property
     def labels(self) -> Path:
-        """Where a label map of the image lies, if there is one."""
+        """The path of the image's label map, if there is one."""
         return self.path.parents[len(self.relative.parts) - 1] / self.beside("labels")
 
 
@@ -265,7 +265,7 @@ def distinct(pairs: list[Pair], dataset: Path) -> list[Pair]:
 
 
 def _is_ambiguous(pair: Pair) -> bool:
-    """Whether both images have one file name, so that not even their order shows."""
+    """Tell if both images have one file name, so that not even their order shows."""
     return pair.fixed.stem == pair.moving.stem and pair.fixed != pair.moving
 
 

@@ -55,7 +55,7 @@ def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]
 
 
 def can_see(path: Path) -> bool:
-    """Whether a file is there; a folder that may not be entered hides what it holds."""
+    """Tell if a file is there; a folder that may not be entered hides what it holds."""
     try:
         return path.is_file()
     except PermissionError:

@@ -20,7 +20,7 @@ an `L2RError` is a defect of Regatta and keeps its traceback.
 
 
 class L2RError(Exception):
-    """What a user can mend."""
+    """A fault that a user can mend."""
 
 
 class TaskError(L2RError):

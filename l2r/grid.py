@@ -19,7 +19,7 @@ from l2r.arrays import Box, Shape, Vectors, Volume, triple
 
 @dataclass(frozen=True)
 class GridRule:
-    """Which grids a network or a refinement can work on."""
+    """The grids that a network or a refinement can work on."""
 
     multiple: int = 1
     """Every axis is a multiple of this many voxels."""
@@ -54,7 +54,7 @@ class GridRule:
         return GridRule(factor * self.multiple, exactly, factor * self.least)
 
     def joined(self, other: "GridRule") -> "GridRule":
-        """What both allow.
+        """Combine two rules into one that allows what both allow.
 
         Raises:
             ValueError: there is no such grid.
@@ -71,7 +71,7 @@ class GridRule:
 
 @dataclass(frozen=True)
 class WorkingGrid:
-    """Where a network works, in terms of the grid of the fixed image."""
+    """The grid of a network, in terms of the grid of the fixed image."""
 
     shape: Shape
     """Of the fixed image."""
@@ -114,7 +114,7 @@ class WorkingGrid:
         return replace(self, box=Box(triple(start), self.box.shape))
 
     def cut_off(self, volume: Shaped[np.ndarray, "_ _ _"]) -> int:
-        """How many voxels of an image that are not zero lie beyond the working grid."""
+        """Count the voxels of an image that are not zero and lie beyond the working grid."""
         inside = []
         for axis, ratio in enumerate(self._ratios):
             places = (np.arange(volume.shape[axis]) + 0.5) * ratio - self.box.start[axis]

@@ -10,7 +10,7 @@ from l2r.task import Container, Task, load_task, task_names
 
 @dataclass(frozen=True)
 class Mounts:
-    """Where a task's pair list, images and results lie."""
+    """The places of a task's pair list, images and results."""
 
     task: Task
     dataset: Path

@@ -99,7 +99,7 @@ class Tissue:
         return cls(background, below, dark, shade, bright)
 
     def fits(self, by: float) -> bool:
-        """Whether the image is on the scale of a task that divides by `by`."""
+        """Tell if the image is on the scale of a task that divides by `by`."""
         low, high = _FITTING
         dark = min(self.dark, self.background or 0.0)
         centred = abs(self.background or 0.0) <= _NEAR_ZERO * by and dark >= -_NEAR_ZERO * by

@@ -32,7 +32,7 @@ class Ellipsoid:
     radii: tuple[float, float, float]
 
     def holds(self, points: Points) -> Shaped[np.ndarray, "x y z"]:
-        """Which points lie inside."""
+        """Tell which points lie inside."""
         offsets = (points - np.array(self.centre)) / np.array(self.radii)
         return (offsets * offsets).sum(axis=-1) < 1
 

@@ -224,7 +224,7 @@ _SAME_PLACE = 0.5
 
 
 def _geometry(pair: Pair, fixed: Image, moving: Image) -> Iterator[str]:
-    """What was odd about each header, and one line about how they differ."""
+    """Yield the oddities of each header, and one line about their differences."""
     for scan, image in ((pair.fixed, fixed), (pair.moving, moving)):
         yield from (f"{scan.path}: {warning}" for warning in image.warnings)
     if found := "; ".join(_differences(fixed, moving)):

@@ -1,4 +1,4 @@
-"""How JSON and TOML become typed records, with errors that fit on one line."""
+"""JSON and TOML as typed records, with errors that fit on one line."""
 
 import json
 import re

@@ -20,7 +20,7 @@ from l2r.task import Sockets
 
 
 class Socket(Tolerant):
-    """Where a value comes from or goes to."""
+    """The socket of a value."""
 
     slug: str
     relative_path: str = ""
@@ -28,7 +28,7 @@ class Socket(Tolerant):
 
 
 class Original(Tolerant):
-    """What is known of an image beside its values."""
+    """The facts about an image apart from its values."""
 
     name: str
 

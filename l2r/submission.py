@@ -198,7 +198,7 @@ def read_stored(path: Path, content: bytes | None, most: int | None) -> Float[np
 
 
 def most_bytes(shape: Shape) -> int:
-    """How many bytes a field on a grid of this shape may unpack to: doubles, and a long header."""
+    """Bound the unpacked bytes of a field on a grid of this shape: doubles, and a long header."""
     return 8 * 3 * math.prod(shape) + (1 << 20)
 
 
@@ -251,7 +251,7 @@ def as_vectors(
 def as_stored(
     vectors: Float[np.ndarray, "x y z 3"], rule: FieldRule
 ) -> Float[np.ndarray, "_ _ _ 3"]:
-    """What is written of a field on the grid of the images, so that `as_vectors` reads it."""
+    """Convert a field on the grid of the images to what `as_vectors` reads from the file."""
     return half_as_fine(vectors) if rule.grid == "half" else vectors
 
 

@@ -14,7 +14,7 @@ TASKS = Path(__file__).parent / "tasks"
 
 
 class Data(Frozen):
-    """What the images of the task are."""
+    """The images of a task."""
 
     shape: Shape | None = None
     """Of every image, in voxels; any shape where it is not given."""
@@ -41,13 +41,13 @@ class FieldRule(Frozen):
 
 
 class Preprocess(Frozen):
-    """What happens to the intensities before a network sees them."""
+    """The preparation of intensities before a network sees them."""
 
     normalise: Annotated[Divide | Quantile, Field(discriminator="kind")]
 
 
 class Sockets(Frozen):
-    """What the sockets of an algorithm on grand-challenge.org mean."""
+    """The sockets of an algorithm on grand-challenge.org."""
 
     fixed: str | None = None
     """The slug of the fixed image's; without it, the one whose slug contains `fixed`."""
@@ -73,7 +73,7 @@ class OrganiserRun(Frozen):
 
 
 class Container(Frozen):
-    """Where the organisers mount things."""
+    """The mounts of the organisers."""
 
     dataset: PurePosixPath | None = None
     """The pair list; of an algorithm on grand-challenge.org, the list of its sockets' values; None

@@ -130,7 +130,7 @@ class _Pool:
         return float(np.nanmean(agreement - self.zero))
 
     def believes(self, meaning: str) -> bool:
-        """Whether a reading leaves the scorers' one well behind."""
+        """Tell if a reading leaves the scorers' one well behind."""
         agreement, share = self.others(meaning), self._evidences[0].readings[meaning].share
         contrast = share * (agreement - self.zero) - (self.own - self.zero)
         if self.gain(agreement) < SMALLEST_GAIN or not _certain(contrast):

@@ -23,7 +23,7 @@ _FARTHEST_MM = 1e9
 
 
 def usable(affine: Affine) -> bool:
-    """Whether an affine spans a grid: finite, its sides of some length, its axes not in a plane."""
+    """Tell if an affine spans a grid: finite, its sides of some length, its axes not in a plane."""
     if not np.isfinite(affine).all() or np.abs(affine[:3, 3]).max() > _FARTHEST_MM:
         return False
     sides = np.linalg.norm(affine[:3, :3], axis=0)
@@ -49,7 +49,7 @@ _Read = Callable[[], tuple[Affine | None, tuple[str, ...]]]
 
 
 def _statements(header: nib.Nifti1Header) -> Iterator[tuple[str, _Read]]:
-    """What the header says of its grid, in NIfTI's order of preference."""
+    """List the header's affines in NIfTI's order of preference."""
     if header["sform_code"] != 0:
         yield "sform", lambda: (header.get_sform(), ())
     if header["qform_code"] != 0:

@@ -42,7 +42,7 @@ _MOST_HEADER = 1 << 16
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its values."""
+    """The header of a file."""
 
     kind: np.dtype[np.generic]
     """Of a value, with its byte order."""
@@ -92,7 +92,7 @@ def read_values(
 
 
 def read_header(path: Path, error: type[L2RError]) -> Header:
-    """What a `.mha` file says of its values, which are not read.
+    """Read the header of a `.mha` file, not its values.
 
     Raises:
         L2RError: of the kind `error`; missing, no MetaImage, or several channels.
@@ -191,7 +191,7 @@ def _lines(path: Path, content: bytes, error: type[L2RError]) -> tuple[dict[str,
 
 
 def _affine(lines: dict[str, str], axes: int) -> Float[np.ndarray, "4 4"]:
-    """Of the first three axes; the lines of TransformMatrix are the directions of the axes."""
+    """Build the affine of the first three axes; the lines of TransformMatrix are directions."""
 
     def numbers(key: str, default: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
         return np.array(lines[key].split(), np.float64) if key in lines else default

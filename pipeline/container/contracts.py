@@ -39,7 +39,7 @@ class Contract:
 
     @property
     def hardened(self) -> bool:
-        """Whether capabilities, privileges and processes are limited, as a platform does."""
+        """Tell if capabilities, privileges and processes are limited, as a platform does."""
         return self.call == "sockets"
 
 

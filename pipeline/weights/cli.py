@@ -14,7 +14,7 @@ FileOrName = Annotated[Path, typer.Argument(help="a weights file, or a name in t
 
 
 class Precision(StrEnum):
-    """Of the floating-point numbers in a file."""
+    """The precision of the floating-point numbers in a file."""
 
     FLOAT32 = "float32"
     FLOAT16 = "float16"

@@ -1,4 +1,4 @@
-"""What there is to say about a weights file, in lines that can be read and pasted."""
+"""A report about a weights file, in lines that can be read and pasted."""
 
 import re
 from collections import Counter
@@ -83,7 +83,7 @@ def _tensors(state: State) -> str:
 
 
 def _fit(fitting: list[NetworkConfig], comparisons: list[CatalogMatch]) -> dict[str, str]:
-    """What it fits, or the nearest that it does not."""
+    """Name the networks that it fits, or the nearest one."""
     if fitting:
         return {"fits": "; ".join(map(in_words, fitting))}
     nearest = comparisons[0]

@@ -1,4 +1,4 @@
-"""What a user asks of weights, resolved to files and entries; no torch up to here."""
+"""The request of a user about weights, resolved to files and entries without torch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from models.weights.registry import SAFETENSORS, RegisteredWeights, look_up, reg
 
 
 def chosen(weights: Sequence[Path], *, everything: bool) -> list[RegisteredWeights | Path]:
-    """What to verify: what was asked for, and all names in the registry if everything was.
+    """List the weights to verify: the given ones, or all names in the registry.
 
     Raises:
         WeightsError: there is no such file or name.

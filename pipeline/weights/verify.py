@@ -24,7 +24,7 @@ _LARGEST = 128**3
 
 
 class _Network(RootModel[ModelConfig]):
-    """What an entry says of its network."""
+    """Parse the network of an entry."""
 
 
 @dataclass(frozen=True)
