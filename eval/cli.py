@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from eval.leaderboard import cli as leaderboard
+from eval.leaderboard.cli import TaskName
 from l2r.console import one_line_errors
 
 commands = typer.Typer()
@@ -14,8 +15,7 @@ commands.add_typer(leaderboard.app, name="leaderboard", rich_help_panel="Score")
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(commands)
 
-TaskName = Annotated[str, typer.Option("--task", help="name of the task, or path of a task file")]
-Dataset = Annotated[Path | None, typer.Option(help="the pair list, a JSON file")]
+PairListPath = Annotated[Path | None, typer.Option(help="the pair list, a JSON file")]
 Configs = Annotated[
     list[Path] | None,
     typer.Option(
@@ -40,7 +40,7 @@ def score(  # noqa: PLR0913 - a command has as many options as it has
     submission: Annotated[Path, typer.Argument(help="folder or zip of the fields")],
     *,
     task: TaskName,
-    dataset: Dataset = None,
+    dataset: PairListPath = None,
     evaluation_config: Configs = None,
     ground_truth: Annotated[
         Path | None,

@@ -25,7 +25,7 @@ from l2r.arrays import triple
 from l2r.dataset import Pair, distinct, listed_pair
 from l2r.errors import TaskError
 from l2r.schema import Tolerant, parse, read_json
-from l2r.task import Data
+from l2r.task import ImageRules
 
 KINDS: dict[str, tuple[str, ...]] = {
     "dice": ("dice",),
@@ -126,7 +126,7 @@ def _with(scorer: Scorer, config: _Config, metrics: dict[str, Metric]) -> Scorer
         "metrics": tuple(metrics.values()),
         "aggregates": scorer.protocol.aggregates.about(set(metrics)),
     }
-    data = Data(shape=triple(config.expected_shape[:3]))
+    data = ImageRules(shape=triple(config.expected_shape[:3]))
     return replace(
         scorer,
         task=scorer.task.model_copy(update={"data": data}),

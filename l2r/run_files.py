@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from l2r.errors import ConfigError
-from l2r.schema import Record, parse, read_toml
+from l2r.schema import ParsedRecord, parse, read_toml
 
 EXTENDS = "extends"
 """The key that names another file, relative to the one that it stands in."""
@@ -13,7 +13,7 @@ _FILES = ("weights", "first_stage")
 else they are a name in the registry, or relative to where the command is called."""
 
 
-def load_run_file(kind: type[Record], path: Path) -> Record:
+def load_run_file(kind: type[ParsedRecord], path: Path) -> ParsedRecord:
     """Read a file and all that it extends as one record.
 
     Tables are merged key by key, and a table whose `name` or `kind` differs replaces the one that

@@ -18,7 +18,7 @@ from pydantic import (
 
 from l2r.errors import L2RError
 
-Record = TypeVar("Record")
+ParsedRecord = TypeVar("ParsedRecord")
 _OWN_NAME = re.compile(r" or instance of \w+")
 """In pydantic's messages; a user does not know the names of our records."""
 SHOWN = 3
@@ -77,7 +77,7 @@ def read_toml(path: Path, error: type[L2RError]) -> dict[str, object]:
         raise error(f"{path}: not valid TOML: {cause}") from None
 
 
-def parse(kind: type[Record], raw: object, where: str, error: type[L2RError]) -> Record:
+def parse(kind: type[ParsedRecord], raw: object, where: str, error: type[L2RError]) -> ParsedRecord:
     """Turn parsed JSON or TOML into a record.
 
     Args:
@@ -102,11 +102,11 @@ def parse(kind: type[Record], raw: object, where: str, error: type[L2RError]) ->
 
 
 @dataclass(frozen=True)
-class Shelf(Generic[Record]):
+class Shelf(Generic[ParsedRecord]):
     """A folder of TOML files of one kind, each known by its name."""
 
     folder: Path
-    kind: type[Record]
+    kind: type[ParsedRecord]
     called: str
     """What one is called in messages, `task`."""
     error: type[L2RError]
@@ -115,7 +115,7 @@ class Shelf(Generic[Record]):
         """Every name that `load` knows."""
         return sorted(path.stem for path in self.folder.glob("*.toml"))
 
-    def load(self, name: str) -> Record:
+    def load(self, name: str) -> ParsedRecord:
         """Read `<name>.toml` of the folder, or a file that is given by its path.
 
         Raises:

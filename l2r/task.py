@@ -13,7 +13,7 @@ from l2r.schema import Frozen, Shelf
 TASKS = Path(__file__).parent / "tasks"
 
 
-class Data(Frozen):
+class ImageRules(Frozen):
     """The images of a task."""
 
     shape: Shape | None = None
@@ -93,7 +93,7 @@ class Task(Frozen):
 
     name: str
     title: str
-    data: Data
+    data: ImageRules
     field: FieldRule
     preprocess: Preprocess
     evaluation: dict[str, object]

@@ -11,7 +11,7 @@ from eval.leaderboard.published import PublishedTable, PublishedTeam
 from eval.leaderboard.ranking import Ranking, TeamRank
 from eval.leaderboard.store import LoadedSubmission, MetricTable
 
-Means = dict[str, float | None]
+ColumnValues = dict[str, float | None]
 
 
 def board_rows(
@@ -86,17 +86,17 @@ def _published_row(table: PublishedTable, team: PublishedTeam, by_means: MeanRan
     )
 
 
-def _means(tables: Mapping[str, MetricTable]) -> Means:
+def _means(tables: Mapping[str, MetricTable]) -> ColumnValues:
     with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN, as for the organisers
         return {name: finite(table.means[table.has].mean()) for name, table in tables.items()}
 
 
-def _deviations(tables: Mapping[str, MetricTable]) -> Means:
+def _deviations(tables: Mapping[str, MetricTable]) -> ColumnValues:
     with np.errstate(invalid="ignore"):
         return {name: finite(table.means[table.has].std()) for name, table in tables.items()}
 
 
-def _published_numbers(table: PublishedTable, numbers: Sequence[float]) -> Means:
+def _published_numbers(table: PublishedTable, numbers: Sequence[float]) -> ColumnValues:
     """By metric; empty where the table has none of the team."""
     names = [metric.name for metric in table.columns]
     return dict(zip(names, map(finite, numbers), strict=False))

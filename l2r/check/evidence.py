@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from l2r.check.readings import HALF, Reading, other_readings
-from l2r.check.similarity import NONE, REGIONS, Points, Regions, Samples, take_samples
+from l2r.check.similarity import NONE, REGIONS, Regions, SampledPoints, Samples, take_samples
 from l2r.formats.nifti import Image
 
 CERTAIN = 5.0
@@ -79,7 +79,7 @@ def weigh(fixed: Image, moving: Image, vectors: Float[np.ndarray, "_ _ _ 3"]) ->
     )
 
 
-def _agreement(samples: Samples, displacement: Points) -> Regions:
+def _agreement(samples: Samples, displacement: SampledPoints) -> Regions:
     if samples.inside(displacement) < INSIDE:
         return np.full(REGIONS**3, NONE)
     return samples.agreement(displacement)

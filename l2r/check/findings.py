@@ -20,7 +20,7 @@ from l2r.submission import Submission, accepted_names, as_vectors, most_bytes, w
 from l2r.surplus import described, shortened, surplus
 from l2r.task import Task
 
-Vectors = Float[np.ndarray, "x y z 3"]
+StoredVectors = Float[np.ndarray, "x y z 3"]
 
 ALL = "all fields"
 """Name of findings about the list as a whole."""
@@ -109,7 +109,7 @@ def _grid(pair: Pair, task: Task) -> Shape:
     return grid_shape(pair.fixed.path)
 
 
-def _whole(vectors: Vectors) -> bool:
+def _whole(vectors: StoredVectors) -> bool:
     few = vectors[::7, ::7, ::7]  # settles nearly every case without a look at all values
     return np.array_equal(few, np.rint(few)) and np.array_equal(vectors, np.rint(vectors))
 

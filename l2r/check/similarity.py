@@ -15,7 +15,7 @@ from scipy.ndimage import map_coordinates
 from l2r.arrays import Volume
 from l2r.check.readings import Reading
 
-Points = Float[np.ndarray, "3 point"]
+SampledPoints = Float[np.ndarray, "3 point"]
 Regions = Float[np.ndarray, " region"]
 
 POINTS = 12_000
@@ -42,7 +42,7 @@ INVERSIONS = 8
 class Samples:
     """A pair of images and a field at random places of the fixed foreground."""
 
-    points: Points
+    points: SampledPoints
     """In voxels, between the voxels' centres: or interpolation would favour the zero field."""
     fixed: Float[np.ndarray, " point"]
     block: Int[np.ndarray, " point"]
@@ -52,11 +52,11 @@ class Samples:
     vectors: Float[np.ndarray, "_ _ _ 3"]
 
     @cached_property
-    def stored(self) -> Points:
+    def stored(self) -> SampledPoints:
         """The field's numbers at the points."""
         return self._stored_at(self.points)
 
-    def displacement(self, reading: Reading) -> Points:
+    def displacement(self, reading: Reading) -> SampledPoints:
         """The field's displacements at the points, read in a way, in voxels."""
         if reading.inverted:
             return self._inverse()
@@ -64,13 +64,13 @@ class Samples:
         result = reading.matrix @ stored + reading.offset[:, None]
         return result - self.points if reading.places else result
 
-    def inside(self, displacement: Points) -> float:
+    def inside(self, displacement: SampledPoints) -> float:
         """Part of the points that stay within the moving image."""
         size = self.factor * np.array(self.moving.shape)[:, None]
         places = self.points + displacement
         return float(((places > -1) & (places < size)).all(axis=0).mean())
 
-    def agreement(self, displacement: Points) -> Regions:
+    def agreement(self, displacement: SampledPoints) -> Regions:
         """Per region, the mean over its blocks; larger is better, NaN for regions without any."""
         places = _coarse(self.points + displacement, self.factor)
         warped = map_coordinates(self.moving, places, order=1, mode="nearest")
@@ -80,11 +80,11 @@ class Samples:
         sums = np.nansum(score, axis=(1, 3, 5)).ravel()
         return np.divide(sums, counts, where=counts > 0, out=np.full(sums.shape, np.nan))
 
-    def _stored_at(self, points: Points) -> Points:
+    def _stored_at(self, points: SampledPoints) -> SampledPoints:
         components = np.moveaxis(self.vectors, -1, 0)
         return np.stack([map_coordinates(c, points, order=1, mode="nearest") for c in components])
 
-    def _inverse(self) -> Points:
+    def _inverse(self) -> SampledPoints:
         result = -self.stored
         for _ in range(INVERSIONS):
             result = -self._stored_at(self.points + result)
@@ -120,7 +120,7 @@ def foreground(volume: Volume) -> Bool[np.ndarray, "x y z"]:
     return volume != values[counts.argmax()]
 
 
-def _coarse(points: Points, factor: int) -> Points:
+def _coarse(points: SampledPoints, factor: int) -> SampledPoints:
     """Voxels of an image in voxels of its averages over cubes."""
     return (points - (factor - 1) / 2) / factor
 
@@ -137,7 +137,7 @@ def _averaged(volume: Volume, factor: int) -> Float32[np.ndarray, "_ _ _"]:
     return cubes / np.float32(factor**3)
 
 
-def _blocks(points: Points) -> Int[np.ndarray, " point"]:
+def _blocks(points: SampledPoints) -> Int[np.ndarray, " point"]:
     """Number of the block that each point lies in, as in an array of `BLOCKS` a side."""
     low, high = points.min(axis=1, keepdims=True), points.max(axis=1, keepdims=True)
     place = ((points - low) / (high - low + 1e-3) * BLOCKS).astype(int)

@@ -16,7 +16,7 @@ from l2r.disk import make_folder, writing
 from l2r.errors import ImageError
 from l2r.formats.nifti import read_image, read_labels
 
-Stored = Shaped[np.ndarray, "_ _ _"]
+CachedArray = Shaped[np.ndarray, "_ _ _"]
 
 _LARGEST_BYTE = 255
 _HALF = np.finfo(np.float16)
@@ -36,7 +36,7 @@ class Cache:
         make_folder(folder)
         self._folder = folder
 
-    def image(self, path: Path) -> Stored:
+    def image(self, path: Path) -> CachedArray:
         """The intensities of an image as they are stored, mapped into memory.
 
         Raises:
@@ -45,7 +45,7 @@ class Cache:
         """
         return self.made(name_of("image", path), lambda: _compact(read_image(path).array))
 
-    def labels(self, path: Path) -> Stored:
+    def labels(self, path: Path) -> CachedArray:
         """A label map, mapped into memory.
 
         Raises:
@@ -54,7 +54,7 @@ class Cache:
         """
         return self.made(name_of("labels", path), lambda: _fewest_bytes(read_labels(path)))
 
-    def made(self, name: str, make: Callable[[], Stored]) -> Stored:
+    def made(self, name: str, make: Callable[[], CachedArray]) -> CachedArray:
         """The volume of that name, mapped into memory; made if it is not there yet.
 
         Raises:
@@ -82,7 +82,7 @@ def name_of(kind: str, path: Path) -> str:
     return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
-def _compact(array: Stored) -> Stored:
+def _compact(array: CachedArray) -> CachedArray:
     """Bytes if that loses nothing, half precision if it loses next to nothing, else as they are."""
     as_bytes = array.astype(np.uint8) if 0 <= array.min() <= array.max() <= _LARGEST_BYTE else None
     if as_bytes is not None and np.array_equal(as_bytes, array):
@@ -97,6 +97,6 @@ def _compact(array: Stored) -> Stored:
     return half if lost <= _MOST_LOST * spread else array
 
 
-def _fewest_bytes(labels: Stored) -> Stored:
+def _fewest_bytes(labels: CachedArray) -> CachedArray:
     ends = (np.min_scalar_type(end) for end in (labels.min(), labels.max()))
     return labels.astype(np.result_type(*ends))

@@ -54,7 +54,7 @@ def _kind(raw: Any) -> str:
     return raw.get("kind", "images") if isinstance(raw, dict) else raw.kind
 
 
-Data: TypeAlias = Annotated[
+DataConfig: TypeAlias = Annotated[
     Annotated[Images, Tag("images")] | Annotated[Synthesis, Tag("synthesis")],
     Discriminator(_kind),
 ]
@@ -79,7 +79,7 @@ class TrainConfig(Frozen):
     crop: PositiveInt | None = None
     """Voxels along each axis, as the network sees them, of the pieces that a pass is taught on if
     it sees more of the whole pair; without it pairs are always whole."""
-    data: Data = Images()
+    data: DataConfig = Images()
     augment: tuple[Augmentation, ...] = ()
     """What is done to the images of a pair, one after the other."""
     objective: TrainingObjective = TrainingObjective()

@@ -34,7 +34,7 @@ _STRIDE = 4
 """Voxels from one place to the next that a piece may be centred on."""
 
 
-Volume = TypeVar("Volume", Stacks, LabelVolumes)
+AnyVolume = TypeVar("AnyVolume", Stacks, LabelVolumes)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Piece:
     start: Shape
     size: Shape
 
-    def of(self, stack: Volume) -> Volume:
+    def of(self, stack: AnyVolume) -> AnyVolume:
         """The part of a stack that lies in the box."""
         for axis, (start, size) in enumerate(zip(self.start, self.size, strict=True), start=-3):
             stack = stack.narrow(axis, start, size)

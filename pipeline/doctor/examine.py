@@ -15,7 +15,7 @@ from pipeline.doctor.gpu import check_gpu
 from pipeline.doctor.inputs import check_mounts, check_versions, check_weights
 from pipeline.doctor.limits import check_cores, check_memory
 from pipeline.doctor.places import check_disk, check_output, check_temporary
-from pipeline.doctor.record import Check, Plan, Record
+from pipeline.doctor.record import Check, CheckResult, Plan
 from pipeline.doctor.trial_run import check_registration
 
 CHECKS: dict[str, Check] = {
@@ -54,7 +54,7 @@ def plan_for(output: Path | None, device: str) -> Plan:
     return Plan(device, output or usual, mounts, expected=output is not None or bool(mounts))
 
 
-def examine(plan: Plan) -> dict[str, Record]:
+def examine(plan: Plan) -> dict[str, CheckResult]:
     """Do every check, with a line or a bar of progress on stderr."""
     records = {}
     with progress(len(CHECKS), "doctor") as advance:
@@ -64,7 +64,7 @@ def examine(plan: Plan) -> dict[str, Record]:
     return records
 
 
-def show(records: dict[str, Record]) -> None:
+def show(records: dict[str, CheckResult]) -> None:
     """Print the table and how many rows are not good; plain and unbroken where it is piped."""
     console = Console()
     if not console.is_terminal:
@@ -83,19 +83,19 @@ def show(records: dict[str, Record]) -> None:
     console.print(told, highlight=False)
 
 
-def blocked(records: dict[str, Record]) -> bool:
+def blocked(records: dict[str, CheckResult]) -> bool:
     """Tell if a run would fail."""
     return _count(records, "blocker") > 0
 
 
-def _count(records: dict[str, Record], status: str) -> int:
+def _count(records: dict[str, CheckResult], status: str) -> int:
     return sum(record.status == status for record in records.values())
 
 
-def _attempt(check: Check, plan: Plan) -> Record:
+def _attempt(check: Check, plan: Plan) -> CheckResult:
     """A check that cannot be done has found something too."""
     try:
         return check(plan)
     except (L2RError, OSError, ImportError) as error:
         first = str(error).partition("\n")[0] or type(error).__name__
-        return Record("blocker", "could not be checked", first)
+        return CheckResult("blocker", "could not be checked", first)

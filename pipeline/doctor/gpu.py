@@ -5,7 +5,7 @@ import warnings
 from dataclasses import dataclass, replace
 
 from pipeline.doctor.driver import Driver, cuda_in, find_driver
-from pipeline.doctor.record import Plan, Record, gib
+from pipeline.doctor.record import CheckResult, Plan, gib
 
 OLDEST = {11: 450, 12: 525, 13: 580}
 """The oldest driver for each major version of CUDA. Any minor version runs on it.
@@ -32,14 +32,14 @@ class Tried:
     """What torch said if not."""
 
 
-def check_gpu(plan: Plan) -> Record:
+def check_gpu(plan: Plan) -> CheckResult:
     """Try the GPU, and if it does not work, say why."""
     if plan.device == "cpu":
-        return Record("good", "none is asked for (--device cpu)")
+        return CheckResult("good", "none is asked for (--device cpu)")
     return judge(find_driver(), try_gpu(plan.device), required=plan.device != "auto")
 
 
-def judge(driver: Driver | None, tried: Tried, *, required: bool) -> Record:
+def judge(driver: Driver | None, tried: Tried, *, required: bool) -> CheckResult:
     """Decide what is wrong, if anything is.
 
     Args:
@@ -49,16 +49,18 @@ def judge(driver: Driver | None, tried: Tried, *, required: bool) -> Record:
     """
     if tried.gpu:
         cuda = f"torch for CUDA {tried.wheel}"
-        return Record("good", ", ".join([tried.gpu, *([str(driver)] if driver else []), cuda]))
+        return CheckResult("good", ", ".join([tried.gpu, *([str(driver)] if driver else []), cuda]))
     if tried.count and not tried.trouble:
         found = f"torch sees {tried.count} GPUs, but not the one that is asked for"
-        return Record("blocker", found, f"give --device cuda:0 to cuda:{tried.count - 1}")
+        return CheckResult("blocker", found, f"give --device cuda:0 to cuda:{tried.count - 1}")
     told = cuda_in(tried.trouble)
     if driver and told and not driver.cuda:
         driver = replace(driver, cuda=told)
     if driver is None or not (driver.gpus or driver.trouble or told) or hidden():
         return _none(driver, required=required)
-    return Record("blocker", f"a GPU with {driver}, which torch cannot use", _cure(driver, tried))
+    return CheckResult(
+        "blocker", f"a GPU with {driver}, which torch cannot use", _cure(driver, tried)
+    )
 
 
 def hidden() -> bool:
@@ -102,7 +104,7 @@ def _first(texts: list[str]) -> str:
     return texts[0].partition("\n")[0] if texts else ""
 
 
-def _none(driver: Driver | None, *, required: bool) -> Record:
+def _none(driver: Driver | None, *, required: bool) -> CheckResult:
     if hidden():
         found = f"hidden by CUDA_VISIBLE_DEVICES={os.environ['CUDA_VISIBLE_DEVICES']!r}"
     elif driver:
@@ -110,8 +112,8 @@ def _none(driver: Driver | None, *, required: bool) -> Record:
     else:
         found = "no NVIDIA GPU"
     if required:
-        return Record("blocker", f"{found}, but one is asked for", GIVE_ONE)
-    return Record("warning", f"{found}; the CPU computes", GIVE_ONE)
+        return CheckResult("blocker", f"{found}, but one is asked for", GIVE_ONE)
+    return CheckResult("warning", f"{found}; the CPU computes", GIVE_ONE)
 
 
 def _cure(driver: Driver, tried: Tried) -> str:

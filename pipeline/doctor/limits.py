@@ -5,7 +5,7 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from pipeline.doctor.record import GIB, Plan, Record, gib
+from pipeline.doctor.record import GIB, CheckResult, Plan, gib
 
 ROOT = Path("/")
 NEEDED = int(1.8 * GIB)
@@ -14,25 +14,25 @@ UNLIMITED = 2**60
 """Bytes from which on the first version of control groups means that there is no limit."""
 
 
-def check_memory(_: Plan) -> Record:
+def check_memory(_: Plan) -> CheckResult:
     """Compare what there is with what the default run file needs."""
     total, available = _machine()
     limits = {"the machine": total} | _limits()
     who = min(limits, key=lambda name: limits[name])
     found = f"{gib(available)} available, at most {gib(limits[who])} by {who}"
     if limits[who] < NEEDED:
-        return Record(
+        return CheckResult(
             "blocker",
             found,
             f"the default run file needs {gib(NEEDED)} on LUMIR's grid: raise the limit "
             "(docker run --memory, sbatch --mem), or take configs/any_fast.toml",
         )
     if available < NEEDED:
-        return Record("warning", found, f"{gib(NEEDED)} are needed: end other programs first")
-    return Record("good", found)
+        return CheckResult("warning", found, f"{gib(NEEDED)} are needed: end other programs first")
+    return CheckResult("good", found)
 
 
-def check_cores(_: Plan) -> Record:
+def check_cores(_: Plan) -> CheckResult:
     """Compare the cores that are allowed with the threads that torch would start."""
     import torch  # noqa: PLC0415 - loaded by the checks that need it
 
@@ -40,12 +40,12 @@ def check_cores(_: Plan) -> Record:
     usable = min(allowed, quota or allowed)
     found = f"{usable:g} of {os.cpu_count()} cores allowed, torch takes {threads} threads"
     if threads >= usable + 1:
-        return Record(
+        return CheckResult(
             "warning",
             found,
             f"threads without a core slow the others: set OMP_NUM_THREADS={max(1, int(usable))}",
         )
-    return Record("good", found)
+    return CheckResult("good", found)
 
 
 def memory_limit(root: Path = ROOT) -> int | None:

@@ -14,7 +14,7 @@ from l2r.disk import writing
 from l2r.errors import L2RError, OutputError
 from l2r.formats.nifti import grid_shape
 from l2r.task import load_task
-from pipeline.doctor.record import Plan, Record, gib
+from pipeline.doctor.record import CheckResult, Plan, gib
 from pipeline.register.request import RunRequest, resolve
 
 PROBE = bytes(1 << 20)
@@ -24,7 +24,7 @@ VOXEL = 12
 """Bytes of three single-precision numbers; fields hardly shrink when they are packed."""
 
 
-def check_output(plan: Plan) -> Record:
+def check_output(plan: Plan) -> CheckResult:
     """Write a file where the fields would go, rename it, and remove it."""
     who = f"uid {os.getuid()}, gid {os.getgid()}"
     where = plan.output.resolve()
@@ -35,31 +35,33 @@ def check_output(plan: Plan) -> Record:
         reason = str(error.__cause__.strerror if isinstance(error.__cause__, OSError) else error)
         found = f"{where}: {who}, cannot write: {reason}"
         if not plan.expected:
-            return Record("warning", found, "nothing is mounted: for a run, name it by --output")
-        return Record("blocker", found, _permission(where))
-    return Record("good", f"{where}: {who}, can write")
+            return CheckResult(
+                "warning", found, "nothing is mounted: for a run, name it by --output"
+            )
+        return CheckResult("blocker", found, _permission(where))
+    return CheckResult("good", f"{where}: {who}, can write")
 
 
-def check_disk(plan: Plan) -> Record:
+def check_disk(plan: Plan) -> CheckResult:
     """Compare the room where the fields would go with what they take."""
     free = shutil.disk_usage(_existing(plan.output)).free
     count, size = _fields(plan)
     found = f"{gib(free)} free; {count} field{'s' * (count != 1)} of {size / 1e6:.0f} MB"
     if free < (count + 1) * size:  # one more: what is replaced stays until the new one is whole
         advice = f"make room in {plan.output.resolve()}, or give --output"
-        return Record("blocker" if plan.expected else "warning", found, advice)
-    return Record("good", found)
+        return CheckResult("blocker" if plan.expected else "warning", found, advice)
+    return CheckResult("good", found)
 
 
-def check_temporary(_: Plan) -> Record:
+def check_temporary(_: Plan) -> CheckResult:
     """Write a file to /tmp, or where TMPDIR points."""
     folder = Path(tempfile.gettempdir())
     _write(folder)
     free = shutil.disk_usage(folder).free
     found = f"{folder}: can write, {gib(free)} free"
     if free < SMALL:
-        return Record("warning", found, "give it more, as in docker run --tmpfs /tmp:size=1g")
-    return Record("good", found)
+        return CheckResult("warning", found, "give it more, as in docker run --tmpfs /tmp:size=1g")
+    return CheckResult("good", found)
 
 
 def _write(folder: Path) -> None:

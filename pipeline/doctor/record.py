@@ -27,7 +27,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Record:
+class CheckResult:
     """One row of the table."""
 
     status: Status
@@ -36,7 +36,7 @@ class Record:
     """What to do; empty where nothing is."""
 
 
-Check: TypeAlias = Callable[[Plan], Record]
+Check: TypeAlias = Callable[[Plan], CheckResult]
 
 
 def gib(size: int) -> str:

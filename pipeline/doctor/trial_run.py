@@ -15,7 +15,7 @@ from l2r.phantom import write_phantom
 from l2r.schema import parse, read_json
 from l2r.submission import MANIFEST, field_names, open_submission
 from l2r.task import load_task
-from pipeline.doctor.record import Plan, Record
+from pipeline.doctor.record import CheckResult, Plan
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (48, 60, 54)
@@ -40,18 +40,20 @@ class Outcome:
     device: str
 
 
-def check_registration(plan: Plan) -> Record:
+def check_registration(plan: Plan) -> CheckResult:
     """Register a phantom pair by the default run file and score it."""
     with tempfile.TemporaryDirectory(prefix="regatta-doctor-") as place:
         folder = Path(place)
         dataset = write_phantom(folder / "data", shape=SHAPE, subjects=2)
         failure = _run(dataset, folder / "fields", plan.device) or _refused(dataset, folder)
         if failure:
-            return Record("blocker", failure, "the row of the GPU or of the memory may say why")
+            return CheckResult(
+                "blocker", failure, "the row of the GPU or of the memory may say why"
+            )
         return judge(_outcome(dataset, folder / "fields"))
 
 
-def judge(outcome: Outcome) -> Record:
+def judge(outcome: Outcome) -> CheckResult:
     """Compare the outcome with that of a working machine."""
     found = (
         f"Dice {outcome.before:.3f} to {outcome.after:.3f}, folds {outcome.folds:.3g} %, "
@@ -59,13 +61,13 @@ def judge(outcome: Outcome) -> Record:
     )
     good = outcome.after - outcome.before >= LEAST_GAIN and outcome.folds <= MOST_FOLDS
     if not good:  # also where a number is NaN
-        return Record(
+        return CheckResult(
             "blocker",
             found,
             f"it should gain {LEAST_GAIN} and fold at most {MOST_FOLDS} %: try --device cpu, and "
             "install the pinned requirements.txt",
         )
-    return Record("good", found)
+    return CheckResult("good", found)
 
 
 def _run(dataset: Path, output: Path, device: str) -> str | None:

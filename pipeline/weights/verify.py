@@ -28,7 +28,7 @@ class _Network(RootModel[ModelConfig]):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class WeightsCheck:
     """About one set of weights."""
 
     good: bool
@@ -38,7 +38,7 @@ class Verdict:
 
 def verdicts(
     weights: Sequence[RegisteredWeights | Path], network: str | None = None
-) -> Iterator[Verdict]:
+) -> Iterator[WeightsCheck]:
     """Check hash, fit and field of each.
 
     Args:
@@ -55,11 +55,11 @@ def verdicts(
     for one in weights:
         try:
             if isinstance(one, RegisteredWeights):
-                yield Verdict(good=True, text=f"{one.name}: {_verify_named(one)}")
+                yield WeightsCheck(good=True, text=f"{one.name}: {_verify_named(one)}")
             else:
-                yield Verdict(good=True, text=f"{one}: {_verify_file(one, network)}")
+                yield WeightsCheck(good=True, text=f"{one}: {_verify_file(one, network)}")
         except WeightsError as error:
-            yield Verdict(good=False, text=str(error))
+            yield WeightsCheck(good=False, text=str(error))
 
 
 def _refuse_network(weights: Sequence[RegisteredWeights | Path], network: str | None) -> None:

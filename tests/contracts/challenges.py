@@ -12,7 +12,7 @@ from l2r.arrays import Shape
 from l2r.dataset import Pair, read_pairs
 from l2r.formats.nifti import write_field, write_volume
 from l2r.submission import field_names
-from l2r.task import Data, Task
+from l2r.task import ImageRules, Task
 
 SHAPE: Shape = (20, 18, 24)
 STRUCTURES = 4
@@ -65,7 +65,7 @@ class Challenge:
 
 def write_challenge(folder: Path, task: Task, seed: int = 0) -> Challenge:
     """Everything that the task's scorer reads, and a smooth field for every pair."""
-    made = Challenge(folder, task.model_copy(update={"data": Data(shape=SHAPE)}))
+    made = Challenge(folder, task.model_copy(update={"data": ImageRules(shape=SHAPE)}))
     rng = np.random.default_rng(seed)
     scans = SCANS.get(task.name, OTHERS)
     ids = [label for label in made.protocol.labels or range(1, 5) if label][:STRUCTURES]

@@ -11,7 +11,7 @@ from l2r.arrays import triple
 from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError
 from models.descent.objective import ImagePair
-from models.training.cache import Stored, name_of
+from models.training.cache import CachedArray, name_of
 from models.training.dataset import Dataset, Sample, Stream, generator
 from models.training.sampling import PairPreprocessor
 from models.training.synthesis.config import Synthesis
@@ -65,7 +65,7 @@ class SyntheticPairs(Dataset):
         return (self._seed, first, stream), (self._seed, second, stream)
 
     def _reused(
-        self, scans: Pair, maps: tuple[Stored, Stored], seeds: Seeds, device: torch.device
+        self, scans: Pair, maps: tuple[CachedArray, CachedArray], seeds: Seeds, device: torch.device
     ) -> ImagePair:
         """As `_make`, but each image is synthesised only when it is first asked for."""
         sides = zip((scans.fixed, scans.moving), maps, seeds, strict=True)
@@ -79,7 +79,9 @@ class SyntheticPairs(Dataset):
         )
         return self._pair(fixed, moving, (fixed_map, moving_map))
 
-    def _make(self, maps: tuple[Stored, Stored], seeds: Seeds, device: torch.device) -> ImagePair:
+    def _make(
+        self, maps: tuple[CachedArray, CachedArray], seeds: Seeds, device: torch.device
+    ) -> ImagePair:
         """Synthesise both images on the network's grid, the fixed one first.
 
         Args:
@@ -97,7 +99,7 @@ class SyntheticPairs(Dataset):
         return ImagePair(fixed, moving, self._preprocessor.stacks(*maps))
 
     def _image(
-        self, stored: Stored, numbers: tuple[int, ...], device: torch.device
+        self, stored: CachedArray, numbers: tuple[int, ...], device: torch.device
     ) -> tuple[torch.Tensor, LabelMap]:
         shrink = self._preprocessor.shrink
         labels = torch.from_numpy(stored.astype(np.int32))[None, None].to(device)
@@ -107,11 +109,11 @@ class SyntheticPairs(Dataset):
         seed = int(torch.randint(2**62, (), generator=random))
         return ImageSynthesizer(self._config.appearance, shrink, seed)(labels, field)
 
-    def _maps_of(self, scans: Pair) -> tuple[Stored, Stored]:
+    def _maps_of(self, scans: Pair) -> tuple[CachedArray, CachedArray]:
         fixed, moving = (self._read(scan) for scan in (scans.fixed, scans.moving))
         return fixed, moving
 
-    def _read(self, scan: Scan) -> Stored:
+    def _read(self, scan: Scan) -> CachedArray:
         found = self._preprocessor.cache.labels(scan.path)
         if found.min() < 0 or found.max() == 0:
             raise ImageError(f"{scan.path}: no label map: needs labels above 0, and none below")
