@@ -17,6 +17,7 @@ from l2r.grid import GridRule, cube_means
 from l2r.prepare import PreparePair
 from l2r.task import Task, load_task
 from models.networks.base import RegistrationModel
+from models.networks.passes import PassSettings
 from models.training.cache import Cache
 from models.training.sampling import PairPreprocessor
 from pipeline.register.predict import PredictField, to_numpy
@@ -90,7 +91,7 @@ def run_of(place: Place, rule: GridRule, shrink: int) -> tuple[Witness, np.ndarr
     """What a run shows the network, the field that it exports, and its label maps."""
     network = Witness(rule)
     prepared = PreparePair(place.task, rule.finer(shrink), labels=True)(place.pair)
-    predicted = PredictField(network, CPU, shrink=shrink)(prepared)
+    predicted = PredictField(network, CPU, PassSettings((shrink,)))(prepared)
     return network, prepared.grid.place(to_numpy(predicted.field)), prepared.labels or ()
 
 

@@ -48,7 +48,7 @@ def test_it_runs_what_the_dockerfile_runs() -> None:
     [
         ([], "no pair list is mounted"),
         (["doctor", "--device", "a b"], "--device a b: no such device"),
-        (["run", "--dataset", "list.json", "--shard", "3/2"], "--shard 3/2"),
+        (["run", "--dataset", "pairs.json", "--shard", "3/2"], "--shard 3/2"),
         (["check", "here", "--dataset", "list.json"], "list.json: not valid JSON at line 1"),
     ],
 )
@@ -56,6 +56,7 @@ def test_it_runs_from_any_folder_with_the_callers_words(
     tmp_path: Path, words: list[str], told: str
 ) -> None:
     (tmp_path / "list.json").write_text("{")
+    (tmp_path / "pairs.json").write_text('[{"fixed": "a.nii.gz", "moving": "b.nii.gz"}]')
     parts = sections()
     script = parts["environment"].replace("/app", str(ROOT)) + parts["runscript"]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

@@ -6,12 +6,8 @@ from l2r.grid import GridRule
 from models.networks.base import NetworkConfig, RegistrationModel
 from models.networks.blocks import Features, double
 from models.networks.transmorph.decoder import DecoderBlock
-from models.networks.transmorph.sizes import (
-    ClassicSizes,
-    SizeName,
-    classic_sizes,
-    classic_sizes_in,
-)
+from models.networks.transmorph.read_sizes import classic_sizes_in
+from models.networks.transmorph.sizes import ClassicSizes, SizeName, classic_sizes
 from models.networks.transmorph.swin import SwinEncoder
 from models.types import Pairs, State
 

@@ -11,7 +11,8 @@ from l2r.grid import GridRule
 from models.networks.base import NetworkConfig, RegistrationModel
 from models.networks.blocks import FieldHead, double
 from models.networks.transmorph.decoder import DecoderBlock, conv_block, halved
-from models.networks.transmorph.sizes import LumirSizes, sizes_in
+from models.networks.transmorph.read_sizes import sizes_in
+from models.networks.transmorph.sizes import LumirSizes
 from models.networks.transmorph.swin import SwinEncoder
 from models.networks.transmorph.velocities import VelocityStep, follow_velocities
 from models.spatial.warp import correct_lumir_bias, upsample_field

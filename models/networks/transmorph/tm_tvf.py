@@ -19,7 +19,8 @@ from models.networks.base import VelocityModel
 from models.networks.blocks import FieldHead, double
 from models.networks.transmorph.decoder import DecoderBlock, conv_block, halved
 from models.networks.transmorph.four_levels import FourLevelConfig, FourLevelTransMorph
-from models.networks.transmorph.sizes import ClassicSizes, SizeName, classic_sizes_in
+from models.networks.transmorph.read_sizes import classic_sizes_in
+from models.networks.transmorph.sizes import ClassicSizes, SizeName
 from models.networks.transmorph.velocities import (
     VelocityStep,
     follow_velocities,

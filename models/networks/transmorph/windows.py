@@ -83,8 +83,10 @@ def relative_index(window: Extent) -> Int[Tensor, "token token"]:
 def window_of(index: Tensor) -> Extent | None:
     """Read the window off a table of `relative_index`; None unless just one window has it.
 
-    Windows of which a side is a single token can have the same table.
+    A table on `meta` has no numbers. Windows of which a side is a single token can have the same table.
     """
+    if index.is_meta:
+        return None
     count = len(index)
     sides = [side for side in range(1, count + 1) if count % side == 0]
     windows = ((x, y, count // (x * y)) for x in sides for y in sides if count % (x * y) == 0)

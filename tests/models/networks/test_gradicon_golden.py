@@ -257,7 +257,10 @@ class ProjectAlways(ProjectOne):
         gradients = gradients_apart(losses, parameters)
         gram = inner_products(gradients)
         weights = project_one(gram, self.order)
-        entries = (float(gram[0, 1]), float(gram[0, 0].sqrt()), float(gram[1, 1].sqrt()))
+        # The vectors log the inner product and both norms in place of cosines.
+        logged = {("gram", "01"): gram[0, 1], ("norm", "0"): gram[0, 0].sqrt()}
+        logged[("norm", "1")] = gram[1, 1].sqrt()
+        entries = {pair: float(value) for pair, value in logged.items()}
         return Combined(weighted_sum(gradients, weights), entries)
 
 

@@ -169,7 +169,8 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, brains: Path) ->
     ("listed", "message"),
     [
         ("{}", "no training list"),
-        ('{"training": ["a.nii.gz"]}', "input should be"),
+        ('{"training": ["a.nii.gz"]}', "one image only"),
+        ('{"training": [3]}', "input should be"),
         ('{"training": [{"image": "../a.nii.gz"}, {"image": "b.nii.gz"}]}', "leaves the input"),
         ('{"training": [{"image": "a.nii.gz"}, {"image": "./a.nii.gz"}]}', "more than once"),
         ('{"training": [{"image": "a.nii.gz"}]}', "one image only"),
