@@ -83,7 +83,8 @@ def relative_index(window: Extent) -> Int[Tensor, "token token"]:
 def window_of(index: Tensor) -> Extent | None:
     """Read the window off a table of `relative_index`; None unless just one window has it.
 
-    A table on `meta` has no numbers. Windows of which a side is a single token can have the same table.
+    A table on `meta` has no numbers. Windows of which a side is a single token can have the same
+    table.
     """
     if index.is_meta:
         return None
