@@ -111,6 +111,7 @@ def test_a_config_of_fewer_pairs_than_fields_is_scored_with_a_note(phantom: Phan
     assert "note: 1 file that no pair needs (disp_0002_0001.nii.gz)" in result.stdout
 
 
+@pytest.mark.slow
 def test_several_processes_give_the_same_files_to_the_byte(phantom: Phantom) -> None:
     files = []
     for jobs in ("1", "3"):

@@ -113,6 +113,7 @@ def test_every_regulariser_goes_with_every_parametrisation(
     assert all(len(descent.losses[0]) == 2 for descent in refined.history)
 
 
+@pytest.mark.slow
 def test_both_ways_costs_both_ways() -> None:
     one_way, both_ways = refine(), refine(direction="both_ways")
     assert (
@@ -123,6 +124,7 @@ def test_both_ways_costs_both_ways() -> None:
     assert error(both_ways.field) < 0.5 * error(ZERO)
 
 
+@pytest.mark.slow
 def test_both_ways_is_the_same_backwards() -> None:
     """With a velocity, exchanging the images exchanges the map and its inverse."""
     forward = refine(direction="both_ways").field
@@ -188,6 +190,7 @@ def test_a_stiff_regulariser_lets_nothing_move_differently_from_its_neighbour() 
     assert all(field.diff(dim=axis).abs().max() < 0.05 for axis in (2, 3, 4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("parametrisation", PARAMETRISATIONS)
 def test_two_runs_are_bit_identical(device: str, parametrisation: Parametrisation) -> None:
@@ -279,6 +282,7 @@ def test_nonsense_is_refused(wrong: dict[str, object], told: str) -> None:
         InstanceOptimisationConfig.model_validate(good | wrong)
 
 
+@pytest.mark.slow
 def test_what_is_best_may_be_named() -> None:
     parts = (*smooth(5.0), WeightedRegulariser(weight=1.0, term=Bending()))
     by_total, by_name = (refine(regularisers=parts, best_by=name) for name in ("total", "bending"))

@@ -66,6 +66,7 @@ def padded(case: ImagePair) -> ImagePair:
     return ImagePair(fixed, moving)
 
 
+@pytest.mark.slow
 def test_the_network_learns_the_pair_by_heart(voxelmorph: RegistrationModel) -> None:
     case = padded(PAIR)
     refined = QUICK.build(voxelmorph)(case)
@@ -102,6 +103,7 @@ def test_they_have_after_a_failure_too(icon: nn.Module) -> None:
     assert all(torch.equal(icon.state_dict()[name], value) for name, value in before.items())
 
 
+@pytest.mark.slow
 def test_a_pair_does_not_know_what_the_one_before_was(icon: RegistrationModel) -> None:
     optimise = P2.build(icon)
     first = optimise(PAIR, random=torch.Generator().manual_seed(5)).field
@@ -117,6 +119,7 @@ def test_the_published_way_records_conflicts(icon: RegistrationModel) -> None:
     assert descent.conflict_rate is not None
 
 
+@pytest.mark.slow
 def test_adapting_and_frozen_statistics_lead_elsewhere(icon: RegistrationModel) -> None:
     fields = [
         P2.model_copy(update={"batch_norm": mode}).build(icon)(PAIR).field
@@ -125,6 +128,7 @@ def test_adapting_and_frozen_statistics_lead_elsewhere(icon: RegistrationModel) 
     assert not torch.allclose(*fields)
 
 
+@pytest.mark.slow
 def test_the_best_iterate_predicts_with_its_own_statistics(icon: RegistrationModel) -> None:
     """A rate of zero: all iterates have the same weights, but the statistics move."""
     still = {"learning_rate": 1e-30, "batch_norm": "adapting", "optimiser": AdamConfig()}

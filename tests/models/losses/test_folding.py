@@ -85,6 +85,7 @@ def test_descending_it_takes_the_folds_out() -> None:
     assert folded() < 1e-2 * before
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_finite_differences() -> None:
     assert torch.autograd.gradcheck(Folding(), noisy(0.6, seed=3)[..., :4, :4, :3].requires_grad_())
 

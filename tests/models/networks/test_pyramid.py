@@ -39,6 +39,7 @@ def test_beyond_the_border_nothing_is_alike() -> None:
     assert found[:, outside, 1:, 1, 1].min() > 0.99
 
 
+@pytest.mark.slow
 def test_the_gradient_of_the_correlation_written_by_hand() -> None:
     images = torch.randn(2, 1, 2, 2, 3, 2, dtype=torch.float64, requires_grad=True)
     assert gradcheck(lambda both: correlation(both[0], both[1]), (images,))
@@ -58,6 +59,7 @@ def test_each_level_moves_what_the_coarser_ones_left() -> None:
     torch.testing.assert_close(field, expected)
 
 
+@pytest.mark.slow
 def test_it_learns_a_motion_by_heart() -> None:
     torch.manual_seed(0)
     moving = torch.rand(1, 1, 4, 4, 4)

@@ -224,6 +224,7 @@ def teacher_named(name: str, tmp_path: Path) -> AnyPseudoLabeller:
 teachers = pytest.mark.parametrize("name", TEACHERS)
 
 
+@pytest.mark.slow
 @teachers
 def test_a_teacher_says_the_same_whatever_it_was_asked_before(name: str, tmp_path: Path) -> None:
     teacher = teacher_named(name, tmp_path).build(CPU)

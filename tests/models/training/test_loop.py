@@ -78,6 +78,7 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
 
 
+@pytest.mark.slow
 def test_it_learns_and_the_best_weights_are_kept(
     tmp_path: Path, partners: Partners, judged: ListedPairs
 ) -> None:
@@ -250,6 +251,7 @@ def test_divergence_in_the_last_step_exports_nothing(
     assert not (tmp_path / "out" / BEST).exists()
 
 
+@pytest.mark.slow
 def test_an_image_that_is_lost_leaves_the_last_checkpoint(
     tmp_path: Path, partners: Partners
 ) -> None:

@@ -77,6 +77,7 @@ def draws(taught: TaughtPasses, pair: ImagePair, wanted: tuple[int, ...]) -> Ite
             yield trial, judged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("passes", [(2,), (2, 1), (2, 1, 1)])
 def test_a_whole_pair_is_taught_what_a_run_does_with_it(
     passes: tuple[int, ...], network: Pyramid, pair: ImagePair

@@ -91,6 +91,7 @@ def test_it_is_the_field_of_a_run_over_a_list(
     assert (tmp_path / "listed/manifest.json").is_file()
 
 
+@pytest.mark.slow
 def test_an_organisers_words_need_no_command(visits: list[Path], options: Words) -> None:
     call = [sys.executable, "-m", "pipeline"]
     ran = subprocess.run([*call, *visits], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -173,6 +174,7 @@ def test_a_damaged_ct_gets_a_zero_field_and_code_1(
     assert not np.asarray(nib.load(visits[4]).dataobj).any()
 
 
+@pytest.mark.slow
 def test_containers_that_write_into_one_folder_leave_each_other_alone(
     command: Command, visits: list[Path], options: Words
 ) -> None:

@@ -364,6 +364,7 @@ def test_only_the_first_pairs_are_done_if_asked(
     assert list(content(tmp_path / "out")) == [FIRST]
 
 
+@pytest.mark.slow
 def test_the_time_budget_is_kept_and_noted(
     command: Command, words: Words, quick: Path, tmp_path: Path
 ) -> None:
@@ -378,6 +379,7 @@ def test_the_time_budget_is_kept_and_noted(
     assert entry["over_budget"] == (sum(entry["seconds"].values()) > budget)
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_any_moment_is_finished_with_the_same_bits(
     command: Command, words: Words, tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ def field_of(folder: Path) -> np.ndarray:
     return np.asarray(nib.load(folder / "out/disp_0002_0001.nii.gz").dataobj)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ['precision = "bfloat16"', "voxel_mm = 0.5"])
 def test_another_precision_or_voxel_size_reaches_the_network(
     command: Command,

@@ -166,6 +166,7 @@ def test_two_shards_at_once_in_one_folder_give_what_one_run_gives(
     assert command("run", *words, "--output", tmp_path / "two").out.startswith("7 skipped")
 
 
+@pytest.mark.slow
 def test_a_shard_records_its_own_pairs_and_the_last_one_puts_all_together(
     command: Command, words: Words, many: Path, tmp_path: Path
 ) -> None:
@@ -198,6 +199,7 @@ def test_resuming_works_per_shard_and_across_other_divisions(
     assert command("run", *words, *out, "--shard", "2/2").out.startswith("3 skipped")
 
 
+@pytest.mark.slow
 def test_a_shard_with_other_settings_does_not_vouch_for_the_whole(
     command: Command, words: Words, quick: Path, tmp_path: Path
 ) -> None:

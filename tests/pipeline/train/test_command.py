@@ -84,6 +84,7 @@ def run(*words: object, expected: int = 0) -> subprocess.CompletedProcess[str]:
     return python("-m", "pipeline", *words, expected=expected)
 
 
+@pytest.mark.slow
 def test_trained_weights_register_pairs(tmp_path: Path, brains: Path, config: Path) -> None:
     out = tmp_path / "out"
     done = run("train", config, "--data", brains, "--output", out)
@@ -109,6 +110,7 @@ def test_trained_weights_register_pairs(tmp_path: Path, brains: Path, config: Pa
         assert found[name]["mean"] == pytest.approx(log[1]["scores"][name], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_training_is_taken_up_only_if_asked_to(
     tmp_path: Path, brains: Path, config: Path
 ) -> None:
@@ -119,6 +121,7 @@ def test_a_training_is_taken_up_only_if_asked_to(
     assert run(*words, "--resume").stdout.startswith("finished")
 
 
+@pytest.mark.slow
 def test_asked_to_end_it_saves_and_goes_on_in_the_same_bits(tmp_path: Path, brains: Path) -> None:
     config = written(tmp_path / "training.toml", brains, epochs=12)
     run("train", config, "--data", brains, "--output", tmp_path / "whole")
@@ -137,6 +140,7 @@ def test_asked_to_end_it_saves_and_goes_on_in_the_same_bits(tmp_path: Path, brai
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
 
 
+@pytest.mark.slow
 def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path, brains: Path) -> None:
     one = written(tmp_path / "one.toml", brains, batch=2)
     run("train", one, "--data", brains, "--output", tmp_path / "one")
@@ -153,6 +157,7 @@ def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path, brains: Path
         torch.testing.assert_close(double[name], value, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, brains: Path) -> None:
     config, out = written(tmp_path / "training.toml", brains, epochs=12), tmp_path / "out"
     words = ("train", config, "--data", brains, "--output", out)
@@ -165,6 +170,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, brains: Path) ->
     assert (out / "checkpoint.pt").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("listed", "message"),
     [

@@ -28,6 +28,7 @@ def guided(path: Path, brains: Path, guidance: str = GUIDANCE, *, batch: int = 1
     return path
 
 
+@pytest.mark.slow
 def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path, brains: Path) -> None:
     one = guided(tmp_path / "one.toml", brains, batch=2)
     run("train", one, "--data", brains, "--output", tmp_path / "one")
@@ -46,6 +47,7 @@ def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path, brains: Path
         torch.testing.assert_close(double[name], value, rtol=1e-2, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_teacher_that_suits_no_grid_of_the_network_is_one_line(
     tmp_path: Path,
     brains: Path,
@@ -63,6 +65,7 @@ def test_a_teacher_that_suits_no_grid_of_the_network_is_one_line(
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_epochs_of_a_teacher_are_told_as_its_own(tmp_path: Path, brains: Path) -> None:
     config = guided(
         tmp_path / "t.toml",

@@ -34,6 +34,7 @@ def words(tmp_path: Path, brains: Path) -> tuple[object, ...]:
     return config, "--weights", weights, "--dataset", dataset, "--output", tmp_path / "l.csv"
 
 
+@pytest.mark.slow
 def test_a_table_of_losses_and_its_picture(tmp_path: Path, words: tuple[object, ...]) -> None:
     done = run("landscape", *words, "--points", 3, "--reach", 0.5)
     assert done.stdout == f"{tmp_path / 'l.csv'}\n"

@@ -159,6 +159,7 @@ def test_verify_finds_good_weights_good(
     ]
 
 
+@pytest.mark.slow
 def test_verify_finds_each_fault_and_goes_on(
     command: Command, published: Path, state: dict[str, Tensor], register: Register, tmp_path: Path
 ) -> None:

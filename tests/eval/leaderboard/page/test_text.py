@@ -197,6 +197,7 @@ def test_worst_cases_keep_the_boards_order(board: Board) -> None:
     assert body.startswith(f'<tr><th scope="row" class="name"><bdi>{first}</bdi></th><td>-</td>')
 
 
+@pytest.mark.slow
 def test_a_page_of_thirty_submissions_stays_small() -> None:
     text = render(lumir_board(30))
     assert len(text.encode()) < 1_500_000
