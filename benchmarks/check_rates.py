@@ -20,7 +20,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates, zoom
 
 from l2r.check.evidence import Evidence, judge, weigh
-from l2r.formats.nifti import Image, read_image
+from l2r.formats.volumes import Image, read_image
 
 SAMPLE = Path(__file__).parents[1] / "sample/imagesVal"
 AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])

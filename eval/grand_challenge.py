@@ -23,15 +23,14 @@ from eval.commands import Reference, score_with_progress
 from eval.metrics_file import write_metrics
 from l2r.dataset import Pair
 from l2r.errors import DatasetError, OutputError, SubmissionError
-from l2r.formats.metaimage import read_mha
+from l2r.formats.fields import read_field
+from l2r.formats.table import FORMATS, IMAGE_SUFFIXES, strip_suffix
 from l2r.schema import Tolerant, parse, read_json
 from l2r.sockets import Value
-from l2r.submission import Submission, accepted_names, field_name, open_submission, read_stored
+from l2r.submission import Submission, accepted_names, field_name, open_submission
 from l2r.task import FieldRule
 
 PREDICTIONS = "predictions.json"
-NIFTI = (".nii", ".nii.gz")
-IMAGE = ".mha"
 """As the platform keeps what comes through an image socket."""
 
 
@@ -56,8 +55,7 @@ class Predictions(Submission):
         return sorted(self.files)
 
     def read(self, name: str, most: int | None = None) -> Float[np.ndarray, "..."]:
-        path = self.files[name]
-        return read_mha(path, most) if path.suffix == IMAGE else read_stored(path, None, most)
+        return read_field(self.files[name], None, most)
 
 
 def evaluate(
@@ -102,12 +100,18 @@ def predictions(
     names = {name for pair in pairs for name in accepted_names(rule, pair)}
     files: dict[str, Path] = {}
     for job in jobs:
-        path = _field(folder, job, socket, (*NIFTI, IMAGE, *((".npz",) if rule.npz else ())))
+        path = _field(folder, job, socket, _suffixes(rule))
         name = path.name if path.name in names else _name_of(job, rule, pairs, listed, path)
         if name in files:
             raise SubmissionError(f"{listed}: job {job.pk}: another job has the field {name}, too")
         files[name] = path
     return Predictions(folder, files)
+
+
+def _suffixes(rule: FieldRule) -> tuple[str, ...]:
+    """Ends of the names that a field may have; NumPy's only where the scorer takes them."""
+    every = tuple(suffix for kind in FORMATS for suffix in kind.suffixes)
+    return every if rule.npz else IMAGE_SUFFIXES
 
 
 def _field(folder: Path, job: _Job, socket: str | None, suffixes: tuple[str, ...]) -> Path:
@@ -160,9 +164,7 @@ def _given(images: list[tuple[str, str]], role: str, stem: str) -> bool:
 
 
 def _stem(name: str) -> str:
-    for suffix in (".gz", ".nii", IMAGE):
-        name = name.removesuffix(suffix)
-    return PurePosixPath(name).name
+    return PurePosixPath(strip_suffix(name)).name
 
 
 def _uploaded(folder: Path) -> Submission:

@@ -18,7 +18,7 @@ from eval.warp import warp_nearest
 from eval.warp_psma import warp_like_grid_sample
 from l2r.dataset import Pair
 from l2r.errors import ImageError
-from l2r.formats.nifti import grid_shape
+from l2r.formats.volumes import grid_shape
 from l2r.submission import Submission, as_vectors, locate, most_bytes
 from l2r.task import Task
 

@@ -20,6 +20,7 @@ from pydantic import AliasChoices, Field, RootModel, model_validator
 
 from l2r.disk import can_see
 from l2r.errors import DatasetError
+from l2r.formats.table import IMAGE_NAMES, IMAGE_SUFFIXES, strip_suffix
 from l2r.schema import Tolerant, parse, read_json
 
 SPLITS: dict[str, tuple[str, ...]] = {
@@ -56,8 +57,8 @@ class Scan:
 
     @property
     def stem(self) -> str:
-        """The file name without `.nii` or `.nii.gz`."""
-        return self.relative.name.removesuffix(".gz").removesuffix(".nii")
+        """The file name without the end that tells its format."""
+        return strip_suffix(self.relative.name)
 
     @property
     def ids(self) -> tuple[str, str]:
@@ -237,12 +238,10 @@ def scans_of_folder(folder: Path) -> list[Scan]:
     """
     inner = folder / "imagesTr"
     place = inner if inner.is_dir() else folder
-    found = (path for ending in (".nii", ".nii.gz") for path in place.glob(f"*{ending}"))
+    found = (path for ending in IMAGE_SUFFIXES for path in place.glob(f"*{ending}"))
     paths = sorted(path for path in found if not path.name.startswith("."))  # macOS leaves ._*
     if not paths:
-        raise DatasetError(
-            f"{place}: no .nii or .nii.gz file in it; give --data a folder of images"
-        )
+        raise DatasetError(f"{place}: no {IMAGE_NAMES} file in it; give --data a folder of images")
     return [Scan(PurePosixPath(path.relative_to(folder).as_posix()), path) for path in paths]
 
 
@@ -365,8 +364,8 @@ def _scan(text: str, folder: Path, where: str) -> Scan:
             f"{where}: {text!r} holds characters that no file name should; in JSON a backslash "
             "begins an escape, so separate folders by /"
         )
-    if not relative.name.endswith((".nii", ".nii.gz")):
-        raise DatasetError(f"{where}: {text!r} must name a .nii or .nii.gz file")
+    if not relative.name.endswith(IMAGE_SUFFIXES):
+        raise DatasetError(f"{where}: {text!r} must name a {IMAGE_NAMES} file")
     return Scan(relative, folder / relative)
 
 

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 
 from l2r.arrays import Shape, Vectors
 from l2r.disk import make_folder, writing
-from l2r.formats.nifti import write_volume
+from l2r.formats.volumes import write_volume
 
 Points = Float[np.ndarray, "x y z 3"]
 Map = UInt8[np.ndarray, "x y z"]

@@ -17,7 +17,7 @@ from jaxtyping import Float, Shaped
 from l2r.arrays import Labels, Volume, triple
 from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError
-from l2r.formats.nifti import Image, read_image, read_labels
+from l2r.formats.volumes import Image, read_image, read_labels
 from l2r.grid import GridRule, WorkingGrid, working_grid
 from l2r.normalise import Normalised
 from l2r.task import Task

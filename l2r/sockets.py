@@ -14,7 +14,7 @@ from pydantic import AliasChoices, Field, RootModel
 
 from l2r.dataset import Pair, Scan
 from l2r.errors import DatasetError
-from l2r.formats.metaimage import SUFFIX
+from l2r.formats.metaimage import MetaImage
 from l2r.schema import Tolerant, parse, read_json
 from l2r.task import Sockets
 
@@ -82,9 +82,9 @@ def _scan(socket: Socket, folder: Path, listed: Path) -> Scan:
         )
     place = folder / relative
     files = sorted(path.name for path in place.iterdir()) if place.is_dir() else []
-    if len(files) != 1 or not files[0].endswith(SUFFIX):
+    if len(files) != 1 or not files[0].endswith(MetaImage.suffixes):
         raise DatasetError(
-            f"{place}: holds {', '.join(files) or 'no file'}; one {SUFFIX} file is expected, the "
-            f"image of socket {socket.slug}"
+            f"{place}: holds {', '.join(files) or 'no file'}; one {MetaImage.suffixes[0]} file is "
+            f"expected, the image of socket {socket.slug}"
         )
     return Scan(relative / files[0], place / files[0])

@@ -16,8 +16,7 @@ from l2r.dataset import Pair
 from l2r.disk import TEMPORARY
 from l2r.errors import DatasetError, FieldError, SubmissionError
 from l2r.field import from_channels_first, half_as_fine, twice_as_fine
-from l2r.formats.nifti import read_field
-from l2r.formats.npz import read_npz
+from l2r.formats.fields import read_field
 from l2r.task import FieldRule, Task
 
 MANIFEST = "manifest.json"
@@ -165,7 +164,7 @@ class Folder(Submission):
         )
 
     def read(self, name: str, most: int | None = None) -> Float[np.ndarray, "..."]:
-        return read_stored(self.path / name, None, most)
+        return read_field(self.path / name, None, most)
 
 
 class Zip(Submission):
@@ -188,13 +187,7 @@ class Zip(Submission):
             raise FieldError(f"{self.path / name}: no such file") from None
         except _UNREADABLE as cause:
             raise FieldError(f"{self.path / name}: cannot be read: {cause}") from None
-        return read_stored(self.path / name, content, most)
-
-
-def read_stored(path: Path, content: bytes | None, most: int | None) -> Float[np.ndarray, "..."]:
-    """A field from NIfTI or from a NumPy archive, as `Submission.read` has it."""
-    read = read_npz if path.suffix == ".npz" else read_field
-    return read(path, content, most)
+        return read_field(self.path / name, content, most)
 
 
 def most_bytes(shape: Shape) -> int:

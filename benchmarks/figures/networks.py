@@ -20,7 +20,7 @@ from benchmarks.figures.sample import FIXED, IMAGES, MOVING, ROOT
 from eval.metrics.ndv import non_diffeomorphic_volume
 from l2r.console import progress
 from l2r.field import from_channels_first
-from l2r.formats.nifti import read_image
+from l2r.formats.volumes import read_image
 from l2r.grid import GridRule, working_grid
 from models.losses.diffusion import Diffusion
 from models.losses.lncc import Lncc

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from benchmarks.figures.sample import FIXED, IMAGES, MOVING, ROOT, panel, slice_of
-from l2r.formats.nifti import read_image
+from l2r.formats.volumes import read_image
 from l2r.task import load_task
 from models.descent.objective import ImagePair, Refined
 from models.optim.combine import PCGrad, ProjectOne, SumGradients

@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy.ndimage import map_coordinates
 
-from l2r.formats.nifti import read_field, read_image, read_labels
+from l2r.formats.fields import read_field
+from l2r.formats.volumes import read_image, read_labels
 
 mpl.use("Agg")
 ROOT = Path(__file__).parents[2]

@@ -20,7 +20,7 @@ from benchmarks.figures.sample import (
     slice_of,
     warped,
 )
-from l2r.formats.nifti import read_field
+from l2r.formats.fields import read_field
 
 LOG = ROOT / "models" / "trained" / "t1_brain.jsonl"
 ALONE = ROOT / "output" / "network" / FIELD.name

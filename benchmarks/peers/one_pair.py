@@ -16,7 +16,8 @@ from benchmarks.peers.catalog import TOOLS
 from benchmarks.peers.record import Record, add_record
 from eval.warp import warp_linear
 from l2r.arrays import Volume
-from l2r.formats.nifti import read_image, write_field
+from l2r.formats.fields import write_field
+from l2r.formats.volumes import read_image
 
 ALLOWED = 0.001
 """Mismatch: single precision gives 1e-7 to 1e-5, a wrong sign or shift much more than this."""

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from eval.metrics.base import Case, MetricBase, Result
-from l2r.formats.nifti import read_image
+from l2r.formats.volumes import read_image
 
 _LEAST = 1e-6
 """Least value that the scorer divides by."""

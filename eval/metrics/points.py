@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from l2r.errors import ImageError
-from l2r.formats.nifti import read_image
+from l2r.formats.volumes import read_image
 from l2r.schema import read_text
 
 PointArray = Float[np.ndarray, "points 3"]

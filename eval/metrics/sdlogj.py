@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 
 from eval.metrics.base import Case, MetricBase, Result
-from l2r.formats.nifti import read_labels
+from l2r.formats.volumes import read_labels
 
 _ADDED = 3.0
 """The scorer adds it to the determinant before the logarithm."""

@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from l2r.check.readings import HALF, Reading, other_readings
 from l2r.check.similarity import NONE, REGIONS, Regions, SampledPoints, Samples, take_samples
-from l2r.formats.nifti import Image
+from l2r.formats.volumes import Image
 
 CERTAIN = 5.0
 """Standard errors by which a contrast must differ from zero."""

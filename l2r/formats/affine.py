@@ -76,3 +76,8 @@ def _qform(header: nib.Nifti1Header) -> tuple[Affine | None, tuple[str, ...]]:
 
 def _base(header: nib.Nifti1Header) -> Affine:
     return np.asarray(header.get_base_affine(), np.float64)
+
+
+def sides_of(affine: Affine) -> Float[np.ndarray, " 3"]:
+    """Compute the sides of a voxel in mm."""
+    return np.linalg.norm(affine[:3, :3], axis=0)

@@ -11,15 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from isal import isal_zlib
 from jaxtyping import Float, Shaped
 
-from l2r.errors import FieldError, L2RError
-from l2r.formats.affine import usable
+from l2r.disk import writing
+from l2r.errors import L2RError
+from l2r.formats.affine import sides_of, usable
+from l2r.formats.base import Format, Geometry, Stored
 
-SUFFIX = ".mha"
 TYPES = {
     "MET_CHAR": "i1",
     "MET_UCHAR": "u1",
@@ -54,78 +56,76 @@ class Header:
     """Where the values begin."""
 
 
-def read_mha(path: Path, most: int | None = None) -> Float[np.ndarray, "..."]:
-    """Read a `.mha` file of one channel, of any number of axes, as floats.
+class MetaImage(Format):
+    """ITK's `.mha`, of one channel and any number of axes."""
 
-    Args:
-        path: the file.
-        most: bytes that the array may unpack to.
+    suffixes: ClassVar[tuple[str, ...]] = (".mha",)
+    components_last: ClassVar[bool] = True
 
-    Raises:
-        FieldError: missing, damaged, no MetaImage, several channels, or larger than `most`.
-    """
-    values, _ = read_values(path, FieldError, most)
-    return values.astype(np.promote_types(values.dtype, np.float32), copy=False)
+    def read(
+        self,
+        path: Path,
+        error: type[L2RError],
+        data: bytes | None = None,
+        most: int | None = None,
+    ) -> Stored:
+        with _mha_errors(path, error):
+            content = _content(path, most) if data is None else data
+            header = _parsed(path, content, error)
+            size = header.kind.itemsize * math.prod(header.shape)
+            if most is not None and size > most:
+                raise error(f"{path}: {size} bytes of values, but a field has at most {most}")
+            values: bytes | memoryview = memoryview(content)[header.end :]
+            if header.compressed:
+                values = zlib.decompressobj().decompress(values, size + 1)
+            if len(values) != size:
+                raise error(
+                    f"{path}: damaged: {len(values)} bytes of values or more instead of {size}"
+                )
+            stored = np.frombuffer(values, header.kind).astype(header.kind.newbyteorder("="))
+        return Stored(stored.reshape(header.shape, order="F"), header.affine)
 
+    def geometry(self, path: Path, error: type[L2RError]) -> Geometry:
+        with _mha_errors(path, error):
+            header = _parsed(path, _content(path, 0), error)
+        return Geometry(header.shape, header.affine, sides_of(header.affine))
 
-def read_values(
-    path: Path, error: type[L2RError], most: int | None = None
-) -> tuple[Shaped[np.ndarray, "..."], Float[np.ndarray, "4 4"]]:
-    """The values of a `.mha` file in their own type, and the affine of its first three axes.
-
-    Raises:
-        L2RError: of the kind `error`, as for `read_mha`.
-    """
-    with _mha_errors(path, error):
-        content = _content(path, most)
-        header = _parsed(path, content, error)
-        size = header.kind.itemsize * math.prod(header.shape)
-        if most is not None and size > most:
-            raise error(f"{path}: {size} bytes of values, but a field has at most {most}")
-        data: bytes | memoryview = memoryview(content)[header.end :]
-        if header.compressed:
-            data = zlib.decompressobj().decompress(data, size + 1)
-        if len(data) != size:
-            raise error(f"{path}: damaged: {len(data)} bytes of values or more instead of {size}")
-        stored = np.frombuffer(data, header.kind).astype(header.kind.newbyteorder("="))
-    return stored.reshape(header.shape, order="F"), header.affine
-
-
-def read_header(path: Path, error: type[L2RError]) -> Header:
-    """Read the header of a `.mha` file, not its values.
-
-    Raises:
-        L2RError: of the kind `error`; missing, no MetaImage, or several channels.
-    """
-    with _mha_errors(path, error):
-        return _parsed(path, _content(path, 0), error)
+    def write(
+        self, path: Path, array: Shaped[np.ndarray, "..."], affine: Float[np.ndarray, "4 4"]
+    ) -> None:
+        with writing(path) as file:
+            file.writelines(encoded(array, affine))
 
 
 def encoded(
-    vectors: Float[np.ndarray, "x y z 3"], affine: Float[np.ndarray, "4 4"]
+    array: Shaped[np.ndarray, "..."], affine: Float[np.ndarray, "4 4"]
 ) -> tuple[bytes, bytes]:
-    """Header and compressed values of a field, in single precision.
+    """Encode a volume or a field as header and compressed values.
 
     Args:
-        vectors: displacements in voxels of the fixed grid.
-        affine: of the fixed image, voxel indices to RAS millimetres; for viewers only.
+        array: in a type that ITK has.
+        affine: voxel indices to RAS millimetres, of the first three axes.
     """
-    values = isal_zlib.compress(vectors.astype("<f4", copy=False).tobytes(order="F"), _LEVEL)
-    spacing, rows = np.ones(4), np.eye(4)
-    spacing[:3] = np.linalg.norm(affine[:3, :3], axis=0)
+    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    values = isal_zlib.compress(little.tobytes(order="F"), _LEVEL)
+    axes = array.ndim
+    spacing, rows, offset = np.ones(axes), np.eye(axes), np.zeros(axes)
+    spacing[:3] = sides_of(affine)
     rows[:3, :3] = (_LPS @ affine[:3, :3] / spacing[:3]).T
+    offset[:3] = _LPS @ affine[:3, 3]
+    names = {kind: name for name, kind in TYPES.items()}
     lines = {
         "ObjectType": "Image",
-        "NDims": "4",
+        "NDims": str(axes),
         "BinaryData": "True",
         "BinaryDataByteOrderMSB": "False",
         "CompressedData": "True",
         "CompressedDataSize": str(len(values)),
         "TransformMatrix": _spelt(rows),
-        "Offset": _spelt(np.append(_LPS @ affine[:3, 3], 0)),
+        "Offset": _spelt(offset),
         "ElementSpacing": _spelt(spacing),
-        "DimSize": " ".join(map(str, vectors.shape)),
-        "ElementType": "MET_FLOAT",
+        "DimSize": " ".join(map(str, array.shape)),
+        "ElementType": names[array.dtype.str[1:]],
         "ElementDataFile": "LOCAL",
     }
     return "".join(f"{key} = {value}\n" for key, value in lines.items()).encode(), values

@@ -14,7 +14,7 @@ from jaxtyping import Shaped
 
 from l2r.disk import make_folder, writing
 from l2r.errors import ImageError
-from l2r.formats.nifti import read_image, read_labels
+from l2r.formats.volumes import read_image, read_labels
 
 CachedArray = Shaped[np.ndarray, "_ _ _"]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from eval.grand_challenge import Predictions
 from l2r.errors import OutputError
+from l2r.formats.table import strip_suffix
 from l2r.submission import Folder, Submission
 from pipeline.container.docker_run import BindMount
 from pipeline.container.inputs import VerificationInputs, open_for_reading
@@ -98,4 +99,4 @@ def _folders(inputs: VerificationInputs, source: Path, output: Path) -> list[Bin
 
 
 def _case(name: str) -> str:
-    return name.removesuffix(".nii.gz")
+    return strip_suffix(name)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from l2r.disk import writing
 from l2r.errors import L2RError, OutputError
-from l2r.formats.nifti import grid_shape
+from l2r.formats.volumes import grid_shape
 from l2r.task import load_task
 from pipeline.doctor.record import CheckResult, Plan, gib
 from pipeline.register.request import RunRequest, resolve

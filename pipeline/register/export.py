@@ -10,8 +10,9 @@ from l2r.arrays import Shape, Vectors, triple
 from l2r.dataset import Pair
 from l2r.errors import ImageError
 from l2r.field import to_channels_first, zero_field
-from l2r.formats.metaimage import SUFFIX
-from l2r.formats.nifti import grid_shape, write_field
+from l2r.formats.fields import write_field
+from l2r.formats.table import format_of
+from l2r.formats.volumes import grid_shape
 from l2r.submission import as_stored, as_vectors
 from l2r.task import Task
 
@@ -52,8 +53,8 @@ class ExportField:
 
     def _write(self, name: str, stored: Vectors, affine: Float[np.ndarray, "4 4"]) -> Path:
         path = self.folder / name
-        if self.task.field.components == "first" and path.suffix != SUFFIX:
-            stored = to_channels_first(stored)  # the platform's own format has them last
+        if self.task.field.components == "first" and not format_of(path).components_last:
+            stored = to_channels_first(stored)
         write_field(path, stored, affine)
         return path
 

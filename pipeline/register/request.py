@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 from l2r.dataset import Pair, Scan, read_pairs
 from l2r.disk import can_see
 from l2r.errors import ConfigError, DatasetError, ImageError, OutputError
-from l2r.formats.metaimage import SUFFIX
+from l2r.formats.metaimage import MetaImage
+from l2r.formats.nifti import Nifti
 from l2r.mounts import Mounts, find_mounts
 from l2r.run_files import read_run_file
 from l2r.sockets import read_sockets
@@ -27,8 +28,9 @@ DEFAULT_TASK = "lumir24"
 MODEL_CONFIG = "config.toml"
 """The run file in the folder of a mounted model."""
 FIVE = "fixed CT, fixed PET, moving CT, moving PET, and the field to write"
-NIFTI = ".nii.gz"
-OUTPUT = f"output{SUFFIX}"
+FIELD, *_ = Nifti.suffixes
+"""End of the name of a field that is a file of its own."""
+OUTPUT = f"output{MetaImage.suffixes[0]}"
 """The image in the folder of an image socket; the platform gives it a name of its own."""
 
 
@@ -133,8 +135,8 @@ def resolve_visits(paths: Sequence[Path], task: str, config: Path | None = None)
     *images, field = paths
     for path in images:
         _open(path)
-    if not field.name.endswith(NIFTI):
-        raise ConfigError(f"{field}: the name of the field to write must end in {NIFTI}")
+    if not field.name.endswith(FIELD):
+        raise ConfigError(f"{field}: the name of the field to write must end in {FIELD}")
     if not field.parent.is_dir():
         raise OutputError(f"{field}: its folder does not exist; mount it")
     fixed, moving = (Scan(PurePosixPath(path.name), path) for path in images[::2])
@@ -158,7 +160,7 @@ def _by_sockets(request: RunRequest, mounts: Mounts) -> Job:
     sockets = (task.container and task.container.sockets) or Sockets()
     pair = read_sockets(mounts.dataset, request.input or mounts.input, sockets)
     path = (request.output or mounts.output) / sockets.field
-    if not path.name.endswith(NIFTI):
+    if not path.name.endswith(FIELD):
         path = path / OUTPUT
     pairs = {path.name: pair}
     return Job(config or default_config(task), task, pairs, path.parent, one_field=True)

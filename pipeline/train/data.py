@@ -56,7 +56,7 @@ def _label_maps(folder: Path) -> list[Scan]:
         return scans_of_folder(folder)
     except DatasetError:
         raise DatasetError(
-            f"{folder}: no .nii or .nii.gz file in it; give --maps a folder of label maps"
+            f"{folder}: holds no image file; give --maps a folder of label maps"
         ) from None
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from l2r.formats.nifti import write_volume
+from l2r.formats.volumes import write_volume
 from pipeline.container.contracts import find_contract
 from pipeline.container.inputs import open_for_reading
 from pipeline.container.phantom import make_pair

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from l2r.formats.nifti import write_field
+from l2r.formats.fields import write_field
 from l2r.phantom import true_field
 from tests.container.engine import Engine
 from tests.container.pairs import LARGER

@@ -11,7 +11,7 @@ import pytest
 
 from l2r.dataset import read_pairs
 from l2r.errors import ConfigError, DatasetError
-from l2r.formats.nifti import read_image
+from l2r.formats.volumes import read_image
 from l2r.mounts import find_mounts
 from l2r.sockets import read_sockets
 from l2r.task import Sockets, task_names
@@ -142,7 +142,7 @@ def test_sockets_are_what_the_main_job_reads(tmp_path: Path) -> None:
     inputs = next(place.source for place in job.places if str(place.target) == "/input")
     pair = read_sockets(inputs / "inputs.json", inputs, Sockets())
     assert (pair.fixed.stem, pair.moving.path.name) == (
-        "PHANTOM_0002_0000.mha",
+        "PHANTOM_0002_0000",
         "PHANTOM_0001_0000.mha",
     )
     handed, stored = read_image(pair.fixed.path), read_image(fixed)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from eval.cli import app as judge
 from l2r.disk import sha256
-from l2r.formats.nifti import write_volume
+from l2r.formats.volumes import write_volume
 from l2r.phantom import write_phantom
 from tests.container.engine import STRANGER, Engine, RunOutcome, finished, run, started
 

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from l2r.errors import ContainerError
-from l2r.formats.nifti import write_field
+from l2r.formats.fields import write_field
 from pipeline.cli import app
 from pipeline.container.build import BuildRequest, build_image
 from pipeline.container.record import read_record

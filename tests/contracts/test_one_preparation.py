@@ -12,7 +12,7 @@ from torch import Tensor
 from eval.scoring import Scorer
 from l2r.dataset import Pair, read_pairs
 from l2r.errors import ImageError
-from l2r.formats.nifti import write_volume
+from l2r.formats.volumes import write_volume
 from l2r.grid import GridRule, cube_means
 from l2r.prepare import PreparePair
 from l2r.task import Task, load_task

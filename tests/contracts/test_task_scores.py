@@ -17,7 +17,8 @@ from eval.cli import app
 from eval.metrics_file import write_metrics
 from eval.scoring import score_submission
 from l2r.errors import FieldError, ImageError
-from l2r.formats.nifti import read_labels, write_field
+from l2r.formats.fields import write_field
+from l2r.formats.volumes import read_labels
 from l2r.submission import accepted_names, field_name, open_submission
 from l2r.task import TASKS, load_task, task_names
 from tests.contracts.challenges import SHAPE, Challenge, write_challenge

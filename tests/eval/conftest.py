@@ -14,7 +14,7 @@ from eval.metrics.base import Case
 from eval.scoring import Scorer
 from eval.truth import GroundTruth
 from l2r.dataset import Pair, read_pairs
-from l2r.formats.nifti import write_field
+from l2r.formats.fields import write_field
 from l2r.submission import Submission, field_names, open_submission
 from l2r.task import Task, load_task
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from eval import commands
 from eval.cli import app
-from l2r.formats.nifti import write_field
+from l2r.formats.fields import write_field
 from tests.eval.conftest import Phantom
 from tests.eval.imports import modules
 

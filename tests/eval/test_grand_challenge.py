@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from eval.cli import app
 from eval.scoring import score_submission
-from l2r.formats.nifti import read_field, write_field
+from l2r.formats.fields import read_field, write_field
 from tests.eval.conftest import Phantom
 
 FIRST = "disp_0002_0001.nii.gz"
@@ -207,8 +207,8 @@ def no_key(jobs: list[dict], platform: Path) -> None:
             two_outputs,
             "its outputs are displacement-field, report; name that of the field by --soc",
         ),
-        (image_socket, "3f2a.tiff: a field must be one file of .nii, .nii.gz, .mha; let the"),
-        (archive, "field.npz: a field must be one file of .nii, .nii.gz, .mha"),
+        (image_socket, "3f2a.tiff: a field must be one file of .nii.gz, .nii, .mha; let the"),
+        (archive, "field.npz: a field must be one file of .nii.gz, .nii, .mha"),
         (unknown_images, "is the field of 0 pairs by the names of its input images; name the file"),
         (same_twice, "another job has the field disp_0003_0002.nii.gz, too"),
         (no_file, "displacement-field.nii.gz: no such file"),

@@ -10,7 +10,8 @@ from scipy.ndimage import zoom
 from typer.testing import CliRunner
 
 from eval.cli import app
-from l2r.formats.nifti import read_labels, write_field
+from l2r.formats.fields import write_field
+from l2r.formats.volumes import read_labels
 from tests.eval import oracles
 
 SAMPLE = Path(__file__).parents[2] / "sample"

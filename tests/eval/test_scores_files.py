@@ -18,7 +18,7 @@ from eval.report import CaseScore
 from eval.scores_files import check_output, long_table, write_scores
 from eval.scoring import score_submission
 from l2r.errors import OutputError
-from l2r.formats.nifti import read_labels
+from l2r.formats.volumes import read_labels
 from tests.eval.conftest import Phantom
 from tests.eval.reports import make_report
 

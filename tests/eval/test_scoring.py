@@ -12,7 +12,7 @@ import pytest
 from eval.report import ScoreReport
 from eval.scoring import score_case, score_submission
 from l2r.errors import DatasetError, FieldError, ImageError, L2RError, TaskError
-from l2r.formats.nifti import write_field
+from l2r.formats.fields import write_field
 from l2r.submission import Submission, open_submission
 from l2r.task import Task, load_task
 from tests.eval.conftest import Phantom, save

@@ -12,7 +12,7 @@ import pytest
 
 from l2r import archive
 from l2r.errors import FieldError, SubmissionError
-from l2r.formats.nifti import write_field
+from l2r.formats.fields import write_field
 from l2r.submission import open_submission
 from tests.l2r.making import noise
 

@@ -96,9 +96,10 @@ def test_a_path_that_may_leave_the_input_folder_is_refused(
         read(tmp_path, [PAIRS[0], {**PAIRS[1], role: text}])
 
 
-@pytest.mark.parametrize("text", ["", ".", "imagesVal/A.mha", "imagesVal/A", "A.nii.gz.txt"])
-def test_only_nifti_files_can_be_listed(text: str, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=rf"pair 1: fixed: '{text}' must name a .nii or .nii.gz"):
+@pytest.mark.parametrize("text", ["", ".", "imagesVal/A.npz", "imagesVal/A", "A.nii.gz.txt"])
+def test_only_image_files_can_be_listed(text: str, tmp_path: Path) -> None:
+    message = rf"pair 1: fixed: '{text}' must name a .nii.gz, .nii or .mha file"
+    with pytest.raises(DatasetError, match=message):
         read(tmp_path, [{"fixed": text, "moving": B}])
 
 

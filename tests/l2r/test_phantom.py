@@ -11,7 +11,7 @@ from scipy.ndimage import map_coordinates
 
 from l2r.dataset import read_pairs
 from l2r.errors import OutputError
-from l2r.formats.nifti import read_image, read_labels
+from l2r.formats.volumes import read_image, read_labels
 from l2r.phantom import BRAIN, LANDMARKS, LARGEST_SHIFT, to_template, true_field, write_phantom
 from l2r.submission import field_names
 from l2r.task import load_task

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from l2r.disk import TEMPORARY
 from l2r.errors import DatasetError, FieldError, L2RError, SubmissionError
-from l2r.formats.nifti import write_field
+from l2r.formats.fields import write_field
 from l2r.submission import (
     Folder,
     Zip,

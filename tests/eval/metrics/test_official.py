@@ -12,7 +12,7 @@ from eval.metrics.ndv import non_diffeomorphic_volume
 from eval.metrics_file import write_metrics
 from eval.scoring import score_submission
 from l2r.dataset import read_pairs
-from l2r.formats.nifti import write_field
+from l2r.formats.fields import write_field
 from l2r.submission import open_submission
 from l2r.task import load_task
 from tests.eval import oracles

@@ -12,14 +12,8 @@ from isal import igzip
 
 from l2r.errors import ImageError
 from l2r.formats.affine import nifti_affine, usable
-from l2r.formats.nifti import (
-    grid_shape,
-    grid_spacing,
-    read_field,
-    read_image,
-    read_labels,
-    write_field,
-)
+from l2r.formats.fields import read_field, write_field
+from l2r.formats.volumes import grid_shape, grid_spacing, read_image, read_labels
 
 ARRAY = np.arange(24, dtype=np.uint8).reshape(4, 3, 2)
 Odd = Callable[..., Path]

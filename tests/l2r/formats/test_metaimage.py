@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from l2r.errors import FieldError, ImageError
-from l2r.formats.metaimage import read_mha
-from l2r.formats.nifti import grid_shape, grid_spacing, read_image, read_labels, write_field
+from l2r.formats.fields import read_field, write_field
+from l2r.formats.volumes import grid_shape, grid_spacing, read_image, read_labels
 from tests.l2r.making import noise
 
 BY_ITK = b"""ObjectType = Image
@@ -37,7 +37,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_file_of_itk_runs_along_x_first(path: Path) -> None:
     path.write_bytes(BY_ITK + FIELD.tobytes(order="F"))
-    read = read_mha(path)
+    read = read_field(path)
     assert read.dtype == np.float32
     np.testing.assert_array_equal(read, FIELD)
 
@@ -45,7 +45,7 @@ def test_a_file_of_itk_runs_along_x_first(path: Path) -> None:
 def test_a_compressed_file_is_unpacked(path: Path) -> None:
     header = BY_ITK.replace(b"CompressedData = False", b"CompressedData = True")
     path.write_bytes(header + zlib.compress(FIELD.tobytes(order="F")))
-    np.testing.assert_array_equal(read_mha(path, most=FIELD.nbytes), FIELD)
+    np.testing.assert_array_equal(read_field(path, most=FIELD.nbytes), FIELD)
 
 
 @pytest.mark.parametrize(("said", "kind"), [("MET_DOUBLE", "f8"), ("MET_SHORT", "i2")])
@@ -53,7 +53,7 @@ def test_other_types_and_byte_orders_are_read(path: Path, said: str, kind: str) 
     values = (100 * FIELD).astype(kind)
     header = BY_ITK.replace(b"MET_FLOAT", said.encode()).replace(b"MSB = False", b"MSB = True")
     path.write_bytes(header + values.astype(f">{kind}").tobytes(order="F"))
-    np.testing.assert_array_equal(read_mha(path), values)
+    np.testing.assert_array_equal(read_field(path), values)
 
 
 VALUES = FIELD.tobytes()
@@ -84,7 +84,7 @@ BOMB = BY_ITK.replace(b"CompressedData = False", b"CompressedData = True")
 def test_what_is_no_field_is_refused(path: Path, content: bytes, problem: str) -> None:
     path.write_bytes(content)
     with pytest.raises(FieldError, match=r"field\.mha") as caught:
-        read_mha(path, most=FIELD.nbytes)
+        read_field(path, most=FIELD.nbytes)
     assert problem in str(caught.value)
 
 
@@ -92,12 +92,12 @@ def test_no_more_is_read_of_a_file_than_a_field_may_have(path: Path) -> None:
     path.write_bytes(BY_ITK + VALUES)
     os.truncate(path, 1 << 40)  # with a hole: a terabyte that takes no place
     with pytest.raises(FieldError, match="damaged"):
-        read_mha(path, most=FIELD.nbytes)
+        read_field(path, most=FIELD.nbytes)
 
 
 def test_a_missing_file_is_named(path: Path) -> None:
     with pytest.raises(FieldError, match=r"field\.mha: cannot be read"):
-        read_mha(path)
+        read_field(path)
 
 
 OBLIQUE = b"""ObjectType = Image
@@ -192,7 +192,7 @@ def test_a_missing_image_is_named(path: Path) -> None:
 
 def test_a_written_field_says_where_the_fixed_image_is_and_is_read_back(path: Path) -> None:
     write_field(path, FIELD, AFFINE)
-    np.testing.assert_array_equal(read_mha(path, most=FIELD.nbytes), FIELD)
+    np.testing.assert_array_equal(read_field(path, most=FIELD.nbytes), FIELD)
     head = path.read_bytes().partition(b"ElementDataFile = LOCAL\n")[0].decode()
     lines = dict(line.split(" = ") for line in head.splitlines())
     assert (lines["NDims"], lines["DimSize"], lines["ElementType"]) == ("4", "2 3 4 3", "MET_FLOAT")

@@ -15,7 +15,8 @@ from isal import igzip
 
 from l2r.disk import TEMPORARY
 from l2r.errors import FieldError, ImageError, L2RError, OutputError
-from l2r.formats.nifti import Image, grid_shape, read_field, read_image, read_labels, write_field
+from l2r.formats.fields import read_field, write_field
+from l2r.formats.volumes import Image, grid_shape, read_image, read_labels
 from tests.l2r.making import nifti, noise, save
 
 SHAPE = (3, 4, 5)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from l2r.errors import FieldError
-from l2r.formats.npz import read_npz
+from l2r.formats.fields import read_field
 from l2r.submission import open_submission
 from tests.l2r.making import noise
 
@@ -53,10 +53,10 @@ def zipped(content: bytes) -> bytes:
 )
 def test_what_is_not_one_small_array_of_numbers_is_refused(content: bytes, problem: str) -> None:
     with pytest.raises(FieldError, match=rf"^disp.npz: {problem}") as caught:
-        read_npz(Path("disp.npz"), content, 10_000)
+        read_field(Path("disp.npz"), content, 10_000)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_archive_is_named(tmp_path: Path) -> None:
     with pytest.raises(FieldError, match=r"disp.npz: no such file$"):
-        read_npz(tmp_path / "disp.npz")
+        read_field(tmp_path / "disp.npz")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from l2r.errors import ImageError, OutputError
-from l2r.formats.nifti import read_image, write_volume
+from l2r.formats.volumes import read_image, write_volume
 from models.training.cache import Cache
 
 

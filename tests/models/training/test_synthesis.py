@@ -14,7 +14,7 @@ from eval.metrics.ndv import non_diffeomorphic_volume
 from l2r.dataset import scans_of_folder
 from l2r.errors import ImageError
 from l2r.field import from_channels_first
-from l2r.formats.nifti import write_volume
+from l2r.formats.volumes import write_volume
 from l2r.grid import GridRule
 from models.descent.objective import ImagePair
 from models.training.dataset import Dataset

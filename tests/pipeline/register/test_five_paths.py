@@ -14,7 +14,7 @@ import pytest
 
 from l2r.check import check_submission
 from l2r.errors import ConfigError, ImageError, OutputError
-from l2r.formats.nifti import write_volume
+from l2r.formats.volumes import write_volume
 from l2r.submission import open_submission
 from pipeline.register.cli import with_command
 from pipeline.register.request import resolve_visits

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from l2r.dataset import read_pairs
 from l2r.errors import ConfigError
-from l2r.formats.nifti import read_image
+from l2r.formats.volumes import read_image
 from l2r.grid import GridRule, working_grid
 from l2r.prepare import Prepared
 from l2r.task import load_task

@@ -12,8 +12,8 @@ from scipy.ndimage import map_coordinates
 import pipeline.register.request
 from eval.scoring import score_submission
 from l2r.dataset import read_pairs
-from l2r.formats.metaimage import read_mha
-from l2r.formats.nifti import read_field, read_image, write_field
+from l2r.formats.fields import read_field, write_field
+from l2r.formats.volumes import read_image
 from l2r.mounts import find_mounts
 from l2r.submission import field_name, open_submission
 from l2r.task import load_task
@@ -70,7 +70,7 @@ def test_a_job_is_registered_without_any_arguments(
     ran = command("run", "--config", quick, "--device", "cpu")
     assert ran.code == 0, ran.err
     assert [path for path in (root / "output").rglob("*") if path.is_file()] == [root / FIELD]
-    field = read_mha(root / FIELD)
+    field = read_field(root / FIELD)
     assert field.shape == (32, 40, 36, 3)
     head = (root / FIELD).read_bytes()[:600]
     assert b"Offset = -10 20 30 0\n" in head  # over the fixed image, in a viewer
@@ -92,7 +92,7 @@ def test_it_is_the_field_that_a_list_of_nifti_images_gives(
     assert command("run", *options).code == 0
     assert command("run", *options, *listed, "--task", "any", "--limit", "1").code == 0
     (path,) = (tmp_path / "out").glob("disp_*")
-    np.testing.assert_array_equal(read_mha(root / FIELD), read_field(path))
+    np.testing.assert_array_equal(read_field(root / FIELD), read_field(path))
 
 
 def test_a_file_socket_gets_a_nifti_file(
@@ -107,7 +107,7 @@ def test_a_file_socket_gets_a_nifti_file(
     assert written == [root / "output/fields/disp.nii.gz"]
     swapped = read_field(written[0])
     assert command("run", *options).code == 0
-    assert not np.array_equal(swapped, read_mha(root / FIELD))
+    assert not np.array_equal(swapped, read_field(root / FIELD))
 
 
 MINE = """
@@ -162,7 +162,7 @@ def test_a_mounted_model_replaces_the_run_file(
     assert resolve(RunRequest()).config == model
     assert resolve(RunRequest(config=quick)).config == quick
     assert command("run", "--device", "cpu").code == 0
-    assert np.abs(read_mha(root / FIELD)).max() > 1
+    assert np.abs(read_field(root / FIELD)).max() > 1
 
 
 def test_its_weights_are_looked_for_beside_it(command: Command, root: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_damaged_image_fails_the_job_with_a_plain_last_line(
     last = ran.err.splitlines()[-1]
     assert "FAILED, zero field written" in last
     assert f"{image}: damaged: 92060 bytes of values" in last
-    zero = read_mha(root / FIELD)
+    zero = read_field(root / FIELD)
     assert zero.shape == (32, 40, 36, 3)
     assert not zero.any()
 
@@ -223,6 +223,6 @@ def test_real_brains_gain_overlap_through_the_sockets(
     put(root, pair.moving.path, "moving-image")
     assert command("run", "--config", ROOT / "configs/any_fast.toml", "--device", "cpu").code == 0
     task = load_task("aseg")
-    write_field(tmp_path / field_name(task.field, pair), read_mha(root / FIELD), np.eye(4))
+    write_field(tmp_path / field_name(task.field, pair), read_field(root / FIELD), np.eye(4))
     report = score_submission(open_submission(tmp_path), task, [pair], SAMPLE)
     assert report.aggregates()["DSC"].mean > report.unregistered("DSC") + 0.1
