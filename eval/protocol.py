@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from eval.metrics.catalog import Metric
 from eval.metrics.structural import StructureLabels
+from eval.warps import WarpName
 from l2r.dataset import Pair
 from l2r.errors import TaskError
 from l2r.schema import Frozen, parse
@@ -82,8 +83,8 @@ class Protocol(Frozen):
     """Version of the organisers' scorer, written into `metrics.json`."""
     layout: Literal["learn2reg", "codabench"] = "learn2reg"
     """Layout of a file called `scores.json`: as any other, or Codabench's with its details."""
-    warp: Literal["map_coordinates", "grid_sample"] = "map_coordinates"
-    """Resampling of label maps: by `eval.warp` or by `eval.warp_psma`."""
+    warp: WarpName = "map_coordinates"
+    """Resampling of label maps, by its word in `eval.warps`."""
     metrics: DistinctMetrics
     """In the scorer's order."""
     labels: StructureLabels | None = None

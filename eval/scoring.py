@@ -8,24 +8,19 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from eval.metrics.base import Case, Warp
+from eval.metrics.base import Case
 from eval.metrics.catalog import Metric
 from eval.parallel import in_order
 from eval.protocol import Protocol, protocol_of
 from eval.report import CaseScore, ScoreReport
 from eval.truth import IMAGES, GroundTruth
-from eval.warp import warp_nearest
-from eval.warp_psma import warp_like_grid_sample
+from eval.warps import WARPS
 from l2r.dataset import Pair
 from l2r.errors import ImageError
 from l2r.formats.volumes import grid_shape
+from l2r.name_rules import NAME_RULES
 from l2r.submission import Submission, as_vectors, locate, most_bytes
 from l2r.task import Task
-
-WARPS: dict[str, Warp] = {
-    "map_coordinates": warp_nearest,
-    "grid_sample": warp_like_grid_sample,
-}
 
 
 def _ignore(_: CaseScore) -> None:
@@ -74,7 +69,7 @@ class Scorer:
         case = Case(pair, vectors, self.truth, self.protocol.labels, WARPS[self.protocol.warp])
         results = {metric.name: metric(case) for metric in metrics}
         groups = (group.name for group in self.protocol.aggregates.groups if group.holds(pair))
-        name = _case_name(self.task, pair)
+        name = NAME_RULES[self.task.field.names].case(pair)
         return CaseScore(name, results, tuple(groups), tuple(case.orientation_notes()))
 
     def score_submission(
@@ -160,11 +155,3 @@ def score_submission(
         L2RError: the submission or what it is compared with cannot be used.
     """
     return Scorer.of(task, ground_truth).score_submission(submission, pairs)
-
-
-def _case_name(task: Task, pair: Pair) -> str:
-    if task.field.names == "stem":
-        return pair.name
-    scans = (pair.fixed, pair.moving)
-    visits = task.field.names == "psmareg"
-    return "<--".join("_".join(scan.visit if visits else scan.ids) for scan in scans)

@@ -34,7 +34,6 @@ _NUMBERED = re.compile(r"(?P<subject>\d{4})_(?P<modality>\d{4})$")
 _STUDY = "Follow-up 01 CT"
 _LONGEST = 200
 """Bytes of two names; a file system takes 255, with what is put around them."""
-_VISITED = re.compile(r"(?P<subject>\d{4})_\d{4}_(?P<visit>\d{2})$")
 
 
 @dataclass(frozen=True)
@@ -67,18 +66,18 @@ class Scan:
         Raises:
             DatasetError: the name does not end like that.
         """
-        return self._numbers(_NUMBERED, "_SSSS_MMMM.nii.gz (subject, modality)")
+        return self.numbers(_NUMBERED, "_SSSS_MMMM.nii.gz (subject, modality)")
 
-    @property
-    def visit(self) -> tuple[str, str]:
-        """Subject and visit, `("0001", "00")` of `PSMARegPSMA_0001_0000_00.nii.gz`.
+    def numbers(self, pattern: re.Pattern[str], ending: str) -> tuple[str, str]:
+        """Two numbers that the name holds.
+
+        Args:
+            pattern: with two groups, searched for in the file name without its suffix.
+            ending: describes it in the message.
 
         Raises:
-            DatasetError: the name does not end like that.
+            DatasetError: the name does not hold them.
         """
-        return self._numbers(_VISITED, "_SSSS_MMMM_TT.nii.gz (subject, modality, visit)")
-
-    def _numbers(self, pattern: re.Pattern[str], ending: str) -> tuple[str, str]:
         found = pattern.search(self.stem)
         if found is None:
             raise DatasetError(

@@ -17,6 +17,9 @@ from l2r.disk import TEMPORARY
 from l2r.errors import DatasetError, FieldError, SubmissionError
 from l2r.field import from_channels_first, half_as_fine, twice_as_fine
 from l2r.formats.fields import read_field
+from l2r.formats.nifti import Nifti
+from l2r.formats.npz import NumpyArchive
+from l2r.name_rules import NAME_RULES
 from l2r.task import FieldRule, Task
 
 MANIFEST = "manifest.json"
@@ -34,20 +37,8 @@ def field_name(rule: FieldRule, pair: Pair) -> str:
 
     Raises:
         DatasetError: the rule needs numbers that the images' names do not hold.
-
-    Source:
-        learn2reg.grand-challenge.org; the LUMIR scorer takes the short name, and only that, for
-        pairs of one modality and for 0000 to 0001; `scoring.py` of PSMAReg,
-        github.com/JHU-MedImage-Reg/Learn2Reg26_PSMA.
     """
-    if rule.names == "stem":
-        return f"disp_{pair.fixed.name}_{pair.moving.name}.nii.gz"
-    if rule.names == "psmareg":
-        return f"disp_{'_'.join((*pair.fixed.visit, *pair.moving.visit))}.nii.gz"
-    (fixed, fixed_kind), (moving, moving_kind) = pair.fixed.ids, pair.moving.ids
-    if rule.names == "lumir" and (fixed_kind == moving_kind or _first_two(pair)):
-        return f"disp_{fixed}_{moving}.nii.gz"
-    return f"disp_{fixed}_{fixed_kind}_{moving}_{moving_kind}.nii.gz"
+    return NAME_RULES[rule.names].field(pair) + Nifti.suffixes[0]
 
 
 def accepted_names(rule: FieldRule, pair: Pair) -> tuple[str, ...]:
@@ -57,19 +48,12 @@ def accepted_names(rule: FieldRule, pair: Pair) -> tuple[str, ...]:
         DatasetError: as for `field_name`.
 
     Source:
-        `evaluation.py` of MDL-UzL/L2R for the classic tasks: their long names, the short ones for
-        0000 to 0001 alone, and NumPy archives beside NIfTI.
+        `evaluation.py` of MDL-UzL/L2R for NumPy archives beside NIfTI.
     """
-    names = [field_name(rule, pair)]
-    if rule.names == "long" and _first_two(pair):
-        names.append(f"disp_{pair.fixed.ids[0]}_{pair.moving.ids[0]}.nii.gz")
-    if rule.npz:
-        names += [f"{name.removesuffix('.nii.gz')}.npz" for name in names]
-    return tuple(names)
-
-
-def _first_two(pair: Pair) -> bool:
-    return (pair.fixed.ids[1], pair.moving.ids[1]) == ("0000", "0001")
+    names = NAME_RULES[rule.names]
+    stems = (names.field(pair), *names.others(pair))
+    suffixes = (Nifti.suffixes[0], *(NumpyArchive.suffixes if rule.npz else ()))
+    return tuple(f"{stem}{suffix}" for suffix in suffixes for stem in stems)
 
 
 def field_names(rule: FieldRule, pairs: list[Pair]) -> dict[str, Pair]:

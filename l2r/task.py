@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt
 
 from l2r.arrays import Shape
 from l2r.errors import TaskError
+from l2r.name_rules import RuleName
 from l2r.normalise import Divide, Quantile
 from l2r.schema import Frozen, Shelf
 
@@ -25,11 +26,8 @@ class ImageRules(Frozen):
 class FieldRule(Frozen):
     """Names, layout and grid of the displacement fields that the scorer takes."""
 
-    names: Literal["lumir", "long", "psmareg", "stem"]
-    """`lumir`: `disp_FFFF_MMMM` for one modality or 0000 to 0001, else `disp_FFFF_ff_MMMM_mm`;
-    `long`: `disp_FFFF_ff_MMMM_mm`, and `disp_FFFF_MMMM` as well for 0000 to 0001;
-    `psmareg`: `disp_FFFF_tt_MMMM_tt` with the number of the visit;
-    `stem`: `disp_<fixed>_<moving>` of any file names."""
+    names: RuleName
+    """A rule of `l2r.name_rules`, by its word there."""
     channels_first: bool = False
     """Whether `(3, x, y, z)` is accepted beside `(x, y, z, 3)`."""
     components: Literal["last", "first"] = "last"
