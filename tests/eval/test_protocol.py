@@ -53,7 +53,10 @@ def test_without_labels_those_of_the_fixed_map_count() -> None:
         ({"name": "X", "metrics": [NDV | {"mask": "both"}]}, "mask"),
         ({"name": "X", "metrics": [{"metric": "ndv", "name": "N"}]}, "mask"),
         ({"metrics": [DICE]}, "name"),
-        ({"name": "X", "metrics": [DICE], "warp": "bilinear"}, "warp: input should be 'map_coord"),
+        (
+            {"name": "X", "metrics": [DICE], "warp": "bilinear"},
+            "no warp 'bilinear'; there are map_coordinates",
+        ),
         ({"name": "X", "metrics": [DICE], "aggregates": {"quantile": 30}}, "aggregates.quantile"),
         (
             {"name": "X", "metrics": [DICE], "aggregates": {"worst": {"DCS": 0}}},

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from l2r.dataset import Pair, Scan, read_pairs, scans_of_folder
 from l2r.errors import DatasetError
+from l2r.name_rules import NAME_RULES
 from l2r.submission import field_names
 from l2r.task import FieldRule
 from tests.l2r.making import listed, pair, scan
@@ -335,7 +336,8 @@ def test_studies_of_psmareg_are_pairs_of_ct_with_pet_and_labels_beside(tmp_path:
     dataset = listed(tmp_path / "d.json", {"validation_paired": [STUDY]})
     (pair,) = read_pairs(dataset, tmp_path)
     assert pair.name == "PSMARegPSMA_0001_0000_00<--PSMARegPSMA_0001_0000_01"
-    assert (pair.fixed.visit, pair.moving.visit) == (("0001", "00"), ("0001", "01"))
+    assert NAME_RULES["psmareg"].field(pair) == "disp_0001_00_0001_01"
+    assert NAME_RULES["psmareg"].case(pair) == "0001_00<--0001_01"
     assert {kind: str(pair.moving.beside(kind)) for kind in ("images", "labels", "pet")} == {
         "images": "imagesVal/PSMARegPSMA_0001_0000_01.nii.gz",
         "labels": "labelsVal/PSMARegPSMA_0001_0000_01.nii.gz",

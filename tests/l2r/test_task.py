@@ -71,7 +71,11 @@ def test_a_missing_task_file_is_named(
         ("[data]", "[data]\nspacing = 1", "data.spacing: extra inputs are not permitted"),
         ("[data]", "[data]\nshape = [1, 2]", "data.shape.2: field required"),
         ("[data]", "[data]\nshape = [1, 2, 'x']", "data.shape.2: input should be a valid integer"),
-        ('"stem"', '"short"', "field.names: input should be 'lumir', 'long', 'psmareg' or 'stem'"),
+        (
+            '"stem"',
+            '"short"',
+            "field.names: .*no rule of names 'short'; there are lumir, long, psmareg, stem",
+        ),
         ('"divide"', '"z-score"', "preprocess.normalise: .*'z-score'.*'divide', 'quantile'"),
         ("by = 2", "by = 0", "preprocess.normalise.divide.by: input should be greater than 0"),
         ("[evaluation]", "", "mine.toml: evaluation: field required"),
