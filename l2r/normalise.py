@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 import numpy as np
 from jaxtyping import Float32, Float64
 from pydantic import Field, PositiveFloat, model_validator
+from scipy.ndimage import binary_dilation, uniform_filter
 
 from l2r.arrays import Volume
 from l2r.errors import ImageError
@@ -165,7 +166,9 @@ class Quantile(Frozen):
             kept = values[values >= floor]
             # In a CT padding counts as air, so that an image with it is like one without.
             is_ct = floor == _AIR and np.quantile(kept, 0.01) < 0
-            values = np.maximum(values, np.float32(floor)) if is_ct else kept
+            if is_ct:
+                volume = _padded_with_air(volume)
+            values = volume.ravel() if is_ct else kept
             low, high = self._ends(values)
         ceiling = _saturation(values, high)
         if ceiling is not None:
@@ -193,6 +196,9 @@ _LEAST_PADDING = 1e-3
 _MOST_BLENDED = 0.3
 """Voxels between padding and air, as resampling leaves them, per other voxel; small images have
 many, and an image of even values from -4096 to 4095 (a phase) has .6."""
+_TOUCHING = np.ones((3, 3, 3), bool)
+_AROUND = 5
+"""Side of the cube around a blended voxel, in voxels, whose mean its tissue is taken for."""
 _FAR_BELOW = 2.0
 """Distance from the least value to the 5 % quantile of all others, in ranges of these others, that
 no tissue has."""
@@ -217,6 +223,26 @@ def _padding(values: Values) -> float | None:
     if low - least > _FAR_BELOW * (high - low) > 0:
         return (least + low) / 2
     return None
+
+
+def _padded_with_air(volume: Volume) -> Volume:
+    """A CT with air in place of its padding.
+
+    Resampling leaves voxels that are tissue in part and padding in part. These become tissue and
+    air in the same parts, so that the outline stays where it is.
+    """
+    padding, low = volume.min(), volume < _AIR
+    result = np.maximum(volume, np.float32(_AIR))
+    if (volume[low] == padding).all():  # nothing is blended
+        return result
+    rim = binary_dilation(low, _TOUCHING) & (volume > padding)
+    inner = (~low & ~rim).astype(np.float32)
+    known_share = uniform_filter(inner, _AROUND)
+    rim &= known_share > 0.5 / _AROUND**3
+    tissue = uniform_filter(inner * volume, _AROUND)[rim] / known_share[rim]
+    part = ((volume[rim] - padding) / (tissue - padding)).clip(0, 1)
+    result[rim] = np.maximum(result[rim], _AIR + part * (tissue - _AIR))
+    return result
 
 
 def _saturation(values: Values, high: Number) -> float | None:
