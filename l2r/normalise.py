@@ -51,7 +51,7 @@ class Divide(Frozen):
         """
         tissue = Tissue.of(volume)
         if tissue.fits(self.by):
-            return Normalised((volume / np.float32(self.by)).astype(np.float32))
+            return self._divided(volume)
         bright = self.bright or self.by / 2
         rescaled = (tissue.rescaled(volume) * (bright / self.by)).clip(0, 1).astype(np.float32)
         warning = (
@@ -61,7 +61,22 @@ class Divide(Frozen):
         )
         return Normalised(rescaled, warning)
 
+    def _divided(self, volume: Volume) -> Normalised:
+        """The task's rule; voxels far beyond its range would spoil what a network sees around."""
+        divided = (volume / np.float32(self.by)).astype(np.float32)
+        least, most = _PLAUSIBLE
+        faulty = (divided < least) | (divided > most)
+        if not faulty.any():
+            return Normalised(divided)
+        warning = (
+            f"{np.count_nonzero(faulty)} voxels lie beyond {least * self.by:g} to "
+            f"{most * self.by:g} and were clipped to that range; they are faulty, or bright vessels"
+        )
+        return Normalised(divided.clip(least, most), warning)
 
+
+_PLAUSIBLE = (-0.05, 1.02)
+"""The range of what a network takes without harm, as shares of the divisor."""
 _LEAST_BACKGROUND = 0.05
 """Share of an image that one value must have to be its background."""
 _FITTING = (0.15, 1.02)

@@ -302,9 +302,12 @@ def _read(
         # Not `from_bytes`, which refuses headers whose affine makes no sense.
         file = BytesIO(content)
         header = _kind(content).header_class.from_fileobj(file)
+        affine, warnings = nifti_affine(header)
+        if header["vox_offset"] < header.single_vox_offset:  # nibabel would read the header
+            header["vox_offset"] = header.single_vox_offset
+            warnings = (*warnings, "the header's place of the voxels is in itself; they follow it")
         values = ArrayProxy(file, header)
         array = np.asarray(values)
-        affine, warnings = nifti_affine(header)
     if array.dtype.kind not in "iuf":
         raise error(f"{path}: voxels are of type {array.dtype}, but plain numbers are expected")
     scaled = header.get_data_dtype().kind in "iu" and array.dtype.kind == "f"

@@ -80,11 +80,27 @@ def test_an_image_on_the_tasks_scale_stays_bit_for_bit_without_a_word(factor: fl
     assert np.array_equal(found.volume, volume / np.float32(255))
 
 
-@pytest.mark.parametrize("outlier", [1e6, -32768])
-def test_one_voxel_does_not_decide_about_the_scale(outlier: float) -> None:
+@pytest.mark.parametrize("outlier", [1e6, 300, -20, -32768])
+def test_one_voxel_does_not_decide_about_the_scale_and_is_clipped(outlier: float) -> None:
     volume = BRAIN.copy()
     volume[20, 20, 20] = outlier
-    assert LUMIR(volume).warning is None
+    found = LUMIR(volume)
+    assert found.warning is not None
+    assert "1 voxels lie beyond -12.75 to 260.1 and were clipped" in found.warning
+    assert found.volume[20, 20, 20] == pytest.approx(1.02 if outlier > 0 else -0.05)
+    others = np.ones(SHAPE, bool)
+    others[20, 20, 20] = False
+    assert np.array_equal(found.volume[others], (BRAIN / np.float32(255))[others])
+
+
+def test_a_few_very_bright_vessels_are_clipped() -> None:
+    volume = BRAIN.copy()
+    vessels = np.random.default_rng(0).random(SHAPE) < 0.005
+    volume[vessels & TISSUE] = 2000
+    found = LUMIR(volume)
+    assert found.warning is not None
+    assert found.volume.max() == np.float32(1.02)
+    assert np.array_equal(found.volume[~vessels], (BRAIN / np.float32(255))[~vessels])
 
 
 def test_noise_around_the_tissue_does_not_hide_the_scale() -> None:

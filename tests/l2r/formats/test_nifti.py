@@ -286,6 +286,21 @@ def test_a_header_that_promises_the_moon_is_refused(tmp_path: Path) -> None:
         read_image(written(tmp_path, content))
 
 
+@pytest.mark.parametrize(
+    ("header", "place", "form"),
+    [(nib.Nifti1Image, 108, "<f"), (nib.Nifti2Image, 168, "<q")],
+    ids=["1", "2"],
+)
+def test_voxels_are_not_looked_for_within_the_header(
+    header: type, place: int, form: str, tmp_path: Path
+) -> None:
+    content = nifti(COUNTED, header)
+    right = read_image(written(tmp_path, content, "right.nii"))
+    found = read_image(written(tmp_path, patched(content, place, form, 0)))
+    assert np.array_equal(found.array, right.array)
+    assert found.warnings == ("the header's place of the voxels is in itself; they follow it",)
+
+
 @given(place=st.integers(0, 347), value=st.integers(0, 255))
 @example(place=111, value=95)  # the data begin beyond any file
 def test_no_byte_of_a_header_is_a_traceback(
