@@ -303,7 +303,7 @@ def _read(
         file = BytesIO(content)
         header = _kind(content).header_class.from_fileobj(file)
         affine, warnings = nifti_affine(header)
-        if header["vox_offset"] < header.single_vox_offset:  # nibabel would read the header
+        if not header["vox_offset"] >= header.single_vox_offset:  # nibabel would read the header
             header["vox_offset"] = header.single_vox_offset
             warnings = (*warnings, "the header's place of the voxels is in itself; they follow it")
         values = ArrayProxy(file, header)

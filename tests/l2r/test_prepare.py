@@ -136,7 +136,8 @@ def headers_of(pair: Pair, fixed: np.ndarray, moving: np.ndarray, task: Task) ->
         (np.diag([-1, 1, 1, 1]), "fixed is RAS, moving is LAS"),
         (
             shifted(0, 9, 0) @ np.diag([2, 2, 2, 1]),
-            "fixed has voxels of 1 x 1 x 1 mm, moving of 2 x 2 x 2 mm; their origins are 9 mm apart",
+            "fixed has voxels of 1 x 1 x 1 mm, moving of 2 x 2 x 2 mm; "
+            "their origins are 9 mm apart",
         ),
     ],
     ids=["origin", "origin a little", "spacing", "oblique a little", "oblique", "axes", "two"],
@@ -192,6 +193,23 @@ def test_of_two_images_only_the_one_on_another_scale_is_rescaled_and_named(
     rescaled, right = getattr(after, wrong), getattr(before, wrong)
     assert np.quantile(rescaled[right > 0], 0.99) == pytest.approx(120 / 255, rel=0.02)
     assert np.corrcoef(rescaled.ravel(), right.ravel())[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("inverted", ["fixed", "moving"])
+def test_one_inverted_image_is_refused_where_a_task_is_about_one_contrast(
+    task: Task, pair: Pair, inverted: str
+) -> None:
+    brains = task.model_copy(
+        update={"data": load_task("aseg").data.model_copy(update={"shape": None})}
+    )
+    PreparePair(brains, GridRule())(pair)  # as they are
+    scan = getattr(pair, inverted)
+    array = nib.load(scan.path).get_fdata()
+    negative = np.where(array > 0, array.max() + 1 - array, 0)
+    nib.save(nib.Nifti1Image(negative, np.eye(4)), scan.path)
+    with pytest.raises(ImageError, match=r"bright in one is dark in the other \(correlation -0\."):
+        PreparePair(brains, GridRule())(pair)
+    PreparePair(task, GridRule())(pair)  # a task of any contrasts
 
 
 @pytest.fixture

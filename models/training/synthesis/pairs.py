@@ -120,7 +120,8 @@ class SyntheticPairs(Dataset):
             raise ImageError(f"{scan.path}: no label map: needs labels above 0, and none below")
         if found.max() > _GREATEST_LABEL:
             raise ImageError(
-                f"{scan.path}: has a label {found.max()}; an intensity is drawn for every number up "
-                f"to the greatest, {_GREATEST_LABEL} at most: number the structures from 1 in all maps"
+                f"{scan.path}: has a label {found.max()}; an intensity is drawn for every number "
+                f"up to the greatest, {_GREATEST_LABEL} at most; number the structures of all maps "
+                "from 1 on"
             )
         return found

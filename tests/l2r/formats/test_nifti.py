@@ -287,16 +287,20 @@ def test_a_header_that_promises_the_moon_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "place", "form"),
-    [(nib.Nifti1Image, 108, "<f"), (nib.Nifti2Image, 168, "<q")],
-    ids=["1", "2"],
+    ("header", "place", "form", "start"),
+    [
+        (nib.Nifti1Image, 108, "<f", 0),
+        (nib.Nifti1Image, 108, "<f", np.nan),
+        (nib.Nifti2Image, 168, "<q", 0),
+    ],
+    ids=["1", "NaN", "2"],
 )
 def test_voxels_are_not_looked_for_within_the_header(
-    header: type, place: int, form: str, tmp_path: Path
+    header: type, place: int, form: str, start: float, tmp_path: Path
 ) -> None:
     content = nifti(COUNTED, header)
     right = read_image(written(tmp_path, content, "right.nii"))
-    found = read_image(written(tmp_path, patched(content, place, form, 0)))
+    found = read_image(written(tmp_path, patched(content, place, form, start)))
     assert np.array_equal(found.array, right.array)
     assert found.warnings == ("the header's place of the voxels is in itself; they follow it",)
 
