@@ -224,10 +224,10 @@ _FAR_ABOVE = 4.0
 def _padding(values: Values) -> float | None:
     """The level below which voxels are padding; None where there is none."""
     least = float(values.min())
-    if least >= 0 or _AIR <= least <= _LIKE_AIR:  # then it is background
-        return None
     others = values[values > least]
-    if not others.size:
+    if least >= 0 or not others.size:
+        return None
+    if _AIR <= least <= _LIKE_AIR and not _around_zero(others):  # then it is background
         return None
     low, high = (float(v) for v in np.quantile(others, [0.05, 0.99]))
     if least < _AIR and high < _BRIGHTEST_CT:
@@ -238,6 +238,12 @@ def _padding(values: Values) -> float | None:
     if low - least > _FAR_BELOW * (high - low) > 0:
         return (least + low) / 2
     return None
+
+
+def _around_zero(others: Values) -> bool:
+    """Tell if all but the least voxels are those of an image whose background is 0, so no CT's."""
+    background = np.count_nonzero(others == 0)
+    return bool(others.min() == 0) and background >= _LEAST_BACKGROUND * others.size
 
 
 def _padded_with_air(volume: Volume) -> Volume:

@@ -227,6 +227,16 @@ def test_air_around_a_body_of_nearly_one_tissue_is_no_padding(air: int) -> None:
     assert found.volume[5, 5, 5] == pytest.approx((40 - air) / (440 - air), abs=1e-6)
 
 
+@pytest.mark.parametrize("padding", [-1024, -1000, -3024])
+def test_slices_padded_as_a_ct_do_not_take_the_contrast_of_other_images(padding: float) -> None:
+    spoilt = BRAIN.copy()
+    spoilt[:2] = padding
+    found = CT(spoilt)
+    assert found.warning is not None
+    assert "taken for padding" in found.warning
+    assert np.abs(found.volume - CT(BRAIN).volume)[TISSUE].max() < 0.01
+
+
 @pytest.mark.parametrize("padding", [-3024, -32768])
 def test_padding_right_beside_the_tissue_is_found_after_resampling_too(padding: float) -> None:
     sharp = np.where(TISSUE, BRAIN * 8 - 200, padding).astype(np.float32)
