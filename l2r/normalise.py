@@ -243,7 +243,7 @@ def _padding(values: Values) -> float | None:
 def _around_zero(others: Values) -> bool:
     """Tell if all but the least voxels are those of an image whose background is 0, so no CT's."""
     background = np.count_nonzero(others == 0)
-    return bool(others.min() == 0) and background >= _LEAST_BACKGROUND * others.size
+    return bool(others.min() == 0 and background >= _LEAST_BACKGROUND * others.size)
 
 
 def _padded_with_air(volume: Volume) -> Volume:
