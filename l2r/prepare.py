@@ -122,9 +122,10 @@ class PreparePair:
         ratios: Sequence[float] = (1.0, 1.0, 1.0)
         if self.voxel_mm is not None:
             ratios = _ratios(self.voxel_mm, pair, fixed, moving)
-        grid, cropped = self._grid(pair, (fixed.array, moving.array), ratios)
         first = self._normalised(fixed, pair.fixed)
         second = self._normalised(moving, pair.moving)
+        # After normalisation background is zero, also that of a CT.
+        grid, cropped = self._grid(pair, (first.volume, second.volume), ratios)
         headers, scales = _geometry(pair, fixed, moving), _intensities(pair, first, second)
         brought = grid.bring(first.volume), grid.bring(second.volume)
         if self.task.data.shows is not None:

@@ -99,6 +99,16 @@ def test_more_than_a_fringe_is_not_cropped_off(task: Task, pair: Pair) -> None:
         PreparePair(task, GridRule(exactly=(30, 40, 36)))(pair)
 
 
+def test_air_of_a_ct_is_background_that_may_be_cropped_off(pair: Pair) -> None:
+    array = np.full(SHAPE, -1000.0)
+    array[4:28, 5:35, 5:30] = np.random.default_rng(0).integers(-100, 800, (24, 30, 25))
+    for scan in (pair.fixed, pair.moving):
+        nib.save(nib.Nifti1Image(array, np.eye(4)), scan.path)
+    prepared = PreparePair(load_task("any"), GridRule(exactly=(24, 40, 36)))(pair)
+    assert prepared.warnings == ()
+    assert (prepared.fixed[:, 10, 10] > 0).all()
+
+
 def test_a_network_of_one_grid_refuses_to_cut_tissue_off(task: Task, pair: Pair) -> None:
     with pytest.raises(ImageError, match=r"works on \(16, 64, 64\) only, and \d+ voxels beyond"):
         PreparePair(task, GridRule(exactly=(16, 64, 64)))(pair)
