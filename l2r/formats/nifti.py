@@ -340,6 +340,10 @@ def _image_errors(path: Path, error: type[L2RError]) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise error(f"{path}: no such file") from None
+    except UnicodeEncodeError:
+        raise error(
+            f"{path}: this locale cannot name the file; set PYTHONUTF8=1, or LANG=C.UTF-8"
+        ) from None
     except EOFError:
         raise error(f"{path}: the gzip stream is truncated; copy the file again") from None
     except BadGzipFile as cause:  # a faulty gzip header or check sum

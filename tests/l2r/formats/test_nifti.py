@@ -3,6 +3,8 @@
 import gzip
 import os
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -228,6 +230,25 @@ def test_a_missing_image_is_named(
 ) -> None:
     with pytest.raises(ImageError, match=rf"^{tmp_path / name}: .*[Nn]o such file"):
         read(tmp_path / name)
+
+
+def test_a_name_that_the_locale_does_not_know_is_told_with_a_way_out() -> None:
+    code = (
+        "from pathlib import Path; from l2r.formats.nifti import read_image\n"
+        "try: read_image(Path('f\\xe4lle.nii'))\n"
+        "except Exception as error: print(type(error).__name__, ascii(str(error)))"
+    )
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | plain,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith(
+        "ImageError 'f\\xe4lle.nii: this locale cannot name the file; set"
+    )
 
 
 @pytest.mark.parametrize("read", READERS)
