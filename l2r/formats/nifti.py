@@ -340,10 +340,6 @@ def _image_errors(path: Path, error: type[L2RError]) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise error(f"{path}: no such file") from None
-    except UnicodeEncodeError:
-        raise error(
-            f"{path}: this locale cannot name the file; set PYTHONUTF8=1, or LANG=C.UTF-8"
-        ) from None
     except EOFError:
         raise error(f"{path}: the gzip stream is truncated; copy the file again") from None
     except BadGzipFile as cause:  # a faulty gzip header or check sum
@@ -353,7 +349,14 @@ def _image_errors(path: Path, error: type[L2RError]) -> Iterator[None]:
     except (ImageFileError, HeaderDataError, WrapStructError) as cause:
         raise error(f"{path}: not a NIfTI image: {cause}") from None
     except (OSError, ValueError, MemoryError, OverflowError) as cause:
-        if isinstance(cause, OSError) and cause.strerror:
-            raise error(f"{path}: cannot be read: {cause.strerror}") from None
-        first = str(cause).partition("\n")[0]
-        raise error(f"{path}: the image data are incomplete: {first}") from None
+        raise error(f"{path}: {_reason(cause)}") from None
+
+
+def _reason(cause: Exception) -> str:
+    """Why a file could not be read, in one line."""
+    if isinstance(cause, UnicodeEncodeError):
+        return "this locale cannot name the file; set PYTHONUTF8=1, or LANG=C.UTF-8"
+    if isinstance(cause, OSError) and cause.strerror:
+        return f"cannot be read: {cause.strerror}"
+    first = str(cause).partition("\n")[0]
+    return f"the image data are incomplete: {first}"
