@@ -128,7 +128,7 @@ def _field(folder: Path, job: _Job, socket: str | None, suffixes: tuple[str, ...
         raise SubmissionError(f"{listed}: job {job.pk}: {str(place)!r} leaves the folder of inputs")
     path = folder / place
     if path.is_dir():  # an image, in a file of the platform's naming
-        inside = sorted(path.iterdir())
+        inside = [one for one in sorted(path.iterdir()) if not one.name.startswith(".")]
         path = inside[0] if len(inside) == 1 else path
     if not path.name.endswith(suffixes):
         raise SubmissionError(

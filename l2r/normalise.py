@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 import numpy as np
 from jaxtyping import Float32, Float64
 from pydantic import Field, PositiveFloat, model_validator
+from scipy.ndimage import binary_dilation, uniform_filter
 
 from l2r.arrays import Volume
 from l2r.errors import ImageError
@@ -50,7 +51,7 @@ class Divide(Frozen):
         """
         tissue = Tissue.of(volume)
         if tissue.fits(self.by):
-            return Normalised((volume / np.float32(self.by)).astype(np.float32))
+            return self._divided(volume)
         bright = self.bright or self.by / 2
         rescaled = (tissue.rescaled(volume) * (bright / self.by)).clip(0, 1).astype(np.float32)
         warning = (
@@ -60,7 +61,22 @@ class Divide(Frozen):
         )
         return Normalised(rescaled, warning)
 
+    def _divided(self, volume: Volume) -> Normalised:
+        """The task's rule; voxels far beyond its range would spoil what a network sees around."""
+        divided = (volume / np.float32(self.by)).astype(np.float32)
+        least, most = _PLAUSIBLE
+        faulty = (divided < least) | (divided > most)
+        if not faulty.any():
+            return Normalised(divided)
+        warning = (
+            f"{np.count_nonzero(faulty)} voxels lie beyond {least * self.by:g} to "
+            f"{most * self.by:g} and were clipped to that range; they are faulty, or bright vessels"
+        )
+        return Normalised(divided.clip(least, most), warning)
 
+
+_PLAUSIBLE = (-0.05, 1.02)
+"""The range of what a network takes without harm, as shares of the divisor."""
 _LEAST_BACKGROUND = 0.05
 """Share of an image that one value must have to be its background."""
 _FITTING = (0.15, 1.02)
@@ -165,7 +181,9 @@ class Quantile(Frozen):
             kept = values[values >= floor]
             # In a CT padding counts as air, so that an image with it is like one without.
             is_ct = floor == _AIR and np.quantile(kept, 0.01) < 0
-            values = np.maximum(values, np.float32(floor)) if is_ct else kept
+            if is_ct:
+                volume = _padded_with_air(volume)
+            values = volume.ravel() if is_ct else kept
             low, high = self._ends(values)
         ceiling = _saturation(values, high)
         if ceiling is not None:
@@ -193,6 +211,9 @@ _LEAST_PADDING = 1e-3
 _MOST_BLENDED = 0.3
 """Voxels between padding and air, as resampling leaves them, per other voxel; small images have
 many, and an image of even values from -4096 to 4095 (a phase) has .6."""
+_TOUCHING = np.ones((3, 3, 3), bool)
+_AROUND = 5
+"""Side of the cube around a blended voxel, in voxels, whose mean its tissue is taken for."""
 _FAR_BELOW = 2.0
 """Distance from the least value to the 5 % quantile of all others, in ranges of these others, that
 no tissue has."""
@@ -203,10 +224,10 @@ _FAR_ABOVE = 4.0
 def _padding(values: Values) -> float | None:
     """The level below which voxels are padding; None where there is none."""
     least = float(values.min())
-    if least >= 0 or _AIR <= least <= _LIKE_AIR:  # then it is background
-        return None
     others = values[values > least]
-    if not others.size:
+    if least >= 0 or not others.size:
+        return None
+    if _AIR <= least <= _LIKE_AIR and not _around_zero(others):  # then it is background
         return None
     low, high = (float(v) for v in np.quantile(others, [0.05, 0.99]))
     if least < _AIR and high < _BRIGHTEST_CT:
@@ -217,6 +238,32 @@ def _padding(values: Values) -> float | None:
     if low - least > _FAR_BELOW * (high - low) > 0:
         return (least + low) / 2
     return None
+
+
+def _around_zero(others: Values) -> bool:
+    """Tell if all but the least voxels are those of an image whose background is 0, so no CT's."""
+    background = np.count_nonzero(others == 0)
+    return bool(others.min() == 0 and background >= _LEAST_BACKGROUND * others.size)
+
+
+def _padded_with_air(volume: Volume) -> Volume:
+    """A CT with air in place of its padding.
+
+    Resampling leaves voxels that are tissue in part and padding in part. These become tissue and
+    air in the same parts, so that the outline stays where it is.
+    """
+    padding, low = volume.min(), volume < _AIR
+    result = np.maximum(volume, np.float32(_AIR))
+    if (volume[low] == padding).all():  # nothing is blended
+        return result
+    rim = binary_dilation(low, _TOUCHING) & (volume > padding)
+    inner = (~low & ~rim).astype(np.float32)
+    known_share = uniform_filter(inner, _AROUND)
+    rim &= known_share > 0.5 / _AROUND**3
+    tissue = uniform_filter(inner * volume, _AROUND)[rim] / known_share[rim]
+    part = ((volume[rim] - padding) / (tissue - padding)).clip(0, 1)
+    result[rim] = np.maximum(result[rim], _AIR + part * (tissue - _AIR))
+    return result
 
 
 def _saturation(values: Values, high: Number) -> float | None:

@@ -93,12 +93,17 @@ def parse(kind: type[ParsedRecord], raw: object, where: str, error: type[L2RErro
         return TypeAdapter(kind).validate_python(raw)
     except ValidationError as cause:
         faults = [
-            f"{'.'.join(str(part) for part in fault['loc']) or 'top level'}: "
-            f"{_OWN_NAME.sub('', fault['msg']).lower()}"
+            f"{_place(fault['loc'])}: {_OWN_NAME.sub('', fault['msg']).lower()}"
             for fault in cause.errors(include_url=False)
         ]
         more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
         raise error(f"{where}: " + "; ".join(faults[:SHOWN] + more)) from None
+
+
+def _place(parts: tuple[int | str, ...]) -> str:
+    """The keys that lead to a fault, without pydantic's names of our checks and records."""
+    keys = [str(part) for part in parts if "[" not in str(part)]
+    return ".".join(keys) or "top level"
 
 
 @dataclass(frozen=True)

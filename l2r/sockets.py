@@ -74,6 +74,11 @@ def _named(images: list[Socket], slug: str | None, role: str) -> list[Socket]:
     return [one for one in images if (one.slug == slug if slug else role in one.slug)]
 
 
+def _visible(folder: Path) -> list[str]:
+    """Names of the files, but for those that macOS leaves (`._*`, `.DS_Store`)."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
 def _scan(socket: Socket, folder: Path, listed: Path) -> Scan:
     relative = PurePosixPath(socket.relative_path)
     if relative.is_absolute() or ".." in relative.parts:
@@ -81,7 +86,7 @@ def _scan(socket: Socket, folder: Path, listed: Path) -> Scan:
             f"{listed}: {socket.slug}: {socket.relative_path!r} leaves the folder of inputs"
         )
     place = folder / relative
-    files = sorted(path.name for path in place.iterdir()) if place.is_dir() else []
+    files = _visible(place) if place.is_dir() else []
     if len(files) != 1 or not files[0].endswith(MetaImage.suffixes):
         raise DatasetError(
             f"{place}: holds {', '.join(files) or 'no file'}; one {MetaImage.suffixes[0]} file is "

@@ -55,9 +55,12 @@ class Nifti(Format):
             # Not `from_bytes`, which refuses headers whose affine makes no sense.
             file = BytesIO(content)
             header = _kind(content).header_class.from_fileobj(file)
+            affine, warnings = nifti_affine(header)
+            if not header["vox_offset"] >= header.single_vox_offset:  # nibabel reads from there
+                header["vox_offset"] = header.single_vox_offset
+                warnings = (*warnings, "its vox_offset points into the header; read from behind it")
             values = ArrayProxy(file, header)
             array = np.asarray(values)
-            affine, warnings = nifti_affine(header)
         if array.dtype.kind not in "iuf":
             raise error(f"{path}: voxels are of type {array.dtype}, but plain numbers are expected")
         scaled = header.get_data_dtype().kind in "iu" and array.dtype.kind == "f"
@@ -143,7 +146,14 @@ def _image_errors(path: Path, error: type[L2RError]) -> Iterator[None]:
     except (ImageFileError, HeaderDataError, WrapStructError) as cause:
         raise error(f"{path}: not a NIfTI image: {cause}") from None
     except (OSError, ValueError, MemoryError, OverflowError) as cause:
-        if isinstance(cause, OSError) and cause.strerror:
-            raise error(f"{path}: cannot be read: {cause.strerror}") from None
-        first = str(cause).partition("\n")[0]
-        raise error(f"{path}: the image data are incomplete: {first}") from None
+        raise error(f"{path}: {_reason(cause)}") from None
+
+
+def _reason(cause: Exception) -> str:
+    """Why a file could not be read, in one line."""
+    if isinstance(cause, UnicodeEncodeError):
+        return "this locale cannot name the file; set PYTHONUTF8=1, or LANG=C.UTF-8"
+    if isinstance(cause, OSError) and cause.strerror:
+        return f"cannot be read: {cause.strerror}"
+    first = str(cause).partition("\n")[0]
+    return f"the image data are incomplete: {first}"

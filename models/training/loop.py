@@ -217,10 +217,13 @@ class _Training:
         """Raise TrainingError if the weights that the epoch leaves give losses that are not finite.
 
         Without validation one training sample is looked at: the last step may have been the one
-        that diverged, whose own losses were finite.
+        that diverged, whose own losses were finite. All processes end, not only the one that saw.
         """
-        losses = validation or self._loss_of(self._context.dataset, 0)
-        if not all(map(isfinite, losses.values())):
+        diverged = False
+        if self._context.processes.is_main:
+            losses = validation or self._loss_of(self._context.dataset, 0)
+            diverged = not all(map(isfinite, losses.values()))
+        if any(self._context.processes.any(diverged)):
             raise self._diverged("its last weights give losses that are not finite")
 
     def _tell_step(self, losses: dict[str, float] | None, waited_s: float) -> None:

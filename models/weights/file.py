@@ -18,10 +18,13 @@ from models.weights.registry import existing
 _STATES = (
     *("state_dict", "model_state_dict", "model_state", "model", "net", "network"),
     *("network_weights", "params", "weights", "generator", "regmodel"),
-    *("ema", "model_ema", "ema_state_dict", "params_ema"),
+    *("module", "state", "ema", "model_ema", "ema_state_dict", "params_ema", "shadow"),
 )
 """Keys under which containers keep the state, the first of them first; weights before averages."""
-_PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "regmodel.", "generator.")
+_PREFIXES = (
+    *("module.", "_orig_mod.", "model.", "net.", "network.", "regmodel.", "generator."),
+    *("_forward_module.", "_fsdp_wrapped_module."),
+)
 """Beginnings that wrappers give to all names: several GPUs, torch.compile, Lightning, a class."""
 _AVERAGED = "n_averaged"
 """Counter that torch's `AveragedModel` keeps with the weights."""
@@ -163,7 +166,10 @@ def _unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:
 def _tensors(content: object, path: Path) -> dict[str, Tensor]:
     """Check that a state holds nothing but plain tensors."""
     if not isinstance(content, Mapping):
-        raise WeightsError(f"{path}: holds no state_dict but a {type(content).__name__}")
+        raise WeightsError(
+            f"{path}: holds no state_dict but a {type(content).__name__}; save the weights alone: "
+            "torch.save(model.state_dict(), path)"
+        )
     if strange := [str(name) for name, value in content.items() if not isinstance(value, Tensor)]:
         raise WeightsError(
             f"{path}: holds more than tensors: {some(strange)}; save the weights alone: "

@@ -149,5 +149,5 @@ def hash_inputs(paths: list[Path]) -> str | None:
     """One hash for the content of some files, in this order; None if one cannot be read."""
     try:
         return hashlib.sha256("".join(sha256(path) for path in paths).encode()).hexdigest()
-    except OSError:
+    except (OSError, UnicodeEncodeError):  # the latter of a locale that has not all letters
         return None

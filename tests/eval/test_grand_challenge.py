@@ -140,6 +140,41 @@ def test_an_uploaded_submission_is_scored_as_it_lies(
     assert means(metrics(platform)) == expected
 
 
+APPLE_DOUBLE = b"\0\5\x16\7\0\2\0\0Mac OS X"
+
+
+def test_files_that_macos_leaves_are_no_submissions_and_no_pair_lists(
+    expected: list[float], phantom: Phantom, platform: Path
+) -> None:
+    with zipfile.ZipFile(platform / "input/submission.zip", "w") as archive:
+        for name in sorted_fields(phantom):
+            archive.write(phantom.fields / name, name)
+    (platform / "input/._submission.zip").write_bytes(APPLE_DOUBLE)
+    truth = platform / "opt/ml/input/data/ground_truth"
+    (truth / "._PHANTOM_dataset.json").write_bytes(APPLE_DOUBLE)
+    for path in [*(truth / "imagesVal").iterdir(), *(truth / "labelsVal").iterdir()]:
+        path.with_name(f"._{path.name}").write_bytes(APPLE_DOUBLE)
+    result = call(platform)
+    assert result.exit_code == 0, result.stderr
+    assert means(metrics(platform)) == expected
+
+
+def test_files_that_macos_leaves_in_an_image_socket_are_no_fields(
+    expected: list[float], phantom: Phantom, platform: Path
+) -> None:
+    jobs = jobs_of(phantom, platform, named=False)
+    for job in jobs:
+        job["outputs"][0]["interface"]["relative_path"] = "images/field"
+        output = platform / "input" / job["pk"] / "output"
+        (output / "images/field").mkdir(parents=True)
+        (output / "displacement-field.nii.gz").rename(output / "images/field/3f2a.nii.gz")
+        (output / "images/field/._3f2a.nii.gz").write_bytes(APPLE_DOUBLE)
+    predict(platform, jobs)
+    result = call(platform)
+    assert result.exit_code == 0, result.stderr
+    assert means(metrics(platform)) == expected
+
+
 def test_what_is_no_number_is_null(phantom: Phantom, platform: Path) -> None:
     write_field(phantom.fields / FIRST, np.full((20, 18, 16, 3), 1000, np.float32), np.eye(4))
     shutil.copytree(phantom.fields, platform / "input", dirs_exist_ok=True)

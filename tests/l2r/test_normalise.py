@@ -80,11 +80,27 @@ def test_an_image_on_the_tasks_scale_stays_bit_for_bit_without_a_word(factor: fl
     assert np.array_equal(found.volume, volume / np.float32(255))
 
 
-@pytest.mark.parametrize("outlier", [1e6, -32768])
-def test_one_voxel_does_not_decide_about_the_scale(outlier: float) -> None:
+@pytest.mark.parametrize("outlier", [1e6, 300, -20, -32768])
+def test_one_voxel_does_not_decide_about_the_scale_and_is_clipped(outlier: float) -> None:
     volume = BRAIN.copy()
     volume[20, 20, 20] = outlier
-    assert LUMIR(volume).warning is None
+    found = LUMIR(volume)
+    assert found.warning is not None
+    assert "1 voxels lie beyond -12.75 to 260.1 and were clipped" in found.warning
+    assert found.volume[20, 20, 20] == pytest.approx(1.02 if outlier > 0 else -0.05)
+    others = np.ones(SHAPE, bool)
+    others[20, 20, 20] = False
+    assert np.array_equal(found.volume[others], (BRAIN / np.float32(255))[others])
+
+
+def test_a_few_very_bright_vessels_are_clipped() -> None:
+    volume = BRAIN.copy()
+    vessels = np.random.default_rng(0).random(SHAPE) < 0.005
+    volume[vessels & TISSUE] = 2000
+    found = LUMIR(volume)
+    assert found.warning is not None
+    assert found.volume.max() == np.float32(1.02)
+    assert np.array_equal(found.volume[~vessels], (BRAIN / np.float32(255))[~vessels])
 
 
 def test_noise_around_the_tissue_does_not_hide_the_scale() -> None:
@@ -211,6 +227,16 @@ def test_air_around_a_body_of_nearly_one_tissue_is_no_padding(air: int) -> None:
     assert found.volume[5, 5, 5] == pytest.approx((40 - air) / (440 - air), abs=1e-6)
 
 
+@pytest.mark.parametrize("padding", [-1024, -1000, -3024])
+def test_slices_padded_as_a_ct_do_not_take_the_contrast_of_other_images(padding: float) -> None:
+    spoilt = BRAIN.copy()
+    spoilt[:2] = padding
+    found = CT(spoilt)
+    assert found.warning is not None
+    assert "taken for padding" in found.warning
+    assert np.abs(found.volume - CT(BRAIN).volume)[TISSUE].max() < 0.01
+
+
 @pytest.mark.parametrize("padding", [-3024, -32768])
 def test_padding_right_beside_the_tissue_is_found_after_resampling_too(padding: float) -> None:
     sharp = np.where(TISSUE, BRAIN * 8 - 200, padding).astype(np.float32)
@@ -222,6 +248,22 @@ def test_padding_right_beside_the_tissue_is_found_after_resampling_too(padding: 
         low, high = np.quantile(found.volume[inner], [0.01, 0.99])
         assert high - low > 0.3
         assert low == pytest.approx((1024 - 200 + 8 * 10) / (1024 - 200 + 8 * 130), abs=0.1)
+
+
+@pytest.mark.parametrize("padding", [-1500, -2048, -3024, -32768])
+def test_voxels_of_tissue_and_padding_become_tissue_and_air_in_the_same_parts(
+    padding: float,
+) -> None:
+    """So the outline stays where it is: a field that aligns it is not half a voxel off."""
+    quarter = np.roll(TISSUE, 1, axis=0) * 0.25 + TISSUE * 0.75  # a shift by a quarter of a voxel
+
+    def shifted(surroundings: float) -> np.ndarray:
+        return ((BRAIN * 8 - 200) * quarter + surroundings * (1 - quarter)).astype(np.float32)
+
+    rim = (quarter > 0) & (quarter < 1)
+    difference = np.abs(CT(shifted(padding)).volume - CT(shifted(-1024)).volume)
+    assert difference[rim].mean() < 0.1  # as mere air they are off by .12 to .36
+    assert difference[~rim].mean() < 0.002  # some beside the rim are taken for blended too
 
 
 def test_a_phase_image_has_no_padding() -> None:

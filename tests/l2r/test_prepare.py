@@ -99,9 +99,127 @@ def test_more_than_a_fringe_is_not_cropped_off(task: Task, pair: Pair) -> None:
         PreparePair(task, GridRule(exactly=(30, 40, 36)))(pair)
 
 
+def test_air_of_a_ct_is_background_that_may_be_cropped_off(pair: Pair) -> None:
+    array = np.full(SHAPE, -1000.0)
+    array[4:28, 5:35, 5:30] = np.random.default_rng(0).integers(-100, 800, (24, 30, 25))
+    for scan in (pair.fixed, pair.moving):
+        nib.save(nib.Nifti1Image(array, np.eye(4)), scan.path)
+    prepared = PreparePair(load_task("any"), GridRule(exactly=(24, 40, 36)))(pair)
+    assert prepared.warnings == ()
+    assert (prepared.fixed[:, 10, 10] > 0).all()
+
+
 def test_a_network_of_one_grid_refuses_to_cut_tissue_off(task: Task, pair: Pair) -> None:
     with pytest.raises(ImageError, match=r"works on \(16, 64, 64\) only, and \d+ voxels beyond"):
         PreparePair(task, GridRule(exactly=(16, 64, 64)))(pair)
+
+
+def rotated(degrees: float) -> np.ndarray:
+    """About the third axis."""
+    angle = np.deg2rad(degrees)
+    affine = np.eye(4)
+    affine[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    return affine
+
+
+def shifted(*origin_mm: float) -> np.ndarray:
+    affine = np.eye(4)
+    affine[:3, 3] = origin_mm
+    return affine
+
+
+def headers_of(pair: Pair, fixed: np.ndarray, moving: np.ndarray, task: Task) -> list[str]:
+    """The warnings about these headers; the arrays stay as they are."""
+    for scan, affine in ((pair.fixed, fixed), (pair.moving, moving)):
+        nib.save(nib.Nifti1Image(nib.load(scan.path).get_fdata(), affine), scan.path)
+    return list(PreparePair(task, GridRule())(pair).warnings)
+
+
+@pytest.mark.parametrize(
+    ("moving", "found"),
+    [
+        (shifted(3, 0, 4), "their origins are 5 mm apart"),
+        (shifted(0, 0, -0.6), "their origins are 0.6 mm apart"),
+        (np.diag([1, 1, 1.5, 1]), "fixed has voxels of 1 x 1 x 1 mm, moving of 1 x 1 x 1.5 mm"),
+        (rotated(2.5), "their axes are turned against each other"),
+        (rotated(-30), "their axes are turned against each other"),
+        (np.diag([-1, 1, 1, 1]), "fixed is RAS, moving is LAS"),
+        (
+            shifted(0, 9, 0) @ np.diag([2, 2, 2, 1]),
+            "fixed has voxels of 1 x 1 x 1 mm, moving of 2 x 2 x 2 mm; "
+            "their origins are 9 mm apart",
+        ),
+    ],
+    ids=["origin", "origin a little", "spacing", "oblique a little", "oblique", "axes", "two"],
+)
+def test_headers_that_disagree_are_warned_about_in_one_line(
+    task: Task, pair: Pair, moving: np.ndarray, found: str
+) -> None:
+    (warning,) = headers_of(pair, np.eye(4), moving, task)
+    ending = "; the arrays are taken as stored, as the scorers take them"
+    assert warning == f"headers disagree: {found}{ending}"
+
+
+@pytest.mark.parametrize(
+    ("fixed", "moving"),
+    [
+        (np.eye(4), np.eye(4)),
+        (np.eye(4), shifted(0.4, 0, 0)),
+        (np.eye(4), np.diag([1.005, 1, 1, 1])),
+        (np.eye(4), rotated(1.5)),
+        (rotated(30), rotated(30)),
+        (np.diag([-2, -2, 3, 1]), np.diag([-2, -2, 3, 1])),
+    ],
+    ids=["the same", "half a voxel", "rounded", "rounded turn", "both oblique", "both LPS"],
+)
+def test_headers_that_agree_are_not_spoken_of(
+    task: Task, pair: Pair, fixed: np.ndarray, moving: np.ndarray
+) -> None:
+    assert headers_of(pair, fixed, moving, task) == []
+
+
+def test_unlike_headers_change_no_voxel(task: Task, pair: Pair) -> None:
+    before = PreparePair(task, GridRule())(pair)
+    headers_of(pair, rotated(30), shifted(100, 0, 0) @ np.diag([-1, 2, 3, 1]), task)
+    after = PreparePair(task, GridRule())(pair)
+    assert np.array_equal(before.fixed, after.fixed)
+    assert np.array_equal(before.moving, after.moving)
+
+
+@pytest.mark.parametrize("wrong", ["fixed", "moving"])
+def test_of_two_images_only_the_one_on_another_scale_is_rescaled_and_named(
+    pair: Pair, wrong: str
+) -> None:
+    task = load_task("any").model_copy(update={"preprocess": load_task("lumir24").preprocess})
+    before = PreparePair(task, GridRule())(pair)
+    assert before.warnings == ()
+    scan = getattr(pair, wrong)
+    nib.save(nib.Nifti1Image(nib.load(scan.path).get_fdata() * 16, np.eye(4)), scan.path)
+    after = PreparePair(task, GridRule())(pair)
+    (warning,) = after.warnings
+    assert warning.startswith(f"{scan.path}: intensities are on another scale than the task's")
+    other = "moving" if wrong == "fixed" else "fixed"
+    assert np.array_equal(getattr(after, other), getattr(before, other))
+    rescaled, right = getattr(after, wrong), getattr(before, wrong)
+    assert np.quantile(rescaled[right > 0], 0.99) == pytest.approx(120 / 255, rel=0.02)
+    assert np.corrcoef(rescaled.ravel(), right.ravel())[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("inverted", ["fixed", "moving"])
+def test_one_inverted_image_is_refused_where_a_task_is_about_one_contrast(
+    task: Task, pair: Pair, inverted: str
+) -> None:
+    brains = task.model_copy(
+        update={"data": load_task("aseg").data.model_copy(update={"shape": None})}
+    )
+    PreparePair(brains, GridRule())(pair)  # as they are
+    scan = getattr(pair, inverted)
+    array = nib.load(scan.path).get_fdata()
+    negative = np.where(array > 0, array.max() + 1 - array, 0)
+    nib.save(nib.Nifti1Image(negative, np.eye(4)), scan.path)
+    with pytest.raises(ImageError, match=r"bright in one is dark in the other \(correlation -0\."):
+        PreparePair(brains, GridRule())(pair)
+    PreparePair(task, GridRule())(pair)  # a task of any contrasts
 
 
 @pytest.fixture

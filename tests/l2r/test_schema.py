@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import RootModel, ValidationError
+from pydantic import AfterValidator, RootModel, ValidationError
 
 from l2r.errors import ConfigError, DatasetError, TaskError
 from l2r.schema import Frozen, Tolerant, parse, read_json, read_text, read_toml
@@ -116,6 +117,14 @@ def test_every_fault_stands_on_the_one_line_with_its_place() -> None:
     assert message.startswith("boats.toml: 1.crew: input should be a valid integer")
     assert "; 1.sails: extra inputs are not permitted; 2.crew: field required" in message
     assert "\n" not in message
+
+
+def test_the_place_of_a_fault_is_in_the_words_of_the_file() -> None:
+    class Harbour(Frozen):
+        berth: Annotated[Boat, AfterValidator(lambda boat: boat)] | int
+
+    with pytest.raises(ConfigError, match=r"^h\.toml: berth\.crew: field required; berth\.int: "):
+        parse(Harbour, {"berth": {}}, "h.toml", ConfigError)
 
 
 def test_a_fault_of_the_whole_is_said_to_be_at_the_top_level() -> None:

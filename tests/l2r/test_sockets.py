@@ -102,6 +102,13 @@ def test_a_socket_has_one_image(files: list[str], told: str, tmp_path: Path) -> 
     assert told in str(caught.value)
 
 
+def test_files_that_macos_leaves_are_no_images(tmp_path: Path) -> None:
+    listed = put(tmp_path, FIXED, MOVING)
+    for name in ("._8f2b.mha", ".DS_Store"):
+        (tmp_path / "images/fixed-image" / name).touch()
+    assert read_sockets(listed, tmp_path, Sockets()).fixed.path.name == "8f2b.mha"
+
+
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
     listed = put(tmp_path, FIXED, MOVING)
     (tmp_path / "images/fixed-image/8f2b.mha").unlink()

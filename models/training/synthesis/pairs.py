@@ -21,6 +21,7 @@ from models.training.synthesis.kept import KeptImages
 from models.types import Volumes
 
 _SIDES = Stream.SYNTHESIS_FIXED, Stream.SYNTHESIS_MOVING
+_GREATEST_LABEL = 65535
 Seeds: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
 """Numbers that all that is random in the fixed and in the moving image follows from."""
 
@@ -117,4 +118,10 @@ class SyntheticPairs(Dataset):
         found = self._preprocessor.cache.labels(scan.path)
         if found.min() < 0 or found.max() == 0:
             raise ImageError(f"{scan.path}: no label map: needs labels above 0, and none below")
+        if found.max() > _GREATEST_LABEL:
+            raise ImageError(
+                f"{scan.path}: has a label {found.max()}; an intensity is drawn for every number "
+                f"up to the greatest, {_GREATEST_LABEL} at most; number the structures of all maps "
+                "from 1 on"
+            )
         return found

@@ -3,6 +3,8 @@
 import gzip
 import os
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -231,6 +233,25 @@ def test_a_missing_image_is_named(
         read(tmp_path / name)
 
 
+def test_a_name_that_the_locale_does_not_know_is_told_with_a_way_out() -> None:
+    code = (
+        "from pathlib import Path; from l2r.formats.nifti import read_image\n"
+        "try: read_image(Path('f\\xe4lle.nii'))\n"
+        "except Exception as error: print(type(error).__name__, ascii(str(error)))"
+    )
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | plain,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith(
+        "ImageError 'f\\xe4lle.nii: this locale cannot name the file; set"
+    )
+
+
 @pytest.mark.parametrize("read", READERS)
 def test_a_folder_is_no_image(read: Callable[[Path], object], tmp_path: Path) -> None:
     path = tmp_path / "image.nii.gz"
@@ -285,6 +306,25 @@ def test_a_header_that_promises_the_moon_is_refused(tmp_path: Path) -> None:
     content = patched(nifti(COUNTED.astype("f8")), 42, "<3h", 32767, 32767, 32767)
     with pytest.raises(ImageError, match=r"image.nii: the image data are incomplete"):
         read_image(written(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("header", "place", "form", "start"),
+    [
+        (nib.Nifti1Image, 108, "<f", 0),
+        (nib.Nifti1Image, 108, "<f", np.nan),
+        (nib.Nifti2Image, 168, "<q", 0),
+    ],
+    ids=["1", "NaN", "2"],
+)
+def test_voxels_are_not_looked_for_within_the_header(
+    header: type, place: int, form: str, start: float, tmp_path: Path
+) -> None:
+    content = nifti(COUNTED, header)
+    right = read_image(written(tmp_path, content, "right.nii"))
+    found = read_image(written(tmp_path, patched(content, place, form, start)))
+    assert np.array_equal(found.array, right.array)
+    assert found.warnings == ("its vox_offset points into the header; read from behind it",)
 
 
 @given(place=st.integers(0, 347), value=st.integers(0, 255))

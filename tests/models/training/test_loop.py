@@ -1,24 +1,29 @@
 """The loop learns, and goes on exactly where it stopped."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, distributed, multiprocessing
 
+from l2r.dataset import read_pairs, scans_of_folder
 from l2r.errors import ImageError, TrainingError
+from l2r.grid import GridRule
+from l2r.task import load_task
 from models.descent.objective import ImagePair
 from models.networks.base import RegistrationModel
 from models.networks.identity import IdentityConfig
 from models.optim.optimisers import AdamConfig, FAdamConfig
+from models.training.cache import Cache
 from models.training.config import TrainConfig
 from models.training.dataset import Dataset, Sample
 from models.training.distributed import DistributedContext
 from models.training.logging import EpochLog, Logger, StepLog
 from models.training.loop import TrainContext, ValidationScores, Validator, fit
-from models.training.sampling import ListedPairs, RandomPartners
+from models.training.sampling import ListedPairs, PairPreprocessor, RandomPartners
 from models.training.schedule import ConstantConfig
 from models.training.state import BEST, CHECKPOINT, LAST, PREVIOUS
 from tests.models.training.conftest import CONFIG, NETWORK
@@ -249,6 +254,33 @@ def test_divergence_in_the_last_step_exports_nothing(
         train(tmp_path / "out", partners(2), batch=2, **changes)
     assert not (tmp_path / "out" / LAST).exists()
     assert not (tmp_path / "out" / BEST).exists()
+
+
+def _train_as_one_of_two(rank: int, folder: Path, rendezvous: str, brains: Path) -> None:
+    """A training whose validation, which only the first process sees, is not finite."""
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=2)
+    task = load_task(str(brains / "phantom.toml"))
+    preprocessor = PairPreprocessor(task, GridRule(multiple=16), Cache(folder / f"cache-{rank}"))
+    scans = scans_of_folder(brains / "imagesVal")
+    dataset = RandomPartners(scans, preprocessor, seed=1, both_orders=False)
+    pairs = ListedPairs(read_pairs(brains / "PHANTOM_dataset.json", brains)[:2], preprocessor)
+    context = replace(
+        context_for(folder, dataset, validator=Validator(Broken(pairs, 0, 2, size=2), nothing)),
+        processes=DistributedContext(rank, 2),
+    )
+    with pytest.raises(TrainingError, match="epoch 1: its last weights give losses that are not"):
+        fit(network(), context)
+    distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_divergence_that_one_of_two_processes_sees_ends_both(tmp_path: Path, brains: Path) -> None:
+    rendezvous = f"file://{tmp_path}/rendezvous"
+    folder = tmp_path / "out"
+    folder.mkdir()
+    multiprocessing.spawn(_train_as_one_of_two, (folder, rendezvous, brains), nprocs=2)
+    assert not (folder / LAST).exists()
 
 
 @pytest.mark.slow

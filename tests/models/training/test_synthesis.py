@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -259,6 +260,18 @@ def test_what_is_no_label_map_is_named(
     write_volume(tmp_path / "a.nii.gz", np.full((16, 16, 16), values, np.int16))
     source = SyntheticPairs(scans_of_folder(tmp_path), preprocessor, Synthesis(), seed=0)
     with pytest.raises(ImageError, match=r"a\.nii\.gz: no label map: needs labels above 0"):
+        source.read(0, 0)
+
+
+@pytest.mark.parametrize("label", [65536, 2**31 + 7, 10**12])
+def test_a_label_too_great_for_a_table_is_named(
+    preprocessor: PairPreprocessor, tmp_path: Path, label: int
+) -> None:
+    maps = np.zeros((16, 16, 16), np.int64)
+    maps[4:12] = label
+    nib.save(nib.Nifti1Image(maps, np.eye(4), dtype=np.int64), tmp_path / "a.nii.gz")
+    source = SyntheticPairs(scans_of_folder(tmp_path), preprocessor, Synthesis(), seed=0)
+    with pytest.raises(ImageError, match=rf"a\.nii\.gz: has a label {label}; .* 65535 at most"):
         source.read(0, 0)
 
 

@@ -55,6 +55,9 @@ def refusal(path: Path) -> str:
         "net.",
         "network.",
         "module.model.",
+        "_forward_module.",
+        "_forward_module.model.",
+        "_fsdp_wrapped_module.",
     ],
 )
 def test_what_wrappers_put_before_all_names_is_removed(prefix: str, tmp_path: Path) -> None:
@@ -89,12 +92,19 @@ def test_a_common_beginning_of_an_own_name_stays(tmp_path: Path) -> None:
         "regmodel",
         "ema",
         "model_ema",
+        "module",
+        "state",
     ],
 )
 def test_a_state_is_found_under_the_usual_keys(key: str, tmp_path: Path) -> None:
     path = saved(tmp_path, {key: STATE, "epoch": 1, "optimizer": {"state": {}}})
     assert_read(path, key)
     assert read_checkpoint(path).others == ("epoch", "optimizer")
+
+
+def test_the_shadow_of_a_mean_of_weights_is_found(tmp_path: Path) -> None:
+    path = saved(tmp_path, {"ema": {"decay": 0.99, "shadow": prefixed("module.")}})
+    assert_read(path, "ema.shadow")
 
 
 def test_a_state_within_a_container_is_found(tmp_path: Path) -> None:
