@@ -235,7 +235,7 @@ def test_a_missing_image_is_named(
 
 def test_a_name_that_the_locale_does_not_know_is_told_with_a_way_out() -> None:
     code = (
-        "from pathlib import Path; from l2r.formats.nifti import read_image\n"
+        "from pathlib import Path; from l2r.formats.volumes import read_image\n"
         "try: read_image(Path('f\\xe4lle.nii'))\n"
         "except Exception as error: print(type(error).__name__, ascii(str(error)))"
     )
