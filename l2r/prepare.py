@@ -71,14 +71,15 @@ class PreparePair:
     labels: bool = False
     """Label maps are read too, see `l2r.dataset.Scan.labels`."""
 
-    def __call__(self, pair: Pair, /) -> Prepared:
-        """Read a pair and prepare it.
+    def __call__(self, pair: Pair | Loaded, /) -> Prepared:
+        """Read a pair, unless it is in memory already, and prepare it.
 
         Raises:
             ImageError: a file cannot be used, its shape is not the task's, its header's spacing
                 makes no sense, or it does not fit on the only grid that the network has.
         """
-        return self.prepare(self.read(pair))
+        loaded = self.read(pair) if isinstance(pair, Pair) else self.checked(pair)
+        return self.prepare(loaded)
 
     def read(self, pair: Pair) -> Loaded:
         """Read both images, and both label maps if they are wanted.

@@ -62,16 +62,28 @@ def read_image(path: Path) -> Image:
         ImageError: missing, truncated, of another format, not 3-D, not finite, or
             constant.
     """
-    stored = _read_volume(path)
+    return image_of(_read_volume(path), path)
+
+
+def image_of(stored: Stored, name: Path) -> Image:
+    """An image of values in memory, as `read_image` gives it.
+
+    Args:
+        stored: the values and their grid.
+        name: names the image in messages.
+
+    Raises:
+        ImageError: not 3-D, not finite, or constant.
+    """
     with np.errstate(over="ignore"):  # becomes infinite, and is refused as such
         array = stored.array.astype(np.float32, copy=False)
-    image = Image(array, stored.affine, stored.warnings)
+    image = Image(array.reshape(_three(array.shape, name)), stored.affine, stored.warnings)
     if not np.isfinite(image.array).all():
         bad = int((~np.isfinite(image.array)).sum())
-        raise ImageError(f"{path}: {bad} voxels are NaN or infinite; mend the image")
+        raise ImageError(f"{name}: {bad} voxels are NaN or infinite; mend the image")
     if image.array.min() == image.array.max():
         raise ImageError(
-            f"{path}: every voxel is {image.array.flat[0]:g}; a constant image cannot be registered"
+            f"{name}: every voxel is {image.array.flat[0]:g}; a constant image cannot be registered"
         )
     return image
 

@@ -15,8 +15,8 @@ from pipeline.register.export import ExportField
 from pipeline.register.ledger import WHOLE, Ledger
 from pipeline.register.loop import RegistrationLoop
 from pipeline.register.manifest import settings_of
+from pipeline.register.registration import Registration
 from pipeline.register.request import Job
-from pipeline.register.stages import build_stages
 from pipeline.workdir import open_folder
 
 
@@ -51,7 +51,7 @@ def register_list(
     journal = job.shard.journal if job.shard else WHOLE
     own = {journal} if job.shard else {journal, MANIFEST}
     folder = open_folder(job.folder, {*job.pairs, *own})
-    stages = build_stages(config, job.task, device)
+    registration = Registration(config, job.task, device)
     settings = settings_of(
         job.task,
         config,
@@ -61,7 +61,7 @@ def register_list(
     )
     with Ledger(folder, settings, journal, {*job.pairs, *job.others}) as ledger:
         loop = RegistrationLoop(
-            stages,
+            registration.stages,
             ExportField(job.task, folder),
             ledger=ledger,
             resume=resume,
@@ -77,8 +77,8 @@ def register_one(job: Job, device: torch.device, time_budget_s: float | None) ->
     if config.labels:
         raise ConfigError(f"{job.config}: label_weight needs label maps, here are images alone")
     folder = open_folder(job.folder, job.pairs)
-    stages, export = build_stages(config, job.task, device), ExportField(job.task, folder)
-    loop = RegistrationLoop(stages, export, time_budget_s=time_budget_s)
+    registration, export = Registration(config, job.task, device), ExportField(job.task, folder)
+    loop = RegistrationLoop(registration.stages, export, time_budget_s=time_budget_s)
     with progress(1, f"{job.task.name} on {device}") as advance:
         return loop(job.pairs, advance)
 

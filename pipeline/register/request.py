@@ -80,7 +80,7 @@ def resolve(request: RunRequest) -> Job:
         task = load_task(request.task) if request.task else mounts.task
         dataset, folder, output = mounts.dataset, mounts.input, mounts.output
     else:
-        task = load_task(request.task or _task_named_in(config) or DEFAULT_TASK)
+        task = load_task(request.task or task_named_in(config) or DEFAULT_TASK)
         dataset, folder, output = request.dataset, request.dataset.parent, Path("output")
     folder = request.input or folder
     pairs = field_names(task.field, read_pairs(dataset, folder, request.split))
@@ -110,7 +110,7 @@ def find_run_file(config: Path) -> Path:
     return shipped if shipped.is_file() and not config.exists() else config
 
 
-def _task_named_in(config: Path | None) -> str | None:
+def task_named_in(config: Path | None) -> str | None:
     """The task that a run file names, which it only does if it suits no other."""
     named = read_run_file(config).get("task") if config else None
     return None if named is None else str(named)
@@ -168,7 +168,7 @@ def _by_sockets(request: RunRequest, mounts: Mounts) -> Job:
 
 def _task_of_job(config: Path | None, mounted: Task) -> Task:
     """The task of the mounts, unless the run file names another one of such jobs."""
-    named = _task_named_in(config)
+    named = task_named_in(config)
     task = load_task(named) if named else mounted
     return task if task.container and task.container.sockets else mounted
 

@@ -18,7 +18,7 @@ from l2r.arrays import Vectors
 from l2r.dataset import Pair
 from l2r.errors import ConfigError
 from l2r.grid import GridRule
-from l2r.prepare import Prepared, PreparePair
+from l2r.prepare import Loaded, Prepared, PreparePair
 from l2r.task import Task
 from models.networks.base import RegistrationModel
 from models.networks.passes import PassSettings
@@ -36,7 +36,7 @@ Refine: TypeAlias = Callable[[Predicted, torch.Generator, float | None], Predict
 class Stages:
     """The stages between a pair and its field, as a run file puts them together."""
 
-    prepare: Callable[[Pair], Prepared]
+    prepare: Callable[[Pair | Loaded], Prepared]
     predict: Callable[[Prepared, float | None], Predicted]
     """Called with a deadline in seconds of `time.monotonic`."""
     refinements: tuple[Refine, ...] = ()
