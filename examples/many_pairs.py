@@ -12,8 +12,9 @@ from pipeline.register.registration import Registration
 def main(fixed: str, *moving: str, config: str = "any_fast") -> None:
     """Print the largest displacement of each pair, its seconds and its steps."""
     registration = Registration.from_config(config, task="any")  # loads the network, once
+    (target,) = arrays((fixed,))
     for path, image in zip(moving, arrays(moving), strict=True):
-        result = registration(np.asarray(nib.load(fixed).dataobj), image, spacing_mm=(1.0, 1.0, 1.0))
+        result = registration(target, image, spacing_mm=(1.0, 1.0, 1.0))
         farthest = np.linalg.norm(result.field, axis=-1).max()
         steps = [level.steps for part in result.refinements for level in part.levels]
         print(f"{path}: up to {farthest:.1f} voxels, {result.seconds}, steps {steps}")
