@@ -16,6 +16,7 @@ LIMITS_S = {"docker": 1800, "browser": 900, "slow": 900}
 """Longest time of a test with a mark: an image is built in the first of its tests."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give slow tests time, and one process the tests that share an engine or a browser."""
     for item in items:

@@ -81,7 +81,7 @@ def run(  # noqa: PLR0913 - the options of the command
     fields; 2 nothing can be done.
     """
     with one_line_errors():
-        _refuse_unreadable(dataset)
+        _refuse_unreadable(task, dataset)
         from pipeline.register.request import RunRequest, resolve  # noqa: PLC0415 - nibabel
 
         job = resolve(RunRequest(config, task, dataset, images, output, split, limit, shard))
@@ -117,11 +117,13 @@ def pair(
         _register(resolve_visits(paths, task, config), device, time_budget, resume=False)
 
 
-def _refuse_unreadable(dataset: Path | None) -> None:
-    """Name a missing pair list or a typo in it before numpy and nibabel are loaded."""
-    from l2r.errors import DatasetError  # noqa: PLC0415
-    from l2r.schema import read_json  # noqa: PLC0415
+def _refuse_unreadable(task: str | None, dataset: Path | None) -> None:
+    """Name a missing file, or a typo in it, before numpy and nibabel are loaded."""
+    from l2r.errors import DatasetError, TaskError  # noqa: PLC0415
+    from l2r.schema import read_json, read_toml  # noqa: PLC0415
 
+    if task is not None and task.endswith(".toml"):
+        read_toml(Path(task), TaskError)
     if dataset is not None:
         read_json(dataset, DatasetError)
 

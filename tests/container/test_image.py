@@ -49,9 +49,18 @@ def for_all(folder: Path) -> Path:
     return folder
 
 
+def recorded(folder: Path) -> dict[str, dict[str, object]]:
+    """The pairs of the manifest, or of the journal that a killed run leaves."""
+    manifest, journal = folder / "manifest.json", folder / "manifest.jsonl"
+    if manifest.exists():
+        return dict(json.loads(manifest.read_text())["pairs"])
+    _, *lines = map(json.loads, journal.read_text().splitlines())
+    return {line["name"]: line["pair"] for line in lines}
+
+
 def whole(folder: Path) -> set[str]:
-    """The fields that the manifest knows, each of which must be the one that it means."""
-    pairs = json.loads((folder / "manifest.json").read_text())["pairs"]
+    """The fields that the record of a run knows, each of which must be the one that it means."""
+    pairs = recorded(folder)
     assert pairs
     for name, entry in pairs.items():
         assert sha256(folder / name) == entry["field_sha256"]

@@ -210,7 +210,7 @@ def test_what_is_missing_in_a_zip_is_named(zipped: Path, tmp_path: Path) -> None
     path = rewritten(zipped, tmp_path / "a.zip", {README: b"CPUs: 2\nRAM:  \n", PREDICTIONS: None})
     found = {finding.name: finding.text for finding in check_zip(path, CONTRACT)}
     assert found["zip"] == "validation_predictions.zip is missing; pack it again"
-    assert found[README].startswith("nothing about Image, Load, RunRecord, Arguments")
+    assert found[README].startswith("nothing about Image, Load, Run, Arguments")
     assert "CPUs" not in found[README]
     assert "RAM" in found[README]
 

@@ -154,7 +154,7 @@ FAULTY = {
     ),
     "writes too much": (
         [NOBODY, 'ENTRYPOINT ["touch", "/output/cache.bin"]'],
-        "other files: 1 that no pair asks for (cache.bin)",
+        "other files: 1 file that no pair needs (cache.bin); the scorer ignores it",
     ),
     "needs the network": (
         [
