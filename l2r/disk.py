@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO
 
 from l2r.errors import OutputError
@@ -38,6 +39,23 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):  # gone already, unless something went wrong
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A place for a library that writes by name; what it leaves there gets the name when whole.
+
+    Raises:
+        OutputError: where it cannot be written; what stood there before still stands.
+    """
+    try:
+        with TemporaryDirectory(dir=path.parent, prefix=".") as folder:
+            place = Path(folder) / path.name
+            yield place
+            place.replace(path)
+    except (OSError, RuntimeError) as cause:  # the latter of ITK
+        reason = " ".join(str(getattr(cause, "strerror", None) or cause).split())
+        raise OutputError(f"{path}: cannot be written: {reason}") from None
 
 
 def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:

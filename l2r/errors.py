@@ -5,6 +5,7 @@
         DatasetError        a pair list that cannot be used
         ImageError          an image or label file that cannot be used
         FieldError          a displacement field that the scorer would refuse
+        TransformError      a spatial transform that cannot be read, written or applied
         SubmissionError     a folder or zip of fields that the scorer would refuse
         ConfigError         a run file or an argument that cannot be used
         WeightsError        a weights file that does not fit the network
@@ -37,6 +38,10 @@ class ImageError(L2RError):
 
 class FieldError(L2RError):
     """A displacement field that the scorer would refuse."""
+
+
+class TransformError(L2RError):
+    """A spatial transform that cannot be read, written or applied."""
 
 
 class SubmissionError(L2RError):

@@ -10,6 +10,7 @@ from pipeline.container import cli as container
 from pipeline.doctor import cli as doctor
 from pipeline.register import cli as register
 from pipeline.train import cli as train
+from pipeline.transforms import cli as transforms
 from pipeline.weights import cli as weights
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -37,6 +38,7 @@ def regatta(
 
 
 app.add_typer(register.app)
+app.add_typer(transforms.app)
 app.add_typer(judge.commands)
 app.add_typer(train.app)
 app.add_typer(weights.app, name="weights", rich_help_panel="Train")

@@ -135,6 +135,17 @@ def _spelt(numbers: Float[np.ndarray, "..."]) -> str:
     return " ".join(f"{number + 0.0:.9g}" for number in numbers.ravel())  # + 0: never -0
 
 
+def channels(path: Path, error: type[L2RError]) -> int:
+    """Number of values per voxel, from the header alone.
+
+    Raises:
+        L2RError: missing, or of another format.
+    """
+    with _mha_errors(path, error):
+        lines, _ = _lines(path, _content(path, 0), error)
+        return int(lines.get("ElementNumberOfChannels", "1"))
+
+
 @contextmanager
 def _mha_errors(path: Path, error: type[L2RError]) -> Iterator[None]:
     try:

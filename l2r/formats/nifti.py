@@ -76,10 +76,19 @@ class Nifti(Format):
         return Geometry(header.get_data_shape(), affine, sides, warnings)
 
     def write(
-        self, path: Path, array: Shaped[np.ndarray, "..."], affine: Float[np.ndarray, "4 4"]
+        self,
+        path: Path,
+        array: Shaped[np.ndarray, "..."],
+        affine: Float[np.ndarray, "4 4"],
+        intent: str = "none",
+        time_step_s: float | None = None,
     ) -> None:
         header = nib.Nifti1Image(np.empty((0,) * array.ndim, array.dtype), affine).header
         header.set_data_shape(array.shape)
+        header.set_intent(intent)
+        if time_step_s is not None:
+            header.set_xyzt_units("mm", "sec")
+            header["pixdim"][4] = time_step_s
         header["vox_offset"] = _HEADER
         head = BytesIO()
         header.write_to(head)
@@ -89,6 +98,30 @@ class Nifti(Format):
                 # NIfTI runs along the first axis first, which is C order of what is transposed.
                 rows = np.ascontiguousarray(array[..., last].T)
                 file.write(rows.astype(rows.dtype.newbyteorder("<"), copy=False).data.cast("B"))
+
+
+def shape_and_intent(path: Path, error: type[L2RError]) -> tuple[tuple[int, ...], int]:
+    """Shape of a file's array and the code of its meaning, from the header alone.
+
+    Raises:
+        L2RError: missing, or of another format.
+    """
+    header = _header(path, error)
+    return header.get_data_shape(), int(header["intent_code"])
+
+
+_SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
+
+
+def time_step_s(path: Path, error: type[L2RError]) -> float | None:
+    """Time between the volumes of a series, or None where the header does not give it.
+
+    Raises:
+        L2RError: missing, or of another format.
+    """
+    header = _header(path, error)
+    scale = _SECONDS.get(header.get_xyzt_units()[1])
+    return None if scale is None else scale * float(header["pixdim"][4])
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from l2r.errors import FieldError
+from l2r.errors import TransformError
 from l2r.transforms.grids import Grid
 
 logger = logging.getLogger(__name__)
@@ -25,14 +25,14 @@ def check_vectors(vectors: Float[np.ndarray, "x y z 3"], grid: Grid, path: Path,
         unit: that the numbers were taken to be in.
 
     Raises:
-        FieldError: it cannot be meant.
+        TransformError: it cannot be meant.
     """
     if not np.isfinite(vectors).all():
         bad = int((~np.isfinite(vectors)).sum())
-        raise FieldError(f"{path}: {bad} of {vectors.size} values are NaN or infinite")
+        raise TransformError(f"{path}: {bad} of {vectors.size} values are NaN or infinite")
     largest = max(float(vectors.max(initial=0)), -float(vectors.min(initial=0)))
     if largest > max(grid.shape):
-        raise FieldError(
+        raise TransformError(
             f"{path}: displacements of up to {largest:.4g} voxels on a grid of {grid.shape}, read "
             f"as {unit}; is it in another unit, or does it hold places instead of displacements?"
         )

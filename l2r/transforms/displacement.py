@@ -42,7 +42,7 @@ class DisplacementTransform(SpatialTransform):
     def displacement(self, coordinates: Coordinates) -> Coordinates:
         """`v` at voxel indices; beyond the grid its border values continue."""
         kind = np.result_type(self.vectors.dtype, np.float32)
-        return self._sample(self.grid.clipped(coordinates), np.empty(coordinates.shape, kind))
+        return self._sample(coordinates, np.empty(coordinates.shape, kind))
 
     @cached_property
     def _sample(self) -> Callable[[Coordinates, Coordinates], Coordinates]:

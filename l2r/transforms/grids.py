@@ -57,11 +57,6 @@ class Grid:
             inside &= (along >= -_HALF) & (along < size - _HALF)
         return inside
 
-    def clipped(self, coordinates: Coordinates) -> Coordinates:
-        """The nearest places between the centres of the outermost voxels."""
-        last = np.array(self.shape, coordinates.dtype) - 1
-        return np.clip(coordinates, 0, last.reshape(3, *(1,) * (coordinates.ndim - 1)))
-
 
 @dataclass(frozen=True)
 class Places:
@@ -87,6 +82,12 @@ class Places:
     def points_mm(self) -> PointsMm:
         """Their RAS millimetres, in rows."""
         return placed(self.affine, self.coordinates).reshape(3, -1).T
+
+
+def clipped(coordinates: Coordinates, shape: Shape) -> Coordinates:
+    """The nearest places between the centres of the outermost voxels of a volume."""
+    last = np.array(shape, coordinates.dtype) - 1
+    return np.clip(coordinates, 0, last.reshape(3, *(1,) * (coordinates.ndim - 1)))
 
 
 def placed(affine: Affine, coordinates: Coordinates) -> Coordinates:

@@ -1,7 +1,7 @@
 """Values of a volume between its voxels.
 
-Each function takes a volume and returns its sampler, which is asked for the values at voxel indices
-between the first and the last voxel's centre.
+Each function takes a volume and returns its sampler, which gives the values at voxel indices up to
+half a voxel beyond the centres of the outermost voxels: a voxel is an area, as for ITK.
 """
 
 import math
@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Integer, Shaped
 from scipy.ndimage import map_coordinates, spline_filter
 
-from l2r.transforms.grids import Coordinates
+from l2r.transforms.grids import Coordinates, clipped
 
 Volume3D: TypeAlias = Shaped[np.ndarray, "_ _ _"]
 Sampler: TypeAlias = Callable[[Coordinates], Shaped[np.ndarray, "*points"]]
@@ -24,7 +24,10 @@ _EXACT = np.dtype(np.float32)
 
 
 def linear(volume: Volume3D) -> Sampler:
-    """Trilinear interpolation, in single precision unless the volume has a wider type."""
+    """Trilinear interpolation, in single precision unless the volume has a wider type.
+
+    Beyond the centres of the outermost voxels their values continue.
+    """
     kind = np.result_type(volume.dtype, np.float32)
     sample = linear_components([volume])
     return lambda coordinates: sample(coordinates, np.empty((1, *coordinates.shape[1:]), kind))[0]
@@ -42,7 +45,8 @@ def linear_components(volumes: Sequence[Volume3D]) -> Callable[[Coordinates, Res
     z, y, x = (stride * (size > 1) for stride, size in zip(strides, shape, strict=True))
 
     def sample(coordinates: Coordinates, result: Result) -> Result:
-        first, shares = _corners(coordinates[::-1], shape, result.dtype)
+        places = clipped(coordinates, volumes[0].shape)[::-1]
+        first, shares = _corners(places, shape, result.dtype)
         for values, out in zip(flat, result, strict=True):
             low, high = (
                 _between(

@@ -72,7 +72,7 @@ class Resampling:
             inside = source.holds(places)
             if inside.any():
                 met.append(planes)
-                _fill(result[:, :, planes], samplers, source.clipped(places), inside)
+                _fill(result[:, :, planes], samplers, places, inside)
 
         over_slabs(self.grid.shape, work)
         if not met:

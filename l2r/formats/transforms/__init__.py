@@ -1,0 +1,1 @@
+"""Formats of spatial transforms, one per file."""

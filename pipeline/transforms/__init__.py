@@ -1,0 +1,1 @@
+"""The commands that apply, invert, compose and convert transforms."""
