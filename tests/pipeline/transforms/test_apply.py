@@ -171,7 +171,7 @@ REFUSED = {
     ),
     "no overlap": ("-t {0}/far.mat", "moving.nii.gz: the reference grid and the image do not"),
     "an image as a field": ("-t {0}/moving.nii.gz", "an image or a series is no transform"),
-    "a word that is none": ("-t {0}/warp.nii.gz,reversed", "'reversed' is neither inverse nor one of"),
+    "a word that is none": ("-t {0}/warp.nii.gz,twice", "'twice' is neither inverse nor one of"),
     "no moving image": ("-t {0}/disp_0001_0002.nii.gz", "counts voxels of the moving image"),
     "no file": ("-t {0}/none.mat", "none.mat: no such file"),
     "one file for two": ("-t {0}/warp.nii.gz {0}/labels.nii.gz", "one file for 2 images"),
