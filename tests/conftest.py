@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 
 from l2r.phantom import write_phantom
@@ -18,8 +19,13 @@ LIMITS_S = {"docker": 1800, "browser": 900, "slow": 900}
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give slow tests time, and one process the tests that share an engine or a browser."""
+    """Give slow tests time, one process the tests that share an engine or a browser.
+
+    Tests that need a GPU are skipped where none is.
+    """
     for item in items:
+        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="no GPU here"))
         for mark, limit in LIMITS_S.items():
             if item.get_closest_marker(mark) is None:
                 continue

@@ -7,6 +7,7 @@ guidance on the displacement that a network predicted; they differ in the parts 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Literal, TypeAlias
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from l2r.schema import Frozen
-from models.optim.combine import Combine, Combined, Cosines, Losses, SumGradients
+from models.optim.combine import Combine, Combined, Cosines, Losses, SumGradients, to_floats
 
 Stopped: TypeAlias = Literal["steps", "converged", "deadline", "diverged"]
 Kept: TypeAlias = Literal["best", "last"]
@@ -159,11 +160,12 @@ def _run(
             return "deadline"
         last, losses = step == limits.steps, goal.losses()
         combined = Combined(()) if last else goal.combine(losses, parameters, goal.random)
-        if not _all_finite([*losses.values(), *combined.gradients]):
+        values = _read_finite(losses, combined.gradients)
+        if values is None:
             if history.skip() > _MOST_SKIPPED:
                 return "diverged"
             continue
-        history.record(losses, combined.cosines)
+        history.record(values, combined.cosines)
         if limits.convergence and limits.convergence.reached(history.scores):
             return "converged"
         if not last:
@@ -189,9 +191,8 @@ class _History:
         self.cosines: list[Cosines] = []
         self.best, self.skipped = -1, 0
 
-    def record(self, losses: Losses, cosines: Cosines) -> None:
+    def record(self, values: LossValues, cosines: Cosines) -> None:
         """Note an iterate, and keep it if it is the best so far."""
-        values = {name: float(loss.detach()) for name, loss in losses.items()}
         self.losses.append(values)
         self.scores.append(self._score(values))
         if cosines:
@@ -231,5 +232,14 @@ def _copy(source: Sequence[Tensor], target: Sequence[Tensor]) -> None:
             old.copy_(new)
 
 
-def _all_finite(tensors: Sequence[Tensor]) -> bool:
-    return bool(torch.stack([tensor.detach().isfinite().all() for tensor in tensors]).all())
+def _read_finite(losses: Losses, gradients: Sequence[Tensor]) -> LossValues | None:
+    """Values of the losses; None where one of them, or a gradient, is NaN or infinite.
+
+    All is read at once: a step waits for a GPU a single time.
+    """
+    checks = [gradient.isfinite().all() for gradient in gradients]
+    numbers = to_floats([*losses.values(), *checks])
+    values = dict(zip(losses, numbers, strict=False))
+    if all(numbers[len(values) :]) and all(map(isfinite, values.values())):
+        return values
+    return None

@@ -10,6 +10,7 @@ from torch import Tensor
 from l2r.arrays import triple
 from models.losses.base import CandidateTransform
 from models.networks.base import MapModel, RegistrationModel, VelocityModel
+from models.spatial.constants import constants
 from models.spatial.coordinate_maps import CoordinateMap, ImageBatch, displaced, identity
 from models.spatial.parametrisation import Parameters, Parametrisation
 from models.spatial.warp import resize_field, sample, warp
@@ -161,4 +162,4 @@ def as_map(displacement: Fields) -> CoordinateMap:
 
 def _cells(field: Fields) -> Float[Tensor, "3 1 1 1"]:
     """Voxels from the centre of the first to that of the last one of each axis."""
-    return field.new_tensor([size - 1 for size in field.shape[2:]]).view(3, 1, 1, 1)
+    return constants(field, [size - 1 for size in field.shape[2:]]).view(3, 1, 1, 1)

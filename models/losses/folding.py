@@ -1,7 +1,7 @@
 """Penalty on voxels that are about to fold by the challenge's count (NDV)."""
 
 from itertools import product
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Float, Integer
@@ -9,11 +9,13 @@ from pydantic import PositiveFloat
 from torch import Tensor
 
 from models.losses.base import DisplacementTerm
+from models.spatial.constants import constants
 from models.types import Fields, Scalar
 
 VoxelOffset: TypeAlias = tuple[int, int, int]
 PointGrid = Float[Tensor, "3 x y z"]
 EdgeVectors = Float[Tensor, "3 *any"]
+Box: TypeAlias = tuple[slice, ...]
 
 
 class Tetrahedron(NamedTuple):
@@ -52,42 +54,92 @@ class Folding(DisplacementTerm):
 
     def __call__(self, field: Fields) -> Scalar:
         inner = field[:, 0, 1:-1, 1:-1, 1:-1].numel()
-        penalties = [self._penalty(one) for one in field]
+        # To select voxels, a GPU would have to be waited for; a processor gains by it.
+        penalty = sparse_penalty if field.device.type == "cpu" else dense_penalty
+        penalties = [penalty(one, self.margin) for one in field]
         return torch.stack(penalties).sum() / max(inner * len(TETRAHEDRA), 1)
 
-    def _penalty(self, field: PointGrid) -> Scalar:
-        """Sum over the tetrahedra of one field that have less than `margin` of their volume."""
-        lacks = []
-        # Few tetrahedra lack volume. They are found without gradients, and only they are computed
-        # again with gradients, which takes a fraction of the memory of all tetrahedra.
-        for tetrahedron, lacking in zip(TETRAHEDRA, self._lacking(field.detach()), strict=True):
-            corners = [lacking + lacking.new_tensor(o)[:, None] for o in tetrahedron.offsets]
-            # Positions `T(p) = p + u(p)` of the voxel and of the three other corners.
-            here, *others = (
-                field[:, x, y, z] + torch.stack([x, y, z]) for x, y, z in [lacking, *corners]
-            )
-            volumes = _determinant(*(other - here for other in others)) / tetrahedron.at_rest
-            lacks.append((self.margin - volumes).square().sum())
-        return torch.stack(lacks).sum()
 
-    def _lacking(self, field: PointGrid) -> list[Integer[Tensor, "3 _"]]:
-        """Voxels at which each tetrahedron has less than `margin` of its volume."""
-        arrows = {
-            offset: _shifted(field, offset)
-            for offset in {offset for tetrahedron in TETRAHEDRA for offset in tetrahedron.offsets}
-        }
-        return [
-            (_determinant(*(arrows[o] for o in offsets)) / at_rest < self.margin).nonzero().T + 1
-            for offsets, at_rest in TETRAHEDRA
-        ]
+def sparse_penalty(field: PointGrid, margin: float) -> Scalar:
+    """Sum over the tetrahedra of one field that have less than `margin` of their volume.
+
+    Few do. They are found without gradients, and only they are computed again with gradients, which
+    takes a fraction of the memory of all tetrahedra.
+    """
+    lacks = []
+    for tetrahedron, lacking in zip(TETRAHEDRA, _lacking(field.detach(), margin), strict=True):
+        corners = [lacking + lacking.new_tensor(o)[:, None] for o in tetrahedron.offsets]
+        # Positions `T(p) = p + u(p)` of the voxel and of the three other corners.
+        here, *others = (
+            field[:, x, y, z] + torch.stack([x, y, z]) for x, y, z in [lacking, *corners]
+        )
+        volumes = _determinant(*(other - here for other in others)) / tetrahedron.at_rest
+        lacks.append((margin - volumes).square().sum())
+    return torch.stack(lacks).sum()
+
+
+def dense_penalty(field: PointGrid, margin: float) -> Scalar:
+    """The same sum, over all tetrahedra: more operations, but none whose size depends on data."""
+    penalty: Scalar = _DensePenalty.apply(field, margin)  # type: ignore[no-untyped-call]
+    return penalty
+
+
+class _DensePenalty(torch.autograd.Function):
+    """The penalty and its gradient by hand, one tetrahedron at a time; only the gradient is kept.
+
+    With the edges a, b, c from a voxel to three neighbours, J = a . (b x c) / J_rest. So the lack
+    l = max(margin - J, 0) has d(l^2)/da = -2 l (b x c) / J_rest, and so on in a circle.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, field: PointGrid, margin: float) -> Scalar:
+        total, gradient = field.new_zeros(()), torch.zeros_like(field)
+        for offsets, at_rest in TETRAHEDRA:
+            a, b, c = (_shifted(field, offset) for offset in offsets)
+            by_a = torch.linalg.cross(b, c, dim=0)
+            lack = (margin - (a * by_a).sum(0) / at_rest).relu_()
+            total += lack.square().sum()
+            if not ctx.needs_input_grad[0]:
+                continue
+            lack *= -2 / at_rest
+            by_edges = by_a, torch.linalg.cross(c, a, dim=0), torch.linalg.cross(a, b, dim=0)
+            for offset, by_edge in zip(offsets, by_edges, strict=True):
+                change = by_edge * lack
+                here, there = _corners(offset, field.shape)
+                gradient[there] += change
+                gradient[here] -= change
+        ctx.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Scalar) -> tuple[PointGrid, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * upstream, None
+
+
+def _lacking(field: PointGrid, margin: float) -> list[Integer[Tensor, "3 _"]]:
+    """Voxels at which each tetrahedron has less than `margin` of its volume."""
+    edges = {
+        offset: _shifted(field, offset)
+        for offset in {offset for tetrahedron in TETRAHEDRA for offset in tetrahedron.offsets}
+    }
+    return [
+        (_determinant(*(edges[o] for o in offsets)) / at_rest < margin).nonzero().T + 1
+        for offsets, at_rest in TETRAHEDRA
+    ]
 
 
 def _shifted(field: PointGrid, offset: VoxelOffset) -> EdgeVectors:
     """`T(p + offset) - T(p)` at every voxel but the outermost."""
-    inner = [slice(1, size - 1) for size in field.shape[1:]]
-    moved = [slice(1 + o, size - 1 + o) for o, size in zip(offset, field.shape[1:], strict=True)]
-    difference = field[(slice(None), *moved)] - field[(slice(None), *inner)]
-    return difference + field.new_tensor(offset).view(3, 1, 1, 1)
+    here, there = _corners(offset, field.shape)
+    return field[there] - field[here] + constants(field, offset).view(3, 1, 1, 1)
+
+
+def _corners(offset: VoxelOffset, shape: torch.Size) -> tuple[Box, Box]:
+    """Every voxel but the outermost, and its neighbour, as indices of a field."""
+    here = (slice(1, size - 1) for size in shape[1:])
+    there = (slice(1 + o, size - 1 + o) for o, size in zip(offset, shape[1:], strict=True))
+    return (slice(None), *here), (slice(None), *there)
 
 
 def _determinant(a: EdgeVectors, b: EdgeVectors, c: EdgeVectors) -> Float[Tensor, "*any"]:

@@ -16,7 +16,7 @@ from itertools import combinations, combinations_with_replacement
 from typing import Annotated, Literal, TypeAlias
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Shaped
 from pydantic import Field
 from torch import Tensor
 
@@ -111,6 +111,12 @@ Combine: TypeAlias = Annotated[SumGradients | ProjectOne | PCGrad, Field(discrim
 """Called with the losses, the parameters, and a generator on the CPU."""
 
 
+def to_floats(values: Sequence[Shaped[Tensor, ""]]) -> list[float]:
+    """Read several numbers from a device at once; each single one would wait for a GPU."""
+    floats: list[float] = torch.stack([value.detach().double() for value in values]).tolist()
+    return floats
+
+
 def total(losses: Losses) -> Float[Tensor, ""]:
     """Sum of the losses, added in their order."""
     first, *others = losses.values()
@@ -160,8 +166,10 @@ def _gradient(
 def inner_products(gradients: Sequence[Gradient], chunk: int = CHUNK) -> Gram:
     """Inner product of every two gradients, over all parameters; on the CPU."""
     gram = torch.empty(len(gradients), len(gradients), dtype=torch.float64)
-    for i, j in combinations_with_replacement(range(len(gradients)), 2):
-        gram[i, j] = gram[j, i] = _inner_product(gradients[i], gradients[j], chunk)
+    pairs = list(combinations_with_replacement(range(len(gradients)), 2))
+    products = [_inner_product(gradients[i], gradients[j], chunk) for i, j in pairs]
+    for (i, j), product in zip(pairs, torch.stack(products).cpu(), strict=True):
+        gram[i, j] = gram[j, i] = product
     return gram
 
 
@@ -176,6 +184,8 @@ def _inner_product(one: Gradient, other: Gradient, chunk: int) -> Float64[Tensor
 
 
 def _chunks(tensor: Tensor, chunk: int) -> Sequence[Tensor]:
+    if tensor.device.type != "cpu":  # a GPU has the memory, and each operation costs a start
+        return [tensor.flatten()]
     return tensor.flatten().tensor_split(tuple(range(chunk, tensor.numel(), chunk)))
 
 

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from models.spatial.constants import constants
 from models.spatial.interpolation import linear_weights
 from models.types import Fields
 
@@ -111,7 +112,7 @@ def resize_field(
     rows = field.reshape(-1, old[2]) @ last.T
     planes = middle @ rows.view(-1, old[1], shape[2])
     volumes = first @ planes.view(-1, old[0], shape[1] * shape[2])
-    ratios = field.new_tensor([new / size for new, size in zip(shape, old, strict=True)])
+    ratios = constants(field, [new / size for new, size in zip(shape, old, strict=True)])
     return volumes.view(-1, 3, *shape) * ratios.view(1, 3, 1, 1, 1)
 
 

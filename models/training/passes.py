@@ -21,6 +21,7 @@ from models.losses.base import CandidateTransform
 from models.losses.dice import LabelVolumes
 from models.networks.base import RegistrationModel
 from models.networks.passes import MultiPass, PassSettings
+from models.spatial.constants import constants
 from models.spatial.coordinate_maps import CoordinateMap, ImageBatch
 from models.spatial.parametrisation import compose
 from models.spatial.warp import resize_field, sample, upsample_field
@@ -167,7 +168,7 @@ class TaughtPasses:
             avg_pool3d(moving, shrink),
             labels and self._stacks(*labels, shrink, random),
         )
-        there = places - places.new_tensor(low).view(3, 1, 1, 1)
+        there = places - constants(places, low).view(3, 1, 1, 1)
         return PieceTransform(judged.fixed, field, there), judged
 
     def _stacks(
@@ -221,4 +222,4 @@ def _reached(places: Fields, shape: Sequence[int]) -> tuple[list[int], list[int]
 def _at(image: Stacks, places: Fields) -> Stacks:
     """The image at places in its voxels, zero beyond it."""
     ends = [max(size - 1, 1) for size in image.shape[2:]]
-    return sample(image, places / places.new_tensor(ends).view(3, 1, 1, 1), padding="zeros")
+    return sample(image, places / constants(places, ends).view(3, 1, 1, 1), padding="zeros")

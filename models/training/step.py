@@ -1,6 +1,7 @@
 """One step of a training: losses, their mean over processes, and the change of the weights."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import cast
 
 import torch
@@ -14,7 +15,7 @@ from models.descent.objective import ImagePair
 from models.descent.transform import NetworkTransform, VelocityTransform
 from models.descent.weights import as_seen
 from models.networks.base import RegistrationModel, VelocityModel
-from models.optim.combine import Losses, total
+from models.optim.combine import Losses, to_floats, total
 from models.training.config import TrainConfig
 from models.training.dataset import derive_seed, generator
 from models.training.distributed import DistributedContext
@@ -94,19 +95,23 @@ class TrainStep:
         torch.manual_seed(derive_seed(*numbers))
         random = generator(*numbers)
         self.optimiser.zero_grad(set_to_none=True)
-        means: list[dict[str, float]] = []
+        computed: list[Losses] = []
         for case in cases:
             losses = self._apart(case, random)
             torch.autograd.backward(total(losses) / len(cases))
-            means.append({name: float(loss.detach()) for name, loss in losses.items()})
+            computed.append({name: loss.detach() for name, loss in losses.items()})
         limit = self._config.clip_norm or float("inf")
         norm = nn.utils.clip_grad_norm_(self.parameters, limit)
-        if not bool(torch.isfinite(norm)):  # the same number in all processes
+        values = [loss for losses in computed for loss in losses.values()]
+        # Read together: a GPU is waited for once, when all of the step but its last part is begun.
+        norm_value, *rest = to_floats([norm, *values])
+        if not isfinite(norm_value):  # the same number in all processes
             return None
         self.optimiser.step()
         if self.averaged is not None:
             self.averaged.update_parameters(self.objective.model)
-        return mean_losses(means)
+        floats = iter(rest)
+        return mean_losses([{name: next(floats) for name in losses} for losses in computed])
 
     def set_rate(self, rate: float) -> None:
         """Set the learning rate of every weight."""

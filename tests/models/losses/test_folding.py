@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from eval.metrics.ndv import non_diffeomorphic_volume
-from models.losses.folding import TETRAHEDRA, Folding
+from models.losses.folding import TETRAHEDRA, Folding, dense_penalty, sparse_penalty
 
 
 def squeezed(factor: float, shape: tuple[int, int, int] = (7, 6, 8)) -> Tensor:
@@ -93,3 +93,38 @@ def test_gradients_are_those_of_finite_differences() -> None:
 @pytest.mark.parametrize("shape", [(2, 5, 5), (1, 1, 1)])
 def test_a_grid_without_inner_voxels_cannot_fold(shape: tuple[int, int, int]) -> None:
     assert Folding()(torch.randn(1, 3, *shape)) == 0
+
+
+@pytest.mark.parametrize("margin", [0.05, 0.3, 0.9])
+def test_all_tetrahedra_give_the_sum_and_the_gradient_of_those_that_lack_volume(
+    margin: float,
+) -> None:
+    field = noisy(0.5, seed=4)[0].requires_grad_()
+    sparse, dense = sparse_penalty(field, margin), dense_penalty(field, margin)
+    assert sparse > 0
+    torch.testing.assert_close(dense, sparse)
+    expected, found = (torch.autograd.grad(3 * value, field)[0] for value in (sparse, dense))
+    torch.testing.assert_close(found, expected)
+
+
+def test_the_gradient_by_hand_is_that_of_finite_differences() -> None:
+    field = noisy(0.6, seed=5)[0, :, :4, :4, :3].requires_grad_()
+    assert torch.autograd.gradcheck(lambda u: dense_penalty(u, 0.4), field)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 5), (1, 1, 1)])
+def test_without_inner_voxels_all_tetrahedra_are_none(shape: tuple[int, int, int]) -> None:
+    assert dense_penalty(torch.randn(3, *shape), 0.5) == 0
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_penalty_of_a_cpu_and_the_same_bits_again() -> None:
+    field = noisy(0.5, seed=6).requires_grad_()
+    found = [_with_gradient(field.detach().cuda().requires_grad_()) for _ in range(2)]
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+    torch.testing.assert_close([value.cpu() for value in found[0]], _with_gradient(field))
+
+
+def _with_gradient(field: Tensor) -> list[Tensor]:
+    penalty = Folding(margin=0.3)(field)
+    return [penalty.detach(), *torch.autograd.grad(penalty, field)]
