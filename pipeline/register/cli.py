@@ -1,6 +1,5 @@
 """The commands that register and look at what was made: run, pair, check."""
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -135,8 +134,6 @@ def with_command(words: list[str]) -> list[str]:
 
 
 def _register(job: "Job", device: str, time_budget: float | None, *, resume: bool) -> None:
-    # Read when torch is loaded: threads that wait for work leave the core to others.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from pipeline.register.command import register  # noqa: PLC0415 - torch
 
     counts = register(job, device, time_budget, resume=resume)

@@ -1,5 +1,6 @@
 """The command line `regatta`: what its help shows, its version, completion, and what it costs."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 import typer
 
 from l2r import __version__
-from pipeline.cli import app
+from pipeline.cli import app, main
 from pipeline.version import current_commit
 from tests.pipeline.conftest import Command
 
@@ -136,3 +137,16 @@ def test_help_needs_no_numpy() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert ran.stdout == "[]\n"
+
+
+def test_torch_gets_large_pages_and_patient_threads_unless_the_environment_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["regatta", "--version"])
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", "0")
+    monkeypatch.delenv("THP_MEM_ALLOC_ENABLE")  # unset, and as it was after the test
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert (os.environ["OMP_WAIT_POLICY"], os.environ["THP_MEM_ALLOC_ENABLE"]) == ("ACTIVE", "1")
