@@ -1,6 +1,5 @@
 """The command line `regatta`: the commands of all folders, one `cli.py` each."""
 
-import os
 import sys
 from typing import Annotated
 
@@ -13,12 +12,6 @@ from pipeline.register import cli as register
 from pipeline.train import cli as train
 from pipeline.transforms import cli as transforms
 from pipeline.weights import cli as weights
-
-TORCH_ENVIRONMENT = {
-    "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait for work leave the core to others
-    "THP_MEM_ALLOC_ENABLE": "1",  # large pages: faults of small ones took a fifth of a run
-}
-"""Read when torch is loaded; decision 4 has the figures."""
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -55,6 +48,4 @@ app.add_typer(doctor.app)
 
 def main(program: str = "regatta") -> None:
     """Run the command line; five paths without a command are a `pair`."""
-    for name, value in TORCH_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     app(register.with_command(sys.argv[1:]), prog_name=program)
