@@ -72,13 +72,12 @@ class Format(ABC):
         """
         raise error(f"{path}: {self.suffixes[0]} files hold no images, only fields")
 
+    @abstractmethod
     def write(
-        self, path: Path, array: Shaped[np.ndarray, "..."], affine: Float[np.ndarray, "4 4"]
+        self, path: Path, array: Shaped[np.ndarray, "..."], affine: Float[np.ndarray, "4 4"], /
     ) -> None:
         """Write a volume or a field, atomically and byte for byte repeatable.
 
         Raises:
             OutputError: the folder is missing, read-only or full.
-            NotImplementedError: the format is only read.
         """
-        raise NotImplementedError(f"{path}: {self.suffixes[0]} files are read, not written")

@@ -91,7 +91,7 @@ class MetaImage(Format):
         return Geometry(header.shape, header.affine, sides_of(header.affine))
 
     def write(
-        self, path: Path, array: Shaped[np.ndarray, "..."], affine: Float[np.ndarray, "4 4"]
+        self, path: Path, array: Shaped[np.ndarray, "..."], affine: Float[np.ndarray, "4 4"], /
     ) -> None:
         with writing(path) as file:
             file.writelines(encoded(array, affine))

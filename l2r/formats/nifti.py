@@ -80,6 +80,7 @@ class Nifti(Format):
         path: Path,
         array: Shaped[np.ndarray, "..."],
         affine: Float[np.ndarray, "4 4"],
+        /,
         intent: str = "none",
         time_step_s: float | None = None,
     ) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
+from l2r.disk import writing
 from l2r.errors import L2RError
 from l2r.formats.base import Format, Stored
 
@@ -52,3 +54,13 @@ class NumpyArchive(Format):
         if array.dtype.kind not in "iuf":
             raise error(f"{path}: values are of type {array.dtype}, plain numbers are expected")
         return Stored(array.astype(np.float32, copy=False), np.eye(4))
+
+    def write(
+        self, path: Path, array: Shaped[np.ndarray, "..."], _affine: Float[np.ndarray, "4 4"], /
+    ) -> None:
+        content = BytesIO()
+        np.lib.format.write_array(content, array, allow_pickle=False)
+        with writing(path) as file, zipfile.ZipFile(file, "w") as archive:
+            # Without a time, so that the same field is the same file.
+            member = zipfile.ZipInfo("arr_0.npy")
+            archive.writestr(member, content.getvalue(), zipfile.ZIP_DEFLATED, compresslevel=1)

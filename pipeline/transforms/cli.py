@@ -1,12 +1,12 @@
 """The commands about transforms: apply, points, invert, compose, jacobian, convert."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from l2r.console import one_line_errors
+from pipeline.transforms.words import InterpolationName, MapName
 
 app = typer.Typer()
 PANEL = "Transform"
@@ -41,13 +41,15 @@ TaskName = Annotated[
 ]
 
 
-class InterpolationName(StrEnum):
-    """Interpolations by name; `l2r.transforms.resample` has them."""
-
-    LINEAR = "linear"
-    CUBIC = "cubic"
-    NEAREST = "nearest"
-    GENERIC_LABEL = "generic-label"
+OutputFile = Annotated[
+    str,
+    typer.Option(
+        "--output",
+        metavar="FILE[,DIALECT]",
+        help="the transform to write; .nii.gz and .mha are ITK's fields unless ,learn2reg follows",
+    ),
+]
+OneTransform = Annotated[str, typer.Argument(metavar="FILE[,inverse][,DIALECT]")]
 
 
 @app.command(
@@ -81,3 +83,122 @@ def apply(  # noqa: PLR0913 - the options of the command
         request = ApplyRequest(images, output, reference, interpolation.value, outside)
         for path in apply_chain(request, transform, grids):
             typer.echo(path)
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Example: regatta invert 1Warp.nii.gz --output 1InverseWarp.nii.gz",
+)
+def invert(  # noqa: PLR0913
+    transform: OneTransform,
+    *,
+    output: OutputFile,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            help="image whose grid the inverse gets",
+            show_default="the moving image's, else the field's own grid",
+        ),
+    ] = None,
+    residual: Annotated[
+        Path | None, typer.Option(help="map of the residual in voxels to write")
+    ] = None,
+    fixed: FixedImage = None,
+    moving: MovingImage = None,
+    task: TaskName = None,
+) -> None:
+    """Invert a transform, and say by how many voxels forward and inverse miss the start.
+
+    Exit code: 0 done; 2 it cannot be done, and nothing is written.
+    """
+    with one_line_errors():
+        from pipeline.transforms.chain import read_grids  # noqa: PLC0415
+        from pipeline.transforms.convert import Output, invert_file  # noqa: PLC0415
+
+        grids, target = read_grids(fixed, moving, task), Output.parse(output)
+        for line in invert_file(transform, target, grids, reference, residual):
+            typer.echo(line)
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Example: regatta compose -t 1Warp.nii.gz -t 0GenericAffine.mat --output whole.nii.gz",
+)
+def compose(
+    *,
+    transform: Transforms,
+    output: OutputFile,
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="image whose grid a field gets", show_default="the first field's"),
+    ] = None,
+    fixed: FixedImage = None,
+    moving: MovingImage = None,
+    task: TaskName = None,
+) -> None:
+    """Compose a chain of transforms into one.
+
+    Exit code: 0 done; 2 it cannot be done, and nothing is written.
+    """
+    with one_line_errors():
+        from pipeline.transforms.chain import read_grids  # noqa: PLC0415
+        from pipeline.transforms.convert import Output, compose_files  # noqa: PLC0415
+
+        grids, target = read_grids(fixed, moving, task), Output.parse(output)
+        typer.echo(f"{target.path}: {compose_files(transform, target, grids, reference)}")
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Example: regatta jacobian -t 1Warp.nii.gz --map log --output logjacobian.nii.gz",
+)
+def jacobian(  # noqa: PLR0913
+    *,
+    transform: Transforms,
+    output: Annotated[Path, typer.Option(help="image to write")],
+    kind: Annotated[MapName, typer.Option("--map", help="values of the image")] = (
+        MapName.DETERMINANT
+    ),
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="image whose grid is used", show_default="the first field's"),
+    ] = None,
+    fixed: FixedImage = None,
+    moving: MovingImage = None,
+    task: TaskName = None,
+) -> None:
+    """Map the volume change of a chain of transforms, its logarithm or its folds.
+
+    Exit code: 0 done; 2 it cannot be done, and nothing is written.
+    """
+    with one_line_errors():
+        from pipeline.transforms.chain import read_grids  # noqa: PLC0415
+        from pipeline.transforms.convert import jacobian_map  # noqa: PLC0415
+
+        grids = read_grids(fixed, moving, task)
+        typer.echo(f"{output}: {jacobian_map(transform, output, grids, reference, kind)}")
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Example: regatta convert disp_0001_0002.nii.gz 1Warp.nii.gz",
+)
+def convert(
+    transform: OneTransform,
+    output: Annotated[str, typer.Argument(metavar="FILE[,DIALECT]")],
+    *,
+    fixed: FixedImage = None,
+    moving: MovingImage = None,
+    task: TaskName = None,
+) -> None:
+    """Write a transform as another program reads it.
+
+    Exit code: 0 done; 2 it cannot be done, and nothing is written.
+    """
+    with one_line_errors():
+        from pipeline.transforms import convert as files  # noqa: PLC0415
+        from pipeline.transforms.chain import read_grids  # noqa: PLC0415
+
+        target = files.Output.parse(output)
+        files.convert(transform, target, read_grids(fixed, moving, task))
+        typer.echo(target.path)

@@ -15,7 +15,6 @@ from l2r.formats.transforms.simpleitk import ItkComposite, ItkImage
 from l2r.transforms.base import SpatialTransform
 
 TRANSFORM_FORMATS: tuple[TransformFormat, ...] = (
-    Learn2RegField(),
     ItkField(),
     ItkImage(),
     ItkAffine(),
@@ -23,8 +22,9 @@ TRANSFORM_FORMATS: tuple[TransformFormat, ...] = (
     X5(),
     Lta(),
     FslMatrix(),
+    Learn2RegField(),
 )
-"""Every format; of those that share a suffix the first is the one that is meant without a word."""
+"""Every format; of those that share a suffix the first is written where no word says which."""
 DIALECTS = tuple(dict.fromkeys(kind.dialect for kind in TRANSFORM_FORMATS))
 """Words for the conventions."""
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from l2r.errors import FieldError
-from l2r.formats.fields import read_field
+from l2r.formats.fields import read_field, write_field
 from l2r.submission import open_submission
 from tests.l2r.making import noise
 
@@ -60,3 +60,13 @@ def test_what_is_not_one_small_array_of_numbers_is_refused(content: bytes, probl
 def test_a_missing_archive_is_named(tmp_path: Path) -> None:
     with pytest.raises(FieldError, match=r"disp.npz: no such file$"):
         read_field(tmp_path / "disp.npz")
+
+
+def test_the_same_field_is_the_same_file_and_numpy_reads_it(tmp_path: Path) -> None:
+    field = np.random.default_rng(0).normal(size=(4, 5, 6, 3)).astype(np.float32)
+    for name in ("a.npz", "b.npz"):
+        write_field(tmp_path / name, field, np.eye(4))
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    (found,) = np.load(tmp_path / "a.npz").values()
+    np.testing.assert_array_equal(found, field)
+    np.testing.assert_array_equal(read_field(tmp_path / "a.npz"), field)

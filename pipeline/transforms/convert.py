@@ -1,0 +1,153 @@
+"""Transforms made of transforms: inverted, composed, converted, and their Jacobians."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from l2r.errors import TransformError
+from l2r.formats.transforms.base import PairGrids
+from l2r.formats.transforms.table import write_transform
+from l2r.formats.volumes import write_volume
+from l2r.transforms.base import AffineTransform, SpatialTransform, TransformChain
+from l2r.transforms.compose import as_displacement, compose
+from l2r.transforms.displacement import DisplacementTransform, InverseDisplacement
+from l2r.transforms.grids import Grid
+from l2r.transforms.jacobian import jacobian
+from l2r.transforms.residual import round_trip
+from pipeline.transforms.chain import INVERSE, Chain, NamedTransform, read_chain, read_grid
+from pipeline.transforms.words import MapName
+
+_LEAST = 1e-6
+"""Determinant whose logarithm stands for all smaller ones, folds among them."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file of a transform to be written, `FILE` or `FILE,DIALECT`."""
+
+    path: Path
+    dialect: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> "Output":
+        """Read the words.
+
+        Raises:
+            TransformError: an unknown word.
+        """
+        named = NamedTransform.parse(text)
+        if named.inverse:
+            raise TransformError(f"{text}: {INVERSE} is for files that are read")
+        return cls(named.path, named.dialect)
+
+    def write(self, parts: Sequence[SpatialTransform], grids: PairGrids) -> None:
+        write_transform(self.path, parts, grids, self.dialect)
+
+
+def convert(text: str, output: Output, grids: PairGrids) -> None:
+    """Write a transform in another format.
+
+    Raises:
+        L2RError: it cannot be read, or the format cannot hold it.
+    """
+    part = NamedTransform.parse(text).read(grids)
+    output.write(part.parts if isinstance(part, TransformChain) else [part], grids)
+
+
+def compose_files(
+    texts: Sequence[str], output: Output, grids: PairGrids, reference: Path | None
+) -> str:
+    """Write a chain as one transform, and describe it.
+
+    Raises:
+        L2RError: as for `read_chain`, or no grid is known.
+    """
+    chain, grid = _chain(texts, grids, reference)
+    found = compose(chain.parts, grid)
+    output.write([found], replace(grids, fixed=grid))
+    return (
+        "a matrix" if isinstance(found, AffineTransform) else f"a field on a grid of {grid.shape}"
+    )
+
+
+def invert_file(
+    text: str, output: Output, grids: PairGrids, reference: Path | None, residual: Path | None
+) -> list[str]:
+    """Write the inverse of a transform, and say how well it inverts.
+
+    Args:
+        text: the transform.
+        output: the file of its inverse.
+        grids: of the pair.
+        reference: image on whose grid the inverse is found, the moving one.
+        residual: file of a map of the residual on that grid.
+
+    Raises:
+        L2RError: it cannot be read, or the format cannot hold the inverse.
+    """
+    forward = NamedTransform.parse(text).read(grids)
+    if isinstance(forward, AffineTransform):
+        output.write([forward.inverse()], _swapped(grids))
+        return ["a matrix: inverted exactly"]
+    own = _grid_of(forward)
+    target = read_grid(reference) if reference else (grids.moving or own or grids.fixed)
+    if target is None:
+        raise TransformError(f"{output.path}: an inverse field needs a grid; give --reference")
+    own = own or target
+    inverse = as_displacement(forward.inverse(), target)
+    output.write([inverse], _swapped(replace(grids, moving=target, fixed=grids.fixed or own)))
+    backward, distances = round_trip(inverse, forward, target, own)
+    if residual is not None:
+        write_volume(residual, np.nan_to_num(distances), target.affine)
+    forth, _ = round_trip(forward, inverse, own, target)
+    return [f"from the moving grid: {backward}", f"from the fixed grid: {forth}"]
+
+
+def jacobian_map(
+    texts: Sequence[str], output: Path, grids: PairGrids, reference: Path | None, kind: MapName
+) -> str:
+    """Write a map of the determinant, and sum it up.
+
+    Raises:
+        L2RError: as for `read_chain`, or no grid is known.
+    """
+    chain, grid = _chain(texts, grids, reference)
+    found = jacobian(chain.transform, grid)
+    log = np.log(np.maximum(found, _LEAST))
+    maps = {MapName.LOG: log, MapName.FOLDS: (found <= 0).astype(np.uint8)}
+    write_volume(output, maps.get(kind, found), grid.affine)
+    return (
+        f"determinant {found.min():.3g} to {found.max():.3g}, SDlogJ {log.std():.3g}, "
+        f"{100 * float((found <= 0).mean()):.3g} % of the voxels folded"
+    )
+
+
+def _chain(texts: Sequence[str], grids: PairGrids, reference: Path | None) -> tuple[Chain, Grid]:
+    """Read a chain, and find the grid that it begins on."""
+    grid = read_grid(reference) if reference else grids.fixed
+    first = NamedTransform.parse(texts[0])
+    if grid is None:
+        grid = _grid_of(first.read(grids))
+    if grid is None:
+        raise TransformError(f"{first.path}: it has no grid of its own; give --reference IMAGE")
+    return read_chain(texts, grids, grid), grid
+
+
+def _grid_of(part: SpatialTransform) -> Grid | None:
+    """The grid of the first field of a transform."""
+    match part:
+        case DisplacementTransform():
+            return part.grid
+        case InverseDisplacement():
+            return part.forward.grid
+        case TransformChain():
+            return next(filter(None, map(_grid_of, part.parts)), None)
+        case _:
+            return None
+
+
+def _swapped(grids: PairGrids) -> PairGrids:
+    """The pair as the inverse has it."""
+    return PairGrids(grids.moving, grids.fixed, grids.task)
