@@ -8,11 +8,12 @@ from jaxtyping import Float
 from scipy.ndimage import map_coordinates
 
 from eval.metrics.base import Case, MetricBase, Result, Role
-from eval.metrics.points import PointArray, read_csv, read_fcsv
+from eval.metrics.points import read_csv, read_slicer
 from eval.metrics.surface import Spacing
 from eval.truth import IMAGES, GroundTruth
 from l2r.dataset import Pair
 from l2r.errors import DatasetError, ImageError
+from l2r.formats.points import PointArray
 
 Interpolation = Literal["cubic", "linear"]
 ORDERS: dict[Interpolation, Literal[1, 3]] = {"linear": 1, "cubic": 3}
@@ -63,8 +64,8 @@ class KeyPoints(MetricBase):
     folder: str = "landmarks"
     """In the folder `keypoints`, pairs of other modalities than 0000 to 0001 have one of their own,
     for instance `keypoints01` for 0001 to 0000."""
-    files: Literal["csv", "fcsv"] = "csv"
-    """`csv`: voxels, one point per line; `fcsv`: a list of 3D Slicer."""
+    files: Literal["csv", "fcsv", "mrk.json"] = "csv"
+    """`csv`: voxels, one point per line; `fcsv`, `mrk.json`: a list of 3D Slicer."""
     interpolation: Interpolation = "cubic"
     """Interpolation of the field; the scorer's is cubic."""
 
@@ -86,7 +87,7 @@ class KeyPoints(MetricBase):
 
     def _points(self, case: Case, role: Role) -> PointArray:
         path = self._path(case, role)
-        return read_csv(path) if self.files == "csv" else read_fcsv(path, case.path(role, IMAGES))
+        return read_csv(path) if self.files == "csv" else read_slicer(path, case.path(role, IMAGES))
 
     def _path(self, case: Case, role: Role) -> Path:
         return case.path(role, self._folder(case.pair), f".{self.files}")

@@ -92,14 +92,14 @@ class Chain:
 
 
 def read_chain(
-    texts: Sequence[str], grids: PairGrids, reference: Grid, images: Sequence[Grid] = ()
+    texts: Sequence[str], grids: PairGrids, reference: Grid | None, images: Sequence[Grid] = ()
 ) -> Chain:
     """Read the transforms of a command line.
 
     Args:
         texts: as `NamedTransform.parse` takes them, the one at the reference first.
         grids: of the pair, where they are given.
-        reference: the grid that the chain begins on.
+        reference: the grid that the chain begins on, where it is known.
         images: the grids at its end, where they are known.
 
     Raises:
@@ -115,10 +115,11 @@ def read_chain(
                 f"image, and write ,{INVERSE} after those that lead the other way"
             )
     for one in named:
-        if one.counts_voxels:
+        if reference is not None and one.counts_voxels:
             _check_voxels(one, grids, reference, images)
     chain = Chain(named, [one.read(grids) for one in named])
-    check_order(chain.parts, chain.names, reference)
+    if reference is not None:
+        check_order(chain.parts, chain.names, reference)
     return chain
 
 

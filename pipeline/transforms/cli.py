@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from l2r.console import one_line_errors
-from pipeline.transforms.words import InterpolationName, MapName
+from pipeline.transforms.words import InterpolationName, MapName, Side, Units
 
 app = typer.Typer()
 PANEL = "Transform"
@@ -83,6 +83,41 @@ def apply(  # noqa: PLR0913 - the options of the command
         request = ApplyRequest(images, output, reference, interpolation.value, outside)
         for path in apply_chain(request, transform, grids):
             typer.echo(path)
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Example: regatta points fixed.fcsv -t 1Warp.nii.gz -t 0GenericAffine.mat "
+    "--output moving.fcsv",
+)
+def points(  # noqa: PLR0913
+    points: Annotated[Path, typer.Argument(help=".csv, .fcsv or .mrk.json")],
+    *,
+    transform: Transforms,
+    output: Annotated[Path, typer.Option(help="list to write, of the same kind")],
+    units: Annotated[
+        Units | None,
+        typer.Option(help="of a CSV; lists of 3D Slicer have their own", show_default="none"),
+    ] = None,
+    to: Annotated[Side, typer.Option(help="image that the points are brought to")] = Side.MOVING,
+    fixed: FixedImage = None,
+    moving: MovingImage = None,
+    task: TaskName = None,
+) -> None:
+    """Bring points from the fixed to the moving image, or with --to fixed the other way.
+
+    Transforms are listed as for `apply`. Where `apply` fetches a moving image onto the fixed grid,
+    the same chain sends points of the fixed image to the moving one.
+
+    Exit code: 0 done; 2 something cannot be used, and nothing is written.
+    """
+    with one_line_errors():
+        from pipeline.transforms.chain import read_grids  # noqa: PLC0415
+        from pipeline.transforms.points import PointsRequest, move_points  # noqa: PLC0415
+
+        request = PointsRequest(points, output, units, to)
+        grids = read_grids(fixed, moving, task)
+        typer.echo(f"{output}: {move_points(request, transform, grids)}")
 
 
 @app.command(

@@ -18,3 +18,18 @@ class InterpolationName(StrEnum):
     CUBIC = "cubic"
     NEAREST = "nearest"
     GENERIC_LABEL = "generic-label"
+
+
+class Units(StrEnum):
+    """Units and axes of points."""
+
+    VOXELS = "voxels"
+    RAS = "ras"
+    LPS = "lps"
+
+
+class Side(StrEnum):
+    """Images of a pair."""
+
+    FIXED = "fixed"
+    MOVING = "moving"

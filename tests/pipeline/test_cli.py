@@ -19,7 +19,7 @@ from tests.pipeline.conftest import Command
 ROOT = Path(__file__).parents[2]
 NAMES = {
     "Register": ["run", "pair", "check"],
-    "Transform": ["apply", "invert", "compose", "jacobian", "convert"],
+    "Transform": ["apply", "points", "invert", "compose", "jacobian", "convert"],
     "Score": ["score", "grand-challenge", "leaderboard"],
     "Train": ["train", "landscape", "weights"],
     "Ship": ["doctor", "container"],

@@ -1,5 +1,6 @@
 """Distance of key points."""
 
+import json
 from pathlib import Path
 
 import nibabel as nib
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.metrics.key_points import KeyPoints, key_point_errors
-from eval.metrics.points import read_csv, read_fcsv
+from eval.metrics.points import read_csv, read_slicer
 from eval.truth import GroundTruth
 from l2r.errors import ImageError
 from tests.eval import oracles
@@ -163,7 +164,7 @@ def test_slicers_millimetres_become_voxels(system: str, world, phantom: Phantom)
     image = set_spacing(phantom, 4, (1.0, 2.0, 3.0))
     path = phantom.folder / "points.fcsv"
     path.write_text(FCSV.format(system=system, x=world[0], y=world[1], z=world[2]))
-    np.testing.assert_allclose(read_fcsv(path, image), [[4.0, 1.0, 1.0]], atol=1e-6)
+    np.testing.assert_allclose(read_slicer(path, image), [[4.0, 1.0, 1.0]], atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_another_system_than_slicers_is_refused(
     path = phantom.folder / "points.fcsv"
     path.write_text(FCSV.format(system="RAS", x=1, y=2, z=3).replace(old, new))
     with pytest.raises(ImageError, match=fault):
-        read_fcsv(path, phantom.folder / "imagesVal/PHANTOM_0004_0000.nii.gz")
+        read_slicer(path, phantom.folder / "imagesVal/PHANTOM_0004_0000.nii.gz")
 
 
 def test_slicers_lists_give_the_distance_of_csv_files(phantom: Phantom) -> None:
@@ -188,8 +189,12 @@ def test_slicers_lists_give_the_distance_of_csv_files(phantom: Phantom) -> None:
         lines += [f"{n},{-x},{-y},{z},0,0,0,1,1,1,0,F,," for n, (x, y, z) in enumerate(world)]
         list_path = phantom.folder / f"landmarksVal/PHANTOM_{number:04}_0000.fcsv"
         list_path.write_text("\n".join(lines))
-        assert read_fcsv(list_path, image).shape == points.shape
-    from_csv, from_fcsv = (
-        KeyPoints(name="T", files=kind)(phantom.case(2)) for kind in ("csv", "fcsv")
+        assert read_slicer(list_path, image).shape == points.shape
+        places = [{"id": "1", "position": [-x, -y, z]} for x, y, z in world.tolist()]
+        markups = {"markups": [{"coordinateSystem": "LPS", "controlPoints": places}]}
+        list_path.with_suffix(".mrk.json").write_text(json.dumps(markups))
+    from_csv, *others = (
+        KeyPoints(name="T", files=kind)(phantom.case(2)) for kind in ("csv", "fcsv", "mrk.json")
     )
-    np.testing.assert_allclose(from_fcsv.detailed, from_csv.detailed, rtol=1e-6)
+    for other in others:
+        np.testing.assert_allclose(other.detailed, from_csv.detailed, rtol=1e-6)
