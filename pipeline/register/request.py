@@ -104,10 +104,19 @@ def default_config(task: Task) -> Path:
 
 
 def find_run_file(config: Path) -> Path:
-    """The run file of that path, or else the one of that name that comes with Regatta."""
+    """The run file of that path, or else the one of that name that comes with Regatta.
+
+    Raises:
+        ConfigError: there is neither.
+    """
+    if config.exists():
+        return config
     inside = config.relative_to("configs") if config.is_relative_to("configs") else config
     shipped = (CONFIGS / inside).with_suffix(".toml")
-    return shipped if shipped.is_file() and not config.exists() else config
+    if not shipped.is_file():
+        known = ", ".join(sorted(path.stem for path in CONFIGS.glob("*.toml")))
+        raise ConfigError(f"{config}: no such file, nor a run file of Regatta; these are: {known}")
+    return shipped
 
 
 def task_named_in(config: Path | None) -> str | None:

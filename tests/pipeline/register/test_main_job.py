@@ -286,6 +286,10 @@ def test_a_bad_pair_list_is_one_line_and_code_2(
         (["--device", "cuda:99"], "GPUs"),
         (["--device", "tpu"], "no such device"),
         (["--config", "nowhere.toml"], "no such file"),
+        (
+            ["--config", "fast"],
+            "fast: no such file, nor a run file of Regatta; these are: any_accurate",
+        ),
         (["--task", "lumir99"], "known are"),
         (["--split", "training"], "empty"),
         (["--split", "third"], "it has pairs under validation"),
