@@ -32,6 +32,7 @@ check: $(VENV)/.dev
 	$(VENV)/bin/codespell
 	PYTHONPATH=. $(PY) .ci/circles.py
 	$(PY) .ci/docstrings.py
+	$(PY) .ci/names.py
 
 bench: $(VENV)/.dev
 	$(PY) -m benchmarks.end_to_end

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from eval.leaderboard import cli as leaderboard
-from eval.leaderboard.cli import TaskName
+from eval.leaderboard.cli import JudgedTask
 from l2r.console import one_line_errors
 
 commands = typer.Typer()
@@ -39,7 +39,7 @@ def judge() -> None:
 def score(  # noqa: PLR0913 - a command has as many options as it has
     submission: Annotated[Path, typer.Argument(help="folder or zip of the fields")],
     *,
-    task: TaskName,
+    task: JudgedTask,
     dataset: PairListPath = None,
     evaluation_config: Configs = None,
     ground_truth: Annotated[
@@ -73,7 +73,7 @@ def score(  # noqa: PLR0913 - a command has as many options as it has
 @commands.command(rich_help_panel="Score", epilog="Example: regatta grand-challenge --task lumir24")
 def grand_challenge(  # noqa: PLR0913
     *,
-    task: TaskName,
+    task: JudgedTask,
     dataset: Annotated[
         Path | None,
         typer.Option(help="the pair list; by default the ground truth's one *_dataset.json"),

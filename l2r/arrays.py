@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float32, Integer, Shaped
 
 Shape = tuple[int, int, int]
+Spacing = tuple[float, float, float]
 Volume = Float32[np.ndarray, "x y z"]
 Labels = Integer[np.ndarray, "x y z"]
 Vectors = Float32[np.ndarray, "x y z 3"]

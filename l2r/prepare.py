@@ -22,7 +22,7 @@ from l2r.grid import GridRule, WorkingGrid, working_grid
 from l2r.normalise import Normalised
 from l2r.task import Task
 
-Stored: TypeAlias = Shaped[np.ndarray, "_ _ _"]
+Voxels: TypeAlias = Shaped[np.ndarray, "_ _ _"]
 """Voxels of any type, as a file has them."""
 
 _MOST = 8
@@ -38,7 +38,7 @@ class Loaded:
     pair: Pair
     images: tuple[Image, Image]
     """Fixed and moving."""
-    labels: tuple[Stored, Stored] | None = None
+    labels: tuple[Voxels, Voxels] | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class PreparePair:
             warnings=(*headers, *scales, *cropped),
         )
 
-    def cut(self, maps: tuple[Stored, Stored], pair: Pair) -> tuple[Stored, Stored]:
+    def cut(self, maps: tuple[Voxels, Voxels], pair: Pair) -> tuple[Voxels, Voxels]:
         """Two label maps on the grid that images of these shapes would be brought onto.
 
         Args:
@@ -163,7 +163,7 @@ class PreparePair:
     def _grid(
         self,
         pair: Pair,
-        volumes: tuple[Stored, Stored],
+        volumes: tuple[Voxels, Voxels],
         ratios: Sequence[float] = (1.0, 1.0, 1.0),
     ) -> tuple[WorkingGrid, tuple[str, ...]]:
         """The grid for both volumes, around what they show, and warnings."""
@@ -178,7 +178,7 @@ class PreparePair:
         return grid, tuple(warnings)
 
 
-def _cut(maps: tuple[Stored, Stored], grid: WorkingGrid) -> tuple[Stored, Stored]:
+def _cut(maps: tuple[Voxels, Voxels], grid: WorkingGrid) -> tuple[Voxels, Voxels]:
     """Label maps padded and cropped like their images; with labels, nothing is resampled."""
     return grid.box.cut(maps[0]), grid.box.cut(maps[1])
 
@@ -203,7 +203,7 @@ def _text(image: Image) -> str:
     return " x ".join(f"{size:.3g}" for size in image.spacing_mm)
 
 
-def _cropped(scan: Scan, volume: Stored, grid: WorkingGrid) -> Iterator[str]:
+def _cropped(scan: Scan, volume: Voxels, grid: WorkingGrid) -> Iterator[str]:
     """A warning if cropping to the network's grid takes a little tissue off; more is refused."""
     lost = grid.cut_off(volume)
     if not lost:

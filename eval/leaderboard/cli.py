@@ -19,8 +19,8 @@ DatabasePlace = Annotated[
     ),
 ]
 DEFAULT = "leaderboard.sqlite"
-TaskName = Annotated[str, typer.Option("--task", help="name of the task, or path of a task file")]
-RuleName = Annotated[
+JudgedTask = Annotated[str, typer.Option("--task", help="name of the task, or path of a task file")]
+RankingRuleOption = Annotated[
     str | None, typer.Option(help="name or path of a ranking rule (else the task's own)")
 ]
 MetricNames = Annotated[
@@ -51,7 +51,7 @@ def init(*, database: DatabasePlace = DEFAULT) -> None:
 def add(
     metrics: Annotated[Path, typer.Argument(help="a submission's metrics.json")],
     *,
-    task: TaskName,
+    task: JudgedTask,
     name: Annotated[str, typer.Option(help="of the team or the method")],
     manifest: Annotated[Path | None, typer.Option(help="the run's manifest.json")] = None,
     note: Annotated[str, typer.Option(help="anything that others should know")] = "",
@@ -70,8 +70,8 @@ def add(
 @app.command()
 def show(  # noqa: PLR0913 - the options of the command
     *,
-    task: TaskName,
-    rule: RuleName = None,
+    task: JudgedTask,
+    rule: RankingRuleOption = None,
     metric: MetricNames = None,
     published: TableNames = None,
     every: ReplacedToo = False,
@@ -94,8 +94,8 @@ def show(  # noqa: PLR0913 - the options of the command
 def export(  # noqa: PLR0913 - the options of the command
     output: Annotated[Path, typer.Argument(help="the HTML file to write")],
     *,
-    task: TaskName,
-    rule: RuleName = None,
+    task: JudgedTask,
+    rule: RankingRuleOption = None,
     metric: MetricNames = None,
     published: TableNames = None,
     every: ReplacedToo = False,
@@ -117,8 +117,8 @@ def export(  # noqa: PLR0913 - the options of the command
 @app.command()
 def serve(  # noqa: PLR0913 - the options of the command
     *,
-    task: TaskName,
-    rule: RuleName = None,
+    task: JudgedTask,
+    rule: RankingRuleOption = None,
     metric: MetricNames = None,
     published: TableNames = None,
     every: ReplacedToo = False,

@@ -17,7 +17,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
 
-from eval.metrics.surface import MARGIN, VOXELS, Spacing, Surface, surfaces
+from eval.metrics.surface import MARGIN, VOXELS, Surface, surfaces
+from l2r.arrays import Spacing
 
 BinaryMask = Bool[np.ndarray, "x y z"]
 Marks = Bool[np.ndarray, " points"]

@@ -9,14 +9,14 @@ from scipy.ndimage import map_coordinates
 
 from eval.metrics.base import Case, MetricBase, Result, Role
 from eval.metrics.points import read_csv, read_slicer
-from eval.metrics.surface import Spacing
 from eval.truth import IMAGES, GroundTruth
+from l2r.arrays import Spacing
 from l2r.dataset import Pair
 from l2r.errors import DatasetError, ImageError
 from l2r.formats.points import PointArray
 
-Interpolation = Literal["cubic", "linear"]
-ORDERS: dict[Interpolation, Literal[1, 3]] = {"linear": 1, "cubic": 3}
+FieldInterpolation = Literal["cubic", "linear"]
+ORDERS: dict[FieldInterpolation, Literal[1, 3]] = {"linear": 1, "cubic": 3}
 
 
 def key_point_errors(
@@ -66,7 +66,7 @@ class KeyPoints(MetricBase):
     for instance `keypoints01` for 0001 to 0000."""
     files: Literal["csv", "fcsv", "mrk.json"] = "csv"
     """`csv`: voxels, one point per line; `fcsv`, `mrk.json`: a list of 3D Slicer."""
-    interpolation: Interpolation = "cubic"
+    interpolation: FieldInterpolation = "cubic"
     """Interpolation of the field; the scorer's is cubic."""
 
     def __call__(self, case: Case) -> Result:

@@ -8,8 +8,9 @@ from pydantic import AfterValidator, Field
 
 from eval.metrics.base import Case, MetricBase, Result, mean_of_defined
 from eval.metrics.distances import Measure, new_marks
-from eval.metrics.surface import VOXELS, Spacing, surfaces
+from eval.metrics.surface import VOXELS, surfaces
 from eval.structures import Structures
+from l2r.arrays import Spacing
 
 
 def _distinct(labels: tuple[int, ...]) -> tuple[int, ...]:

@@ -17,8 +17,7 @@ from jaxtyping import Bool, Float, Int, Shaped, UInt8
 from surface_distance.lookup_tables import create_table_neighbour_code_to_surface_area
 
 from eval.structures import IndexMap
-
-Spacing = tuple[float, float, float]
+from l2r.arrays import Spacing
 
 VOXELS: Spacing = (1.0, 1.0, 1.0)
 MARGIN = 5

@@ -6,8 +6,9 @@ import numpy as np
 from jaxtyping import Float
 
 from eval.metrics.base import Case, MetricBase, Result
-from eval.metrics.surface import VOXELS, Spacing
+from eval.metrics.surface import VOXELS
 from eval.structures import IndexMap, sizes
+from l2r.arrays import Spacing
 
 
 def centroids(blobs: IndexMap, count: int) -> Float[np.ndarray, "landmarks 3"]:

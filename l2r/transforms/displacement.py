@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from l2r.transforms.base import SpatialTransform
-from l2r.transforms.grids import Coordinates, Grid, Places
+from l2r.transforms.grids import Grid, Places, VoxelCoordinates
 from l2r.transforms.interpolation import linear_components
 
 TOLERANCE_VOX = 1e-3
@@ -39,13 +39,13 @@ class DisplacementTransform(SpatialTransform):
             step *= self.grid.holds(here.coordinates)
         return Places(here.coordinates + step, self.grid.affine)
 
-    def displacement(self, coordinates: Coordinates) -> Coordinates:
+    def displacement(self, coordinates: VoxelCoordinates) -> VoxelCoordinates:
         """`v` at voxel indices; beyond the grid its border values continue."""
         kind = np.result_type(self.vectors.dtype, np.float32)
         return self._sample(coordinates, np.empty(coordinates.shape, kind))
 
     @cached_property
-    def _sample(self) -> Callable[[Coordinates, Coordinates], Coordinates]:
+    def _sample(self) -> Callable[[VoxelCoordinates, VoxelCoordinates], VoxelCoordinates]:
         return linear_components([self.vectors[..., axis] for axis in range(3)])
 
     def inverse(self) -> "InverseDisplacement":

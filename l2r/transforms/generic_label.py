@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer, Shaped
 from scipy.special import ndtr
 
-from l2r.transforms.grids import Coordinates
+from l2r.transforms.grids import VoxelCoordinates
 from l2r.transforms.interpolation import Sampler, Volume3D
 
 Ballots: TypeAlias = Shaped[np.ndarray, "voters n"]
@@ -32,7 +32,7 @@ def generic_label(labels: Volume3D) -> Sampler:
     padded = np.pad(labels.T, _REACH, mode="edge")
     flat, (_, y, x) = padded.reshape(-1), padded.shape
 
-    def sample(coordinates: Coordinates) -> Shaped[np.ndarray, "*points"]:
+    def sample(coordinates: VoxelCoordinates) -> Shaped[np.ndarray, "*points"]:
         places = coordinates.reshape(3, -1)[::-1]
         nearest = np.floor(places + 0.5).astype(np.intp)
         first = (nearest[0] * y + nearest[1]) * x + nearest[2]

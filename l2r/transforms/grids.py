@@ -11,7 +11,7 @@ from l2r.formats.affine import Affine
 
 PointsMm = Float[np.ndarray, "points 3"]
 """Places in millimetres, RAS unless a name says LPS."""
-Coordinates = Float[np.ndarray, "3 *points"]
+VoxelCoordinates = Float[np.ndarray, "3 *points"]
 """Voxel indices, whole or not, component `c` along array axis `c`."""
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -50,7 +50,7 @@ class Grid:
         ends = [(0.0, size - 1.0) for size in self.shape]
         return np.stack([axis.ravel() for axis in np.meshgrid(*ends, indexing="ij")])
 
-    def holds(self, coordinates: Coordinates) -> np.ndarray:
+    def holds(self, coordinates: VoxelCoordinates) -> np.ndarray:
         """Tell which voxel indices lie within the grid, up to the far side of its last voxels."""
         inside = np.ones(coordinates.shape[1:], bool)
         for along, size in zip(coordinates, self.shape, strict=True):
@@ -65,7 +65,7 @@ class Places:
     Affine transforms change `affine` alone, so a chain of them costs nothing per place.
     """
 
-    coordinates: Coordinates
+    coordinates: VoxelCoordinates
     affine: Affine
     slab: tuple[Grid, slice] | None = None
     """Given where the places are the voxels of these planes (the last axis) of the grid."""
@@ -84,13 +84,13 @@ class Places:
         return placed(self.affine, self.coordinates).reshape(3, -1).T
 
 
-def clipped(coordinates: Coordinates, shape: Shape) -> Coordinates:
+def clipped(coordinates: VoxelCoordinates, shape: Shape) -> VoxelCoordinates:
     """The nearest places between the centres of the outermost voxels of a volume."""
     last = np.array(shape, coordinates.dtype) - 1
     return np.clip(coordinates, 0, last.reshape(3, *(1,) * (coordinates.ndim - 1)))
 
 
-def placed(affine: Affine, coordinates: Coordinates) -> Coordinates:
+def placed(affine: Affine, coordinates: VoxelCoordinates) -> VoxelCoordinates:
     """Map coordinates by an affine."""
     moved = np.empty(coordinates.shape, np.float64)
     for axis, (*row, shift) in enumerate(affine[:3]):

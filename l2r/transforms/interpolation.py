@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Float, Integer, Shaped
 from scipy.ndimage import map_coordinates, spline_filter
 
-from l2r.transforms.grids import Coordinates, clipped
+from l2r.transforms.grids import VoxelCoordinates, clipped
 
 Volume3D: TypeAlias = Shaped[np.ndarray, "_ _ _"]
-Sampler: TypeAlias = Callable[[Coordinates], Shaped[np.ndarray, "*points"]]
-Result: TypeAlias = Float[np.ndarray, "_ ..."]
+Sampler: TypeAlias = Callable[[VoxelCoordinates], Shaped[np.ndarray, "*points"]]
+SampledValues: TypeAlias = Float[np.ndarray, "_ ..."]
 Interpolation: TypeAlias = Literal["linear", "cubic", "nearest", "generic-label"]
 
 _EXACT = np.dtype(np.float32)
@@ -33,7 +33,9 @@ def linear(volume: Volume3D) -> Sampler:
     return lambda coordinates: sample(coordinates, np.empty((1, *coordinates.shape[1:]), kind))[0]
 
 
-def linear_components(volumes: Sequence[Volume3D]) -> Callable[[Coordinates, Result], Result]:
+def linear_components(
+    volumes: Sequence[Volume3D],
+) -> Callable[[VoxelCoordinates, SampledValues], SampledValues]:
     """Trilinear interpolation of several volumes on one grid, whose weights are computed once.
 
     Faster than `scipy.ndimage.map_coordinates` by three times, if the places fit into the cache.
@@ -44,7 +46,7 @@ def linear_components(volumes: Sequence[Volume3D]) -> Callable[[Coordinates, Res
     # An axis of one voxel has no second one.
     z, y, x = (stride * (size > 1) for stride, size in zip(strides, shape, strict=True))
 
-    def sample(coordinates: Coordinates, result: Result) -> Result:
+    def sample(coordinates: VoxelCoordinates, result: SampledValues) -> SampledValues:
         places = clipped(coordinates, volumes[0].shape)[::-1]
         first, shares = _corners(places, shape, result.dtype)
         for values, out in zip(flat, result, strict=True):
@@ -63,7 +65,7 @@ def linear_components(volumes: Sequence[Volume3D]) -> Callable[[Coordinates, Res
 
 
 def _corners(
-    places: Coordinates, shape: tuple[int, ...], kind: np.dtype[np.generic]
+    places: VoxelCoordinates, shape: tuple[int, ...], kind: np.dtype[np.generic]
 ) -> tuple[Integer[np.ndarray, "*points"], list[Float[np.ndarray, "*points"]]]:
     """Index of the first of the eight voxels around a place, and the distances from it."""
     whole = np.int32 if math.prod(shape) < 2**31 else np.int64
@@ -107,7 +109,7 @@ def cubic(volume: Volume3D) -> Sampler:
         volume.T, order=3, output=kind, mode="mirror"
     )
 
-    def sample(coordinates: Coordinates) -> Float[np.ndarray, "*points"]:
+    def sample(coordinates: VoxelCoordinates) -> Float[np.ndarray, "*points"]:
         return map_coordinates(
             coefficients, coordinates[::-1], np.float64, order=3, mode="mirror", prefilter=False
         )
@@ -118,7 +120,7 @@ def cubic(volume: Volume3D) -> Sampler:
 def nearest(volume: Volume3D) -> Sampler:
     """The nearest voxel; a place half-way belongs to the upper one."""
 
-    def sample(coordinates: Coordinates) -> Shaped[np.ndarray, "*points"]:
+    def sample(coordinates: VoxelCoordinates) -> Shaped[np.ndarray, "*points"]:
         x, y, z = np.floor(coordinates + 0.5).astype(np.intp)
         return volume.T[z, y, x]
 

@@ -12,7 +12,7 @@ from l2r.errors import ImageError
 from l2r.formats.affine import Affine
 from l2r.transforms.base import SpatialTransform
 from l2r.transforms.generic_label import generic_label
-from l2r.transforms.grids import Coordinates, Grid, slab_of
+from l2r.transforms.grids import Grid, VoxelCoordinates, slab_of
 from l2r.transforms.interpolation import Interpolation, Sampler, cubic, linear, nearest
 from l2r.transforms.slabs import over_slabs
 
@@ -85,7 +85,7 @@ class Resampling:
 def _fill(
     result: Series,
     samplers: Sequence[Sampler],
-    places: Coordinates,
+    places: VoxelCoordinates,
     inside: Bool[np.ndarray, "planes y x"],
 ) -> None:
     """Put the sampled values where the places are inside the image."""

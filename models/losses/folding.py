@@ -15,7 +15,7 @@ from models.types import Fields, Scalar
 VoxelOffset: TypeAlias = tuple[int, int, int]
 PointGrid = Float[Tensor, "3 x y z"]
 EdgeVectors = Float[Tensor, "3 *any"]
-Box: TypeAlias = tuple[slice, ...]
+GridSlices: TypeAlias = tuple[slice, ...]
 
 
 class Tetrahedron(NamedTuple):
@@ -135,7 +135,7 @@ def _shifted(field: PointGrid, offset: VoxelOffset) -> EdgeVectors:
     return field[there] - field[here] + constants(field, offset).view(3, 1, 1, 1)
 
 
-def _corners(offset: VoxelOffset, shape: torch.Size) -> tuple[Box, Box]:
+def _corners(offset: VoxelOffset, shape: torch.Size) -> tuple[GridSlices, GridSlices]:
     """Every voxel but the outermost, and its neighbour, as indices of a field."""
     here = (slice(1, size - 1) for size in shape[1:])
     there = (slice(1 + o, size - 1 + o) for o, size in zip(offset, shape[1:], strict=True))

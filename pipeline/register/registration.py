@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import torch
 
+from l2r.arrays import Spacing
 from l2r.dataset import Pair, Scan
 from l2r.errors import ConfigError
 from l2r.formats.volumes import Image
@@ -24,7 +25,7 @@ from pipeline.register.clock import Stopwatch
 from pipeline.register.config import RunConfig, load_run
 from pipeline.register.request import DEFAULT_TASK, find_run_file, task_named_in
 from pipeline.register.result import RegistrationResult
-from pipeline.register.sources import ImageSource, Spacing, as_image
+from pipeline.register.sources import ImageSource, as_image
 from pipeline.register.stages import build_stages, place
 
 FIXED, MOVING = (

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Shaped
 from nibabel.spatialimages import SpatialImage
 
+from l2r.arrays import Spacing
 from l2r.errors import ImageError
 from l2r.formats.affine import usable
 from l2r.formats.base import Stored
@@ -14,7 +15,6 @@ from l2r.formats.table import format_of
 from l2r.formats.volumes import Image, image_of
 
 ImageSource: TypeAlias = str | Path | SpatialImage | Image | Shaped[np.ndarray, "..."]
-Spacing: TypeAlias = tuple[float, float, float]
 MILLIMETRE: Spacing = (1.0, 1.0, 1.0)
 
 
