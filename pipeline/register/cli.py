@@ -73,6 +73,17 @@ def run(  # noqa: PLR0913 - the options of the command
     ] = None,
     time_budget: TimeBudget = None,
     resume: Annotated[bool, typer.Option(help="keep what the same run has made before")] = True,
+    save: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORDS",
+            help="warped,inverse,itk,json: warped images, ITK's transforms, sidecars",
+            show_default="fields alone",
+        ),
+    ] = None,
+    save_to: Annotated[
+        Path | None, typer.Option(help="their folder", show_default="OUTPUT_derivatives")
+    ] = None,
 ) -> None:
     """Register every pair of a list and write the fields that its scorer accepts.
 
@@ -81,12 +92,18 @@ def run(  # noqa: PLR0913 - the options of the command
     """
     with one_line_errors():
         _refuse_unreadable(task, dataset)
-        from pipeline.register.request import RunRequest, resolve  # noqa: PLC0415 - nibabel
+        from pipeline.register.request import (  # noqa: PLC0415 - nibabel
+            RunRequest,
+            resolve,
+            with_saving,
+        )
 
         job = resolve(RunRequest(config, task, dataset, images, output, split, limit, shard))
         if not job.pairs:
             typer.echo(f"shard {job.shard}: none of the {len(job.others)} pairs is left for it")
             return
+        if save is not None:
+            job = with_saving(job, save, save_to)
         _register(job, device, time_budget, resume=resume)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from l2r.console import progress
+from l2r.disk import make_folder
 from l2r.errors import ConfigError
 from l2r.submission import MANIFEST
 from models.weights.registry import find_weights
@@ -17,6 +18,7 @@ from pipeline.register.loop import RegistrationLoop
 from pipeline.register.manifest import settings_of
 from pipeline.register.registration import Registration
 from pipeline.register.request import Job
+from pipeline.register.save import SaveTransforms
 from pipeline.workdir import open_folder
 
 
@@ -51,6 +53,8 @@ def register_list(
     journal = job.shard.journal if job.shard else WHOLE
     own = {journal} if job.shard else {journal, MANIFEST}
     folder = open_folder(job.folder, {*job.pairs, *own})
+    if job.save is not None:
+        make_folder(job.save.folder)
     registration = Registration(config, job.task, device)
     settings = settings_of(
         job.task,
@@ -68,7 +72,12 @@ def register_list(
             time_budget_s=time_budget_s,
         )
         with progress(len(job.pairs), f"{job.task.name} on {device}") as advance:
-            return loop(job.pairs, advance)
+            counts = loop(job.pairs, advance)
+    if job.save is not None:
+        save = SaveTransforms(job.task, job.save, folder)
+        with progress(len(job.pairs), "save") as advance:
+            save(job.pairs, advance)
+    return counts
 
 
 def register_one(job: Job, device: torch.device, time_budget_s: float | None) -> Counter[str]:

@@ -6,7 +6,7 @@ five paths                          the pair of the visits      PSMAReg
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -32,6 +32,40 @@ FIELD, *_ = Nifti.suffixes
 """End of the name of a field that is a file of its own."""
 OUTPUT = f"output{MetaImage.suffixes[0]}"
 """The image in the folder of an image socket; the platform gives it a name of its own."""
+
+
+SAVED = ("warped", "inverse", "itk", "json")
+"""Words for what a run saves besides the fields, see `pipeline.register.save`."""
+
+
+@dataclass(frozen=True)
+class SaveRequest:
+    """Files besides the fields, and their folder."""
+
+    kinds: frozenset[str]
+    folder: Path
+
+    @classmethod
+    def parse(cls, text: str, folder: Path | None, fields: Path) -> "SaveRequest":
+        """Read `warped,inverse`.
+
+        Args:
+            text: words of `SAVED`.
+            folder: of the files; else one beside that of the fields.
+            fields: folder of the fields.
+
+        Raises:
+            ConfigError: an unknown word, or the folder is that of the fields.
+        """
+        kinds = frozenset(text.split(","))
+        if unknown := sorted(kinds - set(SAVED)):
+            raise ConfigError(f"--save {text}: {unknown[0]!r} is none of {', '.join(SAVED)}")
+        if kinds == {"json"}:
+            raise ConfigError(f"--save {text}: json goes with itk or inverse")
+        place = folder or fields.with_name(f"{fields.resolve().name}_derivatives")
+        if place.resolve() == fields.resolve():
+            raise ConfigError(f"--save-to {place}: the scorer wants nothing but fields there")
+        return cls(kinds, place)
 
 
 @dataclass(frozen=True)
@@ -63,6 +97,8 @@ class Job:
     shard: Shard | None = None
     others: tuple[str, ...] = ()
     """The fields that the other shards make."""
+    save: SaveRequest | None = None
+    """Files besides the fields."""
 
 
 def resolve(request: RunRequest) -> Job:
@@ -95,6 +131,17 @@ def resolve(request: RunRequest) -> Job:
     others = tuple(name for name in chosen if name not in own)
     config = config or default_config(task)
     return Job(config, task, own, request.output or output, shard=shard, others=others)
+
+
+def with_saving(job: Job, text: str, folder: Path | None) -> Job:
+    """The same job, which saves files besides the fields.
+
+    Raises:
+        ConfigError: an unknown word, or the caller wants one file and no other.
+    """
+    if job.one_field:
+        raise ConfigError(f"--save {text}: this organiser wants the field and nothing besides")
+    return replace(job, save=SaveRequest.parse(text, folder, job.folder))
 
 
 def default_config(task: Task) -> Path:
