@@ -1,7 +1,7 @@
 # make demo      register and score the sample brains    make check   lint, types, layers, docstrings
 # make test      every quick test, in minutes            make bench   benchmarks, slow
 # make test-all  what is slow, or needs more             make lock    renew the pinned requirements
-# make setup     both environments
+# make setup     both environments                       make gpu-pack  wheels for a GPU machine
 PYTHON ?= python3
 VENV ?= .venv
 PIP_ARGS ?=
@@ -10,7 +10,7 @@ PY := $(VENV)/bin/python
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -q -n auto --dist loadgroup
 SAMPLE := --task aseg --dataset sample/SAMPLE_dataset.json
 
-.PHONY: setup demo test test-all check bench lock
+.PHONY: setup demo test test-all check bench gpu-pack lock
 
 demo: $(VENV)/.run
 	$(PY) -m pipeline run $(SAMPLE) --output output/fields
@@ -44,6 +44,10 @@ bench: $(VENV)/.dev
 	  configs/any_fast.toml configs/any_default.toml configs/any_accurate.toml
 	$(PY) -m benchmarks.scoring
 	$(PY) -m benchmarks.ranking
+
+# What `benchmarks/gpu.sh` installs where a GPU is and no network.
+gpu-pack: $(VENV)/.dev
+	$(PY) -m benchmarks.gpu.pack gpu-pack
 
 setup: $(VENV)/.dev
 

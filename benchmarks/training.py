@@ -80,6 +80,7 @@ def measure_steps(
                 total += seconds(device) - began
                 coming, waited = coming + ready - began, waited + waiting
     return {
+        "step": total / steps,
         "pairs": steps * loader.samples / total,
         "waiting": waited / total,
         "making": (coming - waited) / total,
