@@ -65,7 +65,8 @@ LABEL org.opencontainers.image.title="Regatta, the judge" \
       org.opencontainers.image.revision=$REVISION
 
 # TORCH is a folder of download.pytorch.org/whl. For torch 2.13 there are cpu, cu126, cu130 and cu132;
-# the last two need drivers from 580 on. Naming it in the version keeps PyPI's build (cu130) out.
+# the last two need drivers from 580 on, the first has no code for Blackwell (docs/decisions/0016).
+# Naming it in the version keeps PyPI's build out.
 # Some files of torch are for newer Pythons than the base's and do not compile.
 FROM eval-packages AS run-packages
 ARG PIP_NO_INDEX

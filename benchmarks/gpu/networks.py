@@ -59,7 +59,7 @@ def run(
 
 
 def autocast(setting: Setting, precision: str) -> Callable[[], AbstractContextManager[object]]:
-    """What a network computes in."""
+    """Autocast to bfloat16, or nothing."""
     if precision != "bfloat16":
         return ExitStack
     return lambda: torch.autocast(setting.device.type, torch.bfloat16)

@@ -43,7 +43,7 @@ def _runs(call: Callable[[], object], device: torch.device) -> list[float]:
 
 
 def peak_gib(device: torch.device) -> float:
-    """Of the device since it was last reset, or of the process."""
+    """The peak memory of the device since it was last reset, or of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**30
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -40,7 +40,7 @@ def setting_of(device: torch.device, output: Path, scratch: Path) -> Setting:
 
 
 def share(left: tuple[Part, ...], seconds: float) -> float:
-    """What the first of the parts that are left has of the time that is left."""
+    """The time of the first of the parts that are left."""
     return seconds * left[0].seconds / sum(part.seconds for part in left)
 
 

@@ -158,8 +158,8 @@ def _watched(
         if container.status not in {"created", "running"}:
             return peak, device
         peak = max(peak, _memory(container))
-        if limits.gpu:
-            device = max(device or 0.0, _device_gib() or 0.0)
+        if limits.gpu and (used := _device_gib()) is not None:
+            device = max(device or 0.0, used)
         on_poll()
         time.sleep(EVERY_S)
 

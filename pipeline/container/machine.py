@@ -10,6 +10,8 @@ from pipeline.container.record import MachineRecord
 
 STRANGER = 12345
 """User id in place of the organiser's where we are root, who may write anywhere."""
+CONTEXT_GIB = 0.25
+"""Memory of a GPU that a program which computes on it takes at least, before any data."""
 Info = dict[str, object]
 """The engine's description of itself, `docker info`."""
 
@@ -41,6 +43,24 @@ def differences(contract: Contract, limits: RunLimits) -> Iterator[str]:
         yield "no GPU, the engine has none to give; the organiser gives one"
     if limits.user is None:
         yield "the output folder may be written to by every user, so by the image's own, too"
+
+
+def gpu_notes(limits: RunLimits, device_gib: float | None) -> Iterator[str]:
+    """Yield doubts about a GPU that was given.
+
+    Args:
+        limits: of the runs.
+        device_gib: the largest memory of the GPU in use; None where it could not be measured.
+    """
+    if not limits.gpu:
+        return
+    if device_gib is None:
+        yield "the GPU's memory was not measured: nvidia-smi is missing here"
+    elif device_gib < CONTEXT_GIB:
+        yield (
+            f"a GPU was given, but {device_gib:.2f} GiB of its memory in use are too little for a "
+            "program that computes on it: see what doctor finds in the image"
+        )
 
 
 def describe(info: Info, limits: RunLimits) -> MachineRecord:

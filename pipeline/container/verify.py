@@ -26,7 +26,7 @@ from pipeline.container.inputs import (
     read_inputs,
     refuse_private,
 )
-from pipeline.container.machine import describe, differences, limits_for
+from pipeline.container.machine import describe, differences, gpu_notes, limits_for
 from pipeline.container.record import FIELDS, REPORT, RunRecord, Verification, write_record
 from pipeline.container.runs import PlannedRun, field_path, planned_runs
 
@@ -101,6 +101,8 @@ def _verified(
     seconds: dict[str, float] = {}
     for job, how in ran:
         seconds |= seconds_per_pair(inputs, job, how)
+    runs = tuple(_record(job, how) for job, how in ran)
+    device_gib = max((run.device_gib for run in runs if run.device_gib is not None), default=None)
     return Verification(
         regatta=__version__,
         image=image.name,
@@ -111,10 +113,10 @@ def _verified(
         user=user,
         memory_gib=limits.memory_bytes / GIB,
         machine=describe(info, limits),
-        runs=tuple(_record(job, how) for job, how in ran),
+        runs=runs,
         seconds=seconds,
         findings=tuple(findings),
-        notes=tuple(differences(inputs.contract, limits)),
+        notes=(*differences(inputs.contract, limits), *gpu_notes(limits, device_gib)),
     )
 
 

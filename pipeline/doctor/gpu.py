@@ -30,6 +30,8 @@ class Tried:
     """Its name and memory, if it computed."""
     trouble: str = ""
     """What torch said if not."""
+    code: str = ""
+    """The GPU's architecture and those that this build of torch has code for."""
 
 
 def check_gpu(plan: Plan) -> CheckResult:
@@ -95,9 +97,12 @@ def try_gpu(device: str) -> Tried:
     try:
         torch.ones(8, device=f"cuda:{index}").sum().item()
     except RuntimeError as error:
-        return Tried(wheel, count, trouble=_first([str(error)]))
-    properties = torch.cuda.get_device_properties(index)
-    return Tried(wheel, count, f"{properties.name}, {gib(properties.total_memory)}")
+        own = "sm_{}{}".format(*torch.cuda.get_device_capability(index))
+        code = f"{own}, not among {' '.join(torch.cuda.get_arch_list())}"
+        return Tried(wheel, count, trouble=_first([str(error)]), code=code)
+    properties, (free, _) = torch.cuda.get_device_properties(index), torch.cuda.mem_get_info(index)
+    memory = f"{gib(properties.total_memory)}, {gib(free)} free"
+    return Tried(wheel, count, f"{properties.name}, {memory}")
 
 
 def _first(texts: list[str]) -> str:
@@ -125,9 +130,20 @@ def _cure(driver: Driver, tried: Tried) -> str:
         needed = f"driver {oldest} or newer" if oldest else "a newer driver"
         return f"torch for CUDA {tried.wheel} needs {needed}: update the driver, or {other}"
     if "no kernel image" in tried.trouble:
-        return f"this build of torch has no code for this GPU: install another one ({BUILDS})"
+        return f"{_no_code(tried)}, or install it from {BUILDS}"
     told = driver.trouble or tried.trouble or "torch does not say why"
     return f"{told}: start container and machine anew, or say --device cpu"
+
+
+def _no_code(tried: Tried) -> str:
+    if (tried.wheel or "").startswith("12."):
+        other, known = "cu130", "CUDA 13.0 knows GPUs since Blackwell"
+    else:
+        other, known = "cu126", "CUDA 12.6 is the last that knows GPUs before Turing"
+    return (
+        f"torch for CUDA {tried.wheel} has no code for this GPU ({tried.code}). {known}: "
+        f"docker build --build-arg TORCH={other}"
+    )
 
 
 def _suitable(driver: Driver) -> str:

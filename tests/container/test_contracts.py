@@ -25,7 +25,7 @@ from pipeline.container.inputs import (
     read_inputs,
     refuse_private,
 )
-from pipeline.container.machine import STRANGER, differences, limits_for
+from pipeline.container.machine import STRANGER, differences, gpu_notes, limits_for
 from pipeline.container.phantom import make_pair
 from pipeline.container.readme import command_line
 from pipeline.container.runs import field_path, planned_runs
@@ -180,6 +180,21 @@ def test_the_organisers_limits() -> None:
     assert (limits.memory_bytes, limits.gpu, limits.hardened) == (int(4.5 * 2**30), False, True)
     assert limits.user is None
     assert any("no GPU" in note for note in differences(platform, limits))
+
+
+@pytest.mark.parametrize(
+    ("device_gib", "told"),
+    [(None, "nvidia-smi is missing"), (0.02, "0.02 GiB of its memory"), (3.0, None)],
+)
+def test_a_gpu_that_was_given_and_not_used_is_noted(
+    device_gib: float | None, told: str | None
+) -> None:
+    limits = limits_for(find_contract("lumir25"), INFO, None)
+    notes = "".join(gpu_notes(limits, device_gib))
+    assert (told or "") in notes
+    assert bool(notes) == (told is not None)
+    without = limits_for(find_contract("lumir24"), INFO, None)
+    assert not list(gpu_notes(without, device_gib))
 
 
 def test_root_is_never_the_organisers_user(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,6 +131,7 @@ WORKS = Tried("12.6", 1, "NVIDIA H100, 79.1 GiB")
 FAILS = Tried("12.6")
 NONE = Driver("545.23.06", None, 0)
 H100 = Driver("545.23.06", (12, 3), 1)
+NO_CODE = "CUDA error: no kernel image is available for execution"
 TOO_OLD = (
     "CUDA initialization: The NVIDIA driver on your system is too old (found version 11040). "
     "Please update your GPU driver by downloading and installing a new version from the URL"
@@ -164,9 +165,16 @@ TOO_OLD = (
         (H100, Tried("12.6", 0, None, "CUDA unknown error"), "blocker", "CUDA unknown error: "),
         (
             H100,
-            Tried("12.6", 1, None, "CUDA error: no kernel image is available for execution"),
+            Tried("12.6", 1, None, NO_CODE, "sm_120, not among sm_50 sm_90"),
             "blocker",
-            "has no code for this GPU",
+            "torch for CUDA 12.6 has no code for this GPU (sm_120, not among sm_50 sm_90). "
+            "CUDA 13.0 knows GPUs since Blackwell: docker build --build-arg TORCH=cu130, or",
+        ),
+        (
+            Driver("580.65.06", (13, 0), 1),
+            Tried("13.0", 1, None, NO_CODE, "sm_70, not among sm_75 sm_120"),
+            "blocker",
+            "CUDA 12.6 is the last that knows GPUs before Turing: docker build --build-arg TORCH=",
         ),
         (H100, Tried("12.6", 2), "blocker", "not the one that is asked for | give --device cuda:0"),
     ],
