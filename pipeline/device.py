@@ -1,5 +1,7 @@
 """The processor or the GPU that computes."""
 
+import os
+
 import torch
 
 from l2r.errors import ConfigError
@@ -32,3 +34,14 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"cpu, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def file_threads(device: torch.device) -> int:
+    """How many threads read files, and how many write them, while a device computes.
+
+    A processor has other things to do; beside a GPU half of its cores pack and unpack, but no more
+    than keep a GPU busy.
+    """
+    if device.type == "cpu":
+        return 1
+    return max(1, min(4, len(os.sched_getaffinity(0)) // 2))

@@ -10,7 +10,7 @@ from l2r.disk import make_folder
 from l2r.errors import ConfigError
 from l2r.submission import MANIFEST
 from models.weights.registry import find_weights
-from pipeline.device import describe_device, find_device
+from pipeline.device import describe_device, file_threads, find_device
 from pipeline.register.config import RunConfig, load_run
 from pipeline.register.export import ExportField
 from pipeline.register.ledger import WHOLE, Ledger
@@ -70,6 +70,7 @@ def register_list(
             ledger=ledger,
             resume=resume,
             time_budget_s=time_budget_s,
+            file_threads=file_threads(device),
         )
         with progress(len(job.pairs), f"{job.task.name} on {device}") as advance:
             counts = loop(job.pairs, advance)

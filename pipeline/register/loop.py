@@ -1,18 +1,21 @@
 """The loop over pairs, reading ahead and writing behind.
 
-One thread reads the next pair and one writes the last one while a third computes. No worker
-processes, so no shared memory is needed, and at most three pairs are in memory. A pair that fails
-is recorded, gets a zero field, and does not stop the others.
+One thread reads the next pair and one writes the last one while a third computes; where a GPU
+computes, which is faster than files are packed, there are several of both. No worker processes, so
+no shared memory is needed, and at most three pairs are in memory, or two for each such thread and
+one. A pair that fails is recorded, gets a zero field, and does not stop the others.
 """
 
 import logging
 import resource
+import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -75,10 +78,13 @@ class RegistrationLoop:
         ledger: Ledger | None = None,
         resume: bool = True,
         time_budget_s: float | None = None,
+        file_threads: int = 1,
     ) -> None:
+        """`file_threads`: how many read pairs, and how many write fields, at a time."""
         self._stages, self._export = stages, export
         self._ledger, self._resume = ledger, resume
         self._budget = Budget(time_budget_s)
+        self._file_threads, self._recording = file_threads, threading.Lock()
 
     def __call__(self, pairs: Mapping[str, Pair], advance: Advance) -> Counter[str]:
         """Register every pair.
@@ -94,26 +100,28 @@ class RegistrationLoop:
             OutputError: the folder cannot be written to any more; what it holds is whole.
         """
         counts: Counter[str] = Counter()
-        with ThreadPoolExecutor(1, "write") as writer:
-            writing: Future[str] | None = None
+        with ThreadPoolExecutor(self._file_threads, "write") as writer:
+            writing: deque[Future[str]] = deque()
             for item in self._read_ahead(pairs):
                 self._compute(item)
-                if writing is not None:
-                    counts[writing.result()] += 1
-                writing = writer.submit(self._finish, item, advance)
-            if writing is not None:
-                counts[writing.result()] += 1
+                if len(writing) == self._file_threads:
+                    counts[writing.popleft().result()] += 1
+                writing.append(writer.submit(self._finish, item, advance))
+            for written in writing:
+                counts[written.result()] += 1
         return counts
 
     def _read_ahead(self, pairs: Mapping[str, Pair]) -> Iterator[_PairInProgress]:
-        """The pairs in order, each read while the one before is computed; none is kept."""
+        """The pairs in order, each read while the ones before are computed; none is kept."""
         items = (_PairInProgress(name, pair) for name, pair in pairs.items())
-        with ThreadPoolExecutor(1, "read") as reader:
-            coming = reader.submit(self._read, next(items))
-            for following in items:
-                item, coming = coming.result(), reader.submit(self._read, following)
+        with ThreadPoolExecutor(self._file_threads, "read") as reader:
+            coming = deque(reader.submit(self._read, i) for i in islice(items, self._file_threads))
+            while coming:
+                item = coming.popleft().result()
+                coming.extend(
+                    reader.submit(self._read, following) for following in islice(items, 1)
+                )
                 yield item
-            yield coming.result()
 
     def _read(self, item: _PairInProgress) -> _PairInProgress:
         with item.recording_failures("read"):
@@ -143,18 +151,19 @@ class RegistrationLoop:
 
     def _finish(self, item: _PairInProgress, advance: Advance) -> str:
         """Write the field, or the zero field, and record it; the outcome in one word."""
-        if item.skip:
-            advance(f"{item.name}: made before, skipped")
-            return "skipped"
-        path = self._written(item)
-        if path is None:
-            path = self._export.zero(item.name, item.pair)
-        else:
-            self._budget.note_end(item.refined_at)
-        record = self._record(item, path)
-        if self._ledger is not None:
-            self._ledger.record(item.name, record, _peak_memory_gib())
-        advance(_news(item, record))
+        path = None if item.skip else self._written(item)
+        with self._recording:  # one at a time: the journal grows by whole lines
+            if item.skip:
+                advance(f"{item.name}: made before, skipped")
+                return "skipped"
+            if path is None:
+                path = self._export.zero(item.name, item.pair)
+            else:
+                self._budget.note_end(item.refined_at)
+            record = self._record(item, path)
+            if self._ledger is not None:
+                self._ledger.record(item.name, record, _peak_memory_gib())
+            advance(_news(item, record))
         return record.status
 
     def _written(self, item: _PairInProgress) -> Path | None:
