@@ -43,6 +43,7 @@ bench: $(VENV)/.dev
 	  configs/t1_network.toml configs/t1_fast.toml configs/t1_default.toml \
 	  configs/any_fast.toml configs/any_default.toml configs/any_accurate.toml
 	$(PY) -m benchmarks.scoring
+	$(PY) -m benchmarks.transforms
 	$(PY) -m benchmarks.ranking
 
 # What `benchmarks/gpu.sh` installs where a GPU is and no network.
