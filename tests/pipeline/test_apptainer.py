@@ -43,6 +43,7 @@ def test_it_runs_what_the_dockerfile_runs() -> None:
     assert sections()["test"].strip() == f"{entry} doctor"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -51,6 +51,7 @@ def test_the_inverse_returns_to_the_start(seed: int) -> None:
     np.testing.assert_allclose(chain.inverse().inverse()(points), chain(points))
 
 
+@pytest.mark.slow
 @given(st.floats(-0.8, 4.0))
 def test_a_stretch_is_inverted_however_strong_it_is(slope: float) -> None:
     """The plain iteration diverges from a slope of one on; halved steps do not."""

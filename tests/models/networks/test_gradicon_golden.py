@@ -212,6 +212,7 @@ def test_the_terms_pull_where_the_published_ones_do(
     assert dot == pytest.approx(trained["evalgrad.dot"].item(), rel=GRADIENT_RTOL)
 
 
+@pytest.mark.slow
 def test_three_steps_of_adam_lead_where_the_published_ones_lead(
     small: UniGradIcon, vectors: dict[str, Tensor], trained: dict[str, Tensor]
 ) -> None:

@@ -25,6 +25,7 @@ def test_values_and_both_gradients_are_those_of_the_warp(size: float) -> None:
         torch.testing.assert_close(mine, theirs)
 
 
+@pytest.mark.slow
 def test_a_field_sampled_by_itself_gets_both_gradients() -> None:
     assert torch.autograd.gradcheck(
         lambda u: sample_repeatably(u, u), random(4, 0.3).requires_grad_()

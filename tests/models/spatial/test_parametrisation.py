@@ -120,6 +120,7 @@ def test_the_inverse_of_a_stretch_is_a_compression() -> None:
     torch.testing.assert_close(invert(field)[0, 0, :, 2, 2], -0.2 * x, rtol=0, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Velocity(squarings=0), *KINDS])
 @pytest.mark.parametrize("way", ["forward", "inverse"])
 def test_gradients_reach_what_is_held(kind: Parametrisation, way: str) -> None:

@@ -118,6 +118,7 @@ def test_it_overfits_one_pair(tmp_path: Path, partners: Partners) -> None:
     assert notes.totals[-1] < notes.totals[0] - 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_after", [1, 6, 8])
 @pytest.mark.parametrize("ema", [None, 0.9])
 def test_interrupted_and_resumed_it_ends_in_the_same_bits(

@@ -34,6 +34,7 @@ def test_every_network_recognises_its_own_weights(kind: type[NetworkConfig]) -> 
     assert kind() in fitting(state_of(kind()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["tiny", "small", "normal", "large"])
 @pytest.mark.parametrize("kind", [TransMorphIxiConfig, TransMorphOasisConfig])
 def test_published_sizes_are_told_apart(
@@ -42,6 +43,7 @@ def test_published_sizes_are_told_apart(
     assert fitting(state_of(kind(sizes=size))) == [kind(sizes=size)]
 
 
+@pytest.mark.slow
 def test_time_steps_are_read_off_the_weights() -> None:
     found = fitting(state_of(TmTvfConfig(sizes="tiny", time_steps=3)))
     assert TmTvfConfig(sizes="tiny", time_steps=3) in found
@@ -66,6 +68,7 @@ def test_half_precision_fits_too() -> None:
 WINDOWS = [(5, 6, 5), (5, 6, 6), (7, 6, 5), (4, 4, 4)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 @pytest.mark.parametrize("kind", [TransMorphIxiConfig, TransMorphOasisConfig, TmTvfConfig])
 def test_windows_are_read_off_the_weights(

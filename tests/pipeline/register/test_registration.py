@@ -38,6 +38,7 @@ def test_it_finds_the_very_field_that_a_run_writes(
     assert np.array_equal(registration(*paths).field, read_field(tmp_path / "out" / FIRST))
 
 
+@pytest.mark.slow
 def test_paths_images_and_arrays_are_one(
     registration: Registration, paths: tuple[Path, Path]
 ) -> None:

@@ -193,6 +193,7 @@ def test_a_list_that_cannot_be_used_is_one_line(
     assert message in done.stderr
 
 
+@pytest.mark.slow
 def test_a_folder_without_images_and_one_with_two_lists(tmp_path: Path, config: Path) -> None:
     words = ("train", config, "--output", tmp_path / "out", "--data")
     (tmp_path / "empty").mkdir()

@@ -70,6 +70,7 @@ def test_a_folder_without_label_maps_is_named(tmp_path: Path) -> None:
         find_data(None, maps=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_training_at_half_resolution_is_judged_at_full_resolution(
     brains: Path, tmp_path: Path
 ) -> None:
@@ -99,6 +100,7 @@ def test_a_training_at_half_resolution_is_judged_at_full_resolution(
     assert len(settings["maps"]) == len(settings["images"]) == 3
 
 
+@pytest.mark.slow
 def test_a_training_for_two_passes_is_judged_by_both(brains: Path, tmp_path: Path) -> None:
     text = f"""
         task = "{brains / "phantom.toml"}"

@@ -186,6 +186,7 @@ def test_verify_finds_each_fault_and_goes_on(
     assert fifth.startswith(f'good  {other}: fits name = "transmorph_ixi"')
 
 
+@pytest.mark.slow
 def test_verify_asks_for_the_network_that_is_named(command: Command, published: Path) -> None:
     good = command("weights", "verify", published, "--network", "transmorph_oasis")
     bad = command("weights", "verify", published, "--network", "transmorph_ixi")
@@ -226,6 +227,7 @@ def test_verify_all_has_nothing_to_do_where_nothing_is_registered(
     assert (ran.code, ran.out) == (0, "no weights in the registry\n")
 
 
+@pytest.mark.slow
 def test_a_converted_file_is_smaller_fits_and_gives_the_same_field(
     command: Command, published: Path, state: dict[str, Tensor], tmp_path: Path
 ) -> None:
@@ -266,6 +268,7 @@ def test_convert_leaves_the_network_open_where_no_published_one_fits(
     assert "network = {}  # fits no published one: say which" in ran.out
 
 
+@pytest.mark.slow
 def test_convert_replaces_only_the_file_that_it_reads(
     command: Command, published: Path, tmp_path: Path
 ) -> None:
