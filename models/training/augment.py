@@ -22,7 +22,7 @@ from models.spatial.coordinate_maps import ImageBatch
 from models.training.dataset import Dataset, Sample, Stream, generator
 from models.types import Stacks
 
-Side: TypeAlias = tuple[ImageBatch, Stacks | LabelVolumes | None]
+Augmentable: TypeAlias = tuple[ImageBatch, Stacks | LabelVolumes | None]
 """An image of a pair, and its structures or its label map."""
 Probability = Annotated[float, Field(ge=0, le=1)]
 Axis = Annotated[int, Field(ge=0, le=2)]
@@ -54,7 +54,7 @@ class AugmentationBase(Frozen, ABC):
     """The first epoch in which it acts, counted from 0: so many pass without it."""
 
     @abstractmethod
-    def apply(self, side: Side, chance: Chance) -> Side:
+    def apply(self, side: Augmentable, chance: Chance) -> Augmentable:
         """The changed side; a batch of one."""
 
 
@@ -77,7 +77,7 @@ class AffineConfig(AugmentationBase):
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.03
     """Along each axis, either way."""
 
-    def apply(self, side: Side, chance: Chance) -> Side:
+    def apply(self, side: Augmentable, chance: Chance) -> Augmentable:
         random = chance.own
         turns, moves, scales = torch.rand(3, generator=random) < self.probability
         matrix = rotation(torch.deg2rad(turns * either_way(self.degrees, random)))
@@ -99,7 +99,7 @@ class FlipConfig(AugmentationBase):
     """Of each axis."""
     axes: tuple[Axis, ...] = (2,)
 
-    def apply(self, side: Side, chance: Chance) -> Side:
+    def apply(self, side: Augmentable, chance: Chance) -> Augmentable:
         turned = torch.rand(len(self.axes), generator=chance.own) < self.probability
         chosen = [axis + 2 for axis, turn in zip(self.axes, turned, strict=True) if turn]
         image, labels = side
@@ -118,7 +118,7 @@ class GammaConfig(AugmentationBase):
     by: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """How far from one, either way."""
 
-    def apply(self, side: Side, chance: Chance) -> Side:
+    def apply(self, side: Augmentable, chance: Chance) -> Augmentable:
         random = chance.own
         acts = torch.rand((), generator=random) < self.probability
         power = 1 + float(either_way(self.by, random, ()))
@@ -135,7 +135,7 @@ class GainConfig(AugmentationBase):
     probability: Probability = 0.5
     between: tuple[PositiveFloat, PositiveFloat] = (0.8, 2.2)
 
-    def apply(self, side: Side, chance: Chance) -> Side:
+    def apply(self, side: Augmentable, chance: Chance) -> Augmentable:
         random = chance.own
         acts = torch.rand((), generator=random) < self.probability
         low, high = (math.log(end) for end in self.between)
@@ -158,7 +158,7 @@ class IconConfig(AugmentationBase):
     deviation: NonNegativeFloat = 0.05
     """Of the normal numbers that are added to the matrix, where the image is from -1 to 1."""
 
-    def apply(self, side: Side, chance: Chance) -> Side:
+    def apply(self, side: Augmentable, chance: Chance) -> Augmentable:
         order = torch.randperm(3, generator=chance.both)
         signs = 2.0 * torch.randint(2, (3, 1), generator=chance.both) - 1
         noise = self.deviation * torch.randn(3, 4, generator=chance.own)
@@ -197,7 +197,7 @@ class AugmentedPairs(Dataset):
             return ImagePair(fixed, moving)
         return ImagePair(fixed, moving, (fixed_labels, moving_labels))
 
-    def _changed(self, side: Side, numbers: tuple[int, int], which: int) -> Side:
+    def _changed(self, side: Augmentable, numbers: tuple[int, int], which: int) -> Augmentable:
         """Change one image; `numbers` are epoch and number of the sample."""
         for place, part in enumerate(self._parts):
             if numbers[0] < part.from_epoch:
@@ -210,7 +210,7 @@ class AugmentedPairs(Dataset):
         return side
 
 
-def _mapped(side: Side, matrix: Matrix, shift: Vector) -> Side:
+def _mapped(side: Augmentable, matrix: Matrix, shift: Vector) -> Augmentable:
     image, labels = side
     still = image.new_zeros(1, 3, *triple(image.shape[2:]))
     field = affine(still, matrix, shift)
