@@ -4,7 +4,7 @@ import json
 import statistics
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import pynvml
@@ -43,22 +43,22 @@ def over_list(setting: Setting, name: str) -> Row:
 def utilisation(setting: Setting) -> Iterator[list[int]]:
     """Collect the driver's percentages of time with a kernel running, while the block runs."""
     samples: list[int] = []
-    if not setting.on_gpu:
-        yield samples
-        return
-    pynvml.nvmlInit()
-    handle = pynvml.nvmlDeviceGetHandleByIndex(setting.device.index or 0)
     done = threading.Event()
-
-    def collect() -> None:
-        while not done.wait(_EVERY_S):
-            samples.append(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
-
-    thread = threading.Thread(target=collect)
-    thread.start()
+    thread = threading.Thread(target=_collect, args=(setting.device.index or 0, samples, done))
+    if setting.on_gpu:
+        thread.start()
     try:
         yield samples
     finally:
         done.set()
-        thread.join()
-        pynvml.nvmlShutdown()
+        if setting.on_gpu:
+            thread.join()
+
+
+def _collect(gpu: int, samples: list[int], done: threading.Event) -> None:
+    """Append until `done`; nothing where the driver does not say: the times count without it."""
+    with suppress(pynvml.NVMLError):
+        pynvml.nvmlInit()
+        handle = pynvml.nvmlDeviceGetHandleByIndex(gpu)
+        while not done.wait(_EVERY_S):
+            samples.append(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)

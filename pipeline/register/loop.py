@@ -144,9 +144,12 @@ class RegistrationLoop:
         predicted = None
         with item.recording_failures("predict"):
             predicted = self._stages.predict(item.prepared, deadline)
+            _wait_for(predicted.field.device)  # its time and its errors are this stage's
         if predicted is not None:
             with item.recording_failures("refine"):
-                item.registered = self._stages.refine(predicted, deadline)
+                refined = self._stages.refine(predicted, deadline)
+                _wait_for(refined.field.device)
+                item.registered = refined
         item.refined_at = min(time.monotonic(), deadline or float("inf"))
 
     def _finish(self, item: _PairInProgress, advance: Advance) -> str:
@@ -193,6 +196,12 @@ class RegistrationLoop:
             over_budget=self._budget.is_exceeded(item.watch.total),
             seconds=item.watch.seconds,
         )
+
+
+def _wait_for(device: torch.device) -> None:
+    """Wait until all that was begun on a GPU is done; a processor is never ahead of its work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def _status(item: _PairInProgress, path: Path | None) -> PairStatus:

@@ -3,12 +3,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.autograd import DeviceType
 
 from benchmarks.gpu import gpu_tests, pack, supervise
+from benchmarks.gpu.end_to_end import utilisation
 from benchmarks.gpu.operations import (
     MARGIN,
     WINDOW,
@@ -18,6 +22,7 @@ from benchmarks.gpu.operations import (
     plain_warp,
 )
 from benchmarks.gpu.parts import PARTS
+from benchmarks.gpu.profile import device_ms
 from benchmarks.gpu.record import Measurement, Part, Setting, append, read, write_tables
 from benchmarks.gpu.worker import measure_part, share
 from models.losses.folding import dense_penalty
@@ -136,6 +141,24 @@ tests/b.py::test_five"""
     assert gpu_tests.outcomes(text) == {
         "passed": 2, "skipped": 1, "failed": 1, "which failed": "tests/b.py::test_four",
     }  # fmt: skip
+
+
+def event(device: DeviceType, ms: float, *, annotation: bool = False) -> SimpleNamespace:
+    return SimpleNamespace(
+        device_type=device, self_device_time_total=1e3 * ms, is_user_annotation=annotation
+    )
+
+
+def test_a_kernel_counts_once_not_again_with_what_began_it() -> None:
+    kernel, copy = event(DeviceType.CUDA, 3), event(DeviceType.CUDA, 2)
+    operation, step = event(DeviceType.CPU, 3), event(DeviceType.CUDA, 5, annotation=True)
+    assert device_ms([operation, kernel, copy, step]) == 5
+
+
+def test_without_an_answer_of_the_driver_a_list_is_measured_all_the_same(tmp_path: Path) -> None:
+    with utilisation(replace(setting(tmp_path), device=torch.device("cuda:99"))) as samples:
+        assert samples == []  # no machine has a hundred GPUs
+    assert samples == []
 
 
 def test_plain_operations_are_what_ours_are_compared_with() -> None:

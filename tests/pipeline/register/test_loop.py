@@ -197,6 +197,25 @@ def test_beside_a_gpu_three_pairs_are_read_and_three_fields_written_at_a_time(
     assert len(list(workshop.folder.glob("disp*"))) == 7
 
 
+@pytest.mark.gpu
+def test_a_stage_ends_when_the_gpu_is_done_with_it(workshop: Workshop) -> None:
+    plain_predict, plain_refine, idle = workshop.predict, workshop.refine, []
+
+    def predict(item: Prepared, deadline: float | None) -> Predicted:
+        found = plain_predict(item, deadline)
+        found = replace(found, field=found.field.cuda())
+        torch.cuda._sleep(10**8)  # clock ticks of the GPU; this call does not wait for them
+        return found
+
+    def refine(item: Predicted, *_: object) -> Predicted:
+        idle.append(torch.cuda.current_stream().query())
+        return plain_refine(item)
+
+    workshop.predict, workshop.refine = predict, refine
+    assert workshop.run() == {"done": 2}
+    assert idle[0]  # later ones may see a field on its way to its file
+
+
 def test_what_a_stage_draws_at_random_depends_on_the_seed_alone(workshop: Workshop) -> None:
     drawn = []
 
