@@ -1,6 +1,7 @@
 """On what a number was measured."""
 
 import platform
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,10 +10,10 @@ import torch
 
 def describe() -> str:
     """One line: processor, threads, GPU, versions, commit."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        capture_output=True, text=True, check=False,
-    ).stdout.strip()  # fmt: skip
+    commit = ""
+    if shutil.which("git"):
+        words = ["git", "rev-parse", "--short", "HEAD"]
+        commit = subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
     parts = [_processor(), f"{torch.get_num_threads()} threads"]
     if torch.cuda.is_available():
         parts.append(torch.cuda.get_device_name())

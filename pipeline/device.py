@@ -37,7 +37,7 @@ def describe_device(device: torch.device) -> str:
 
 
 def file_threads(device: torch.device) -> int:
-    """How many threads read files, and how many write them, while a device computes.
+    """Number of threads that read files, and of those that write them, while a device computes.
 
     A processor has other things to do; beside a GPU half of its cores pack and unpack, but no more
     than keep a GPU busy.
