@@ -129,6 +129,16 @@ def test_the_tests_that_it_runs_are_all_that_are_marked() -> None:
     assert all("mark.gpu" in path.read_text() for path in gpu_tests.files())
 
 
+@pytest.mark.slow
+def test_a_file_that_cannot_be_imported_costs_other_files_nothing(tmp_path: Path) -> None:
+    broken, sound = tmp_path / "test_broken.py", tmp_path / "test_sound.py"
+    broken.write_text("import no_such_module\n")
+    sound.write_text("import pytest\n\n\n@pytest.mark.gpu\ndef test_sound(): ...\n")
+    found = gpu_tests.run(setting(tmp_path), [broken, sound])
+    assert found["passed"] == 1
+    assert found["exit code"] == 1
+
+
 def test_outcomes_of_tests_are_counted_as_far_as_they_got() -> None:
     text = """
     collecting ... collected 4 items
