@@ -44,10 +44,10 @@ def test_whole_numbers_are_rounded_and_splines_do_not_wrap_around() -> None:
     edge = np.zeros((8, 1, 1), np.uint8)
     edge[4:] = 255
     quarter = np.eye(4)
-    quarter[0, 3] = 0.3
+    quarter[0, 3] = 0.304
     grid = Grid(edge.shape, np.eye(4))
     linear = Resampling(grid, AffineTransform(quarter))(edge, np.eye(4))
-    assert linear.ravel().tolist() == [0, 0, 0, 76, 255, 255, 255, 255]  # 0.3 * 255 = 76.5
+    assert linear.ravel().tolist() == [0, 0, 0, 78, 255, 255, 255, 255]  # 77.52
     cubic = Resampling(grid, AffineTransform(quarter), "cubic")(edge, np.eye(4)).ravel().astype(int)
     assert cubic[2] == 0  # undershoot
     assert cubic[4] == 255  # overshoot
@@ -74,3 +74,12 @@ def test_an_image_elsewhere_is_refused() -> None:
     far[0, 3] += 1000
     with pytest.raises(ImageError, match="do not overlap after the transforms"):
         Resampling(FIXED, CHAIN)(smooth_volume(MOVING.shape), far)
+
+
+@pytest.mark.parametrize("interpolation", sorted(INTERPOLATIONS))
+def test_slabs_do_not_show(interpolation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = blobs(MOVING.shape)
+    whole = Resampling(FIXED, CHAIN, interpolation)(labels, MOVING.affine)
+    monkeypatch.setattr("l2r.transforms.slabs._POINTS", 1)
+    thin = Resampling(FIXED, CHAIN, interpolation)(labels, MOVING.affine)
+    assert np.array_equal(thin, whole)

@@ -132,3 +132,19 @@ def test_on_one_grid_not_a_bit_of_a_field_changes() -> None:
     field = from_learn2reg(vectors, FIXED.affine, FIXED.affine)
     assert field.vectors is vectors
     assert to_learn2reg(field, FIXED.affine) is vectors
+
+
+def test_the_jacobian_is_that_of_numpy_across_slabs(monkeypatch: pytest.MonkeyPatch) -> None:
+    field = bumps(FIXED)
+    monkeypatch.setattr("l2r.transforms.slabs._POINTS", 1)
+    parts = [np.gradient(field.vectors[..., axis].astype(float)) for axis in range(3)]
+    matrices = np.moveaxis(np.array(parts), (0, 1), (-2, -1)) + np.eye(3)
+    np.testing.assert_allclose(jacobian(field, FIXED), np.linalg.det(matrices), atol=1e-4)
+
+
+def test_slabs_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = as_displacement(bumps(FIXED).inverse(), MOVING).vectors
+    other = to_learn2reg(bumps(FIXED), MOVING.affine)
+    monkeypatch.setattr("l2r.transforms.slabs._POINTS", 1)
+    assert np.array_equal(as_displacement(bumps(FIXED).inverse(), MOVING).vectors, whole)
+    assert np.array_equal(to_learn2reg(bumps(FIXED), MOVING.affine), other)
