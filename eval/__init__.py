@@ -17,3 +17,19 @@ What LUMIR's scorer does that one might not expect, and so does this one under i
 Where a value is spoilt like this, a note under the table says what it would be without. What the
 scorers of other challenges do stands in docs/protocols.md.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eval.scoring import score_case
+
+__all__ = ["score_case"]
+
+
+def __getattr__(name: str) -> object:
+    """Import the scorer when it is first used: commands start without scipy."""
+    if name == "score_case":
+        from eval.scoring import score_case  # noqa: PLC0415
+
+        return score_case
+    raise AttributeError(f"module 'eval' has no attribute {name!r}")

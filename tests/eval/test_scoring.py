@@ -9,8 +9,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from eval import score_case
 from eval.report import ScoreReport
-from eval.scoring import score_case, score_submission
+from eval.scoring import score_submission
 from l2r.errors import DatasetError, FieldError, ImageError, L2RError, TaskError
 from l2r.formats.fields import write_field
 from l2r.submission import Submission, open_submission
@@ -46,6 +47,7 @@ def test_the_scores_are_those_of_the_metrics_on_their_own(phantom: Phantom) -> N
 def test_one_case_is_scored_from_its_field_alone(phantom: Phantom) -> None:
     expected = scored(phantom).cases[0]
     case = phantom.case(0)
+    assert score_case.__module__ == "eval.scoring"
     alone = score_case(phantom.task, case.vectors, case.pair, phantom.folder)
     np.testing.assert_equal(asdict(alone), asdict(expected))
 
