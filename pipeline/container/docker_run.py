@@ -4,7 +4,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -174,7 +174,7 @@ def _ended(
     state = container.attrs["State"]
     return RunOutcome(
         exit_code=state["ExitCode"],
-        seconds=round(_moment(state["FinishedAt"]) - _moment(state["StartedAt"]), 2),
+        seconds=seconds_of(state),
         peak_gib=round(peak / GIB, 3),
         device_gib=None if device is None else round(device, 3),
         log=_tail(container),
@@ -215,6 +215,14 @@ def gpu_query(what: str) -> str | None:
     words = [tool, f"--query-gpu={what}", "--format=csv,noheader,nounits", "--id=0"]
     answer = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603
     return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+def seconds_of(state: Mapping[str, str]) -> float:
+    """Wall time of a container that has ended, by the engine's clock.
+
+    The engine may note the start of one that ends at once a moment after its end.
+    """
+    return max(0.0, round(_moment(state["FinishedAt"]) - _moment(state["StartedAt"]), 2))
 
 
 def _moment(text: str) -> float:

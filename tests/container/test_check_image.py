@@ -18,7 +18,7 @@ from pipeline.container.check_image import (
     read_archive,
 )
 from pipeline.container.contracts import find_contract
-from pipeline.container.docker_run import BindMount, unexpected_writes
+from pipeline.container.docker_run import BindMount, seconds_of, unexpected_writes
 from pipeline.container.images import find_image, read_saved
 from tests.container.engine import Engine
 
@@ -180,3 +180,9 @@ def test_a_name_without_a_tag_is_one_image_of_several(engine: Engine, base_image
 def test_an_unknown_image_says_how_it_is_built(engine: Engine) -> None:
     with pytest.raises(ContainerError, match=r"no such image.*container build --tag nowhere"):
         find_image(engine.client, "nowhere")
+
+
+def test_a_container_that_ends_at_once_took_no_time_however_the_engine_noted_it() -> None:
+    start, end = "2026-11-26T18:50:00.004Z", "2026-11-26T18:50:00Z"
+    assert str(seconds_of({"StartedAt": start, "FinishedAt": end})) == "0.0"
+    assert seconds_of({"StartedAt": end, "FinishedAt": "2026-11-26T18:51:01.25Z"}) == 61.25
