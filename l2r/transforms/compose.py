@@ -1,6 +1,6 @@
 """A chain of transforms as one: an affine matrix, or a displacement field on a grid."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -18,11 +18,20 @@ def compose(parts: Sequence[SpatialTransform], grid: Grid) -> SpatialTransform:
         grid: of the displacement field; matrices are multiplied and need none.
     """
     matrix = np.eye(4)
-    for part in parts:
+    for part in _singles(parts):
         if not isinstance(part, AffineTransform):
             return as_displacement(TransformChain(parts), grid)
         matrix = part.matrix @ matrix
     return AffineTransform(matrix)
+
+
+def _singles(parts: Sequence[SpatialTransform]) -> Iterator[SpatialTransform]:
+    """The parts, chains among them part by part."""
+    for part in parts:
+        if isinstance(part, TransformChain):
+            yield from _singles(part.parts)
+        else:
+            yield part
 
 
 def as_displacement(transform: SpatialTransform, grid: Grid) -> DisplacementTransform:

@@ -31,7 +31,7 @@ Parameters: {numbers}
 FixedParameters: 0 0 0
 """
 _BLOCK = re.compile(
-    r"^Transform:\s*(\w+)\s*\nParameters:\s*(.*?)\s*\nFixedParameters:\s*(.*?)\s*$", re.MULTILINE
+    r"^Transform:\s*(\w+)\s*\nParameters:\s*(.*?)\s*\nFixedParameters:[ \t]*(.*?)\s*$", re.MULTILINE
 )
 
 

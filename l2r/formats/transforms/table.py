@@ -85,8 +85,9 @@ def _dialect_of(path: Path) -> str | None:
         return _of_nifti(path)
     if path.suffix == ".mha":
         return ItkImage.dialect if channels(path, TransformError) == 3 else Learn2RegField.dialect
-    if path.suffix == ".mat" and path.is_file() and path.read_bytes()[:400].isascii():
-        return FslMatrix.dialect
+    if path.suffix == ".mat" and path.is_file():
+        start = path.read_bytes()[:400]
+        return FslMatrix.dialect if start.isascii() and b"\0" not in start else None
     return None
 
 
