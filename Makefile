@@ -7,7 +7,7 @@ VENV ?= .venv
 PIP_ARGS ?=
 PY := $(VENV)/bin/python
 # A process per core, each with one thread: the bits of a test do not depend on its neighbours.
-PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -q -n auto --dist loadgroup
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -q -n auto
 SAMPLE := --task aseg --dataset sample/SAMPLE_dataset.json
 
 .PHONY: setup demo test test-all check bench gpu-pack lock

@@ -1,11 +1,13 @@
 """What the tests of all packages share."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from l2r.phantom import write_phantom
 
@@ -15,24 +17,41 @@ settings.load_profile("regatta")
 
 LIMITS_S = {"docker": 1800, "browser": 900, "slow": 900}
 """Longest time of a test with a mark: an image is built in the first of its tests."""
+SHARING = ("tests/container/", "tests/eval/leaderboard/page/")
+"""Folders whose tests share an engine with its images, or a browser."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give slow tests time, one process the tests that share an engine or a browser.
+class OneProcessPerEngine(LoadScopeScheduling):
+    """Sends every test to the next free process, but those that share an engine to one.
 
-    Tests that need a GPU are skipped where none is.
+    `--dist loadgroup` is meant for that, but xdist 3.8 forgets its groups under pytest 9.2.
     """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in SHARING if nodeid.startswith(folder)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneProcessPerEngine:
+    """Distribute tests so that an image is built once."""
+    return OneProcessPerEngine(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests time, and skip those that need a GPU where none is."""
     for item in items:
-        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        if item.get_closest_marker("gpu") and not _has_gpu():
             item.add_marker(pytest.mark.skip(reason="no GPU here"))
         for mark, limit in LIMITS_S.items():
-            if item.get_closest_marker(mark) is None:
-                continue
-            if item.get_closest_marker("timeout") is None:
+            if item.get_closest_marker(mark) and item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(limit))
-            if mark != "slow":
-                item.add_marker(pytest.mark.xdist_group(mark))
+
+
+@cache
+def _has_gpu() -> bool:
+    import torch  # noqa: PLC0415 - tests that need none start a second earlier
+
+    return torch.cuda.is_available()
 
 
 @pytest.fixture(scope="session")
