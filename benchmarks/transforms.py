@@ -21,6 +21,7 @@ import nibabel as nib
 import numpy as np
 
 from benchmarks.machine import describe
+from l2r.machine import usable_cores
 
 SAMPLE = Path("sample")
 METHODS = {
@@ -84,7 +85,7 @@ sys.exit(status != 0)
 def run(*call: str | Path) -> Spent:
     """Run a process on all cores, and measure it."""
     env = os.environ | {"PYTHONPATH": "."}
-    env["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(len(os.sched_getaffinity(0)))
+    env["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(usable_cores())
     watched = [sys.executable, "-c", WATCH, *map(str, call)]
     told = subprocess.run(watched, env=env, stdout=subprocess.PIPE, text=True, check=True)
     return Spent(*json.loads(told.stdout))

@@ -1,10 +1,9 @@
 """The processor or the GPU that computes."""
 
-import os
-
 import torch
 
 from l2r.errors import ConfigError
+from l2r.machine import usable_cores
 
 
 def find_device(name: str) -> torch.device:
@@ -44,4 +43,4 @@ def file_threads(device: torch.device) -> int:
     """
     if device.type == "cpu":
         return 1
-    return max(1, min(4, len(os.sched_getaffinity(0)) // 2))
+    return max(1, min(4, usable_cores() // 2))

@@ -1,10 +1,10 @@
 """Work on a grid in slabs of planes, shared out over the cores: memory does not grow with it."""
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from l2r.arrays import Shape
+from l2r.machine import usable_cores
 
 _POINTS = 1 << 15
 """Voxels of a slab, about: its arrays then fit into a processor's cache."""
@@ -15,7 +15,7 @@ def over_slabs(shape: Shape, work: Callable[[slice], None]) -> None:
 
     scipy and numpy let other threads run while they compute, so threads are enough.
     """
-    with ThreadPoolExecutor(_cores(), "slab") as pool:
+    with ThreadPoolExecutor(usable_cores(), "slab") as pool:
         for _ in pool.map(work, _slabs(shape)):
             pass  # an exception comes out here
 
@@ -24,8 +24,3 @@ def _slabs(shape: Shape) -> Iterator[slice]:
     planes = max(1, _POINTS // (shape[0] * shape[1]))
     for start in range(0, shape[2], planes):
         yield slice(start, min(start + planes, shape[2]))
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0))

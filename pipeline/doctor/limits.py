@@ -5,11 +5,12 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from l2r.machine import usable_cores
 from pipeline.doctor.record import GIB, CheckResult, Plan, gib
 
 ROOT = Path("/")
-NEEDED = int(1.8 * GIB)
-"""Peak of the default run file on LUMIR's grid, 1.73 GiB: `python -m benchmarks.refinements`."""
+NEEDED = int(2.1 * GIB)
+"""Peak of the default run file on LUMIR's grid, 2.00 GiB: `python -m benchmarks.end_to_end`."""
 UNLIMITED = 2**60
 """Bytes from which on the first version of control groups means that there is no limit."""
 
@@ -36,7 +37,7 @@ def check_cores(_: Plan) -> CheckResult:
     """Compare the cores that are allowed with the threads that torch would start."""
     import torch  # noqa: PLC0415 - loaded by the checks that need it
 
-    allowed, quota, threads = len(os.sched_getaffinity(0)), cpu_quota(), torch.get_num_threads()
+    allowed, quota, threads = usable_cores(), cpu_quota(), torch.get_num_threads()
     usable = min(allowed, quota or allowed)
     found = f"{usable:g} of {os.cpu_count()} cores allowed, torch takes {threads} threads"
     if threads >= usable + 1:
