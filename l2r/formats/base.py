@@ -1,6 +1,7 @@
 """The interface of a file format: values with their geometry in, volumes and fields out."""
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -9,6 +10,9 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from l2r.errors import L2RError
+
+HEADER_BYTES = 1 << 16
+"""More than the header of any format takes; most are of some hundred."""
 
 
 class Stored(NamedTuple):
@@ -44,7 +48,6 @@ class Format(ABC):
     components_last: ClassVar[bool] = False
     """The components of a field are its last axis, whatever a task asks of other formats."""
 
-    @abstractmethod
     def read(
         self,
         path: Path,
@@ -63,6 +66,22 @@ class Format(ABC):
         Raises:
             L2RError: missing, truncated, of another format, or larger than `most`.
         """
+        with self.faults(path, error):
+            content = self.content(path, most) if data is None else data
+            return self.decode(path, content, error, most)
+
+    def content(self, path: Path, most: int | None) -> bytes:
+        """Read the bytes of a file, but not many more than may be used of it."""
+        with path.open("rb") as file:
+            return file.read(-1 if most is None else HEADER_BYTES + most + 1)
+
+    @abstractmethod
+    def faults(self, path: Path, error: type[L2RError]) -> AbstractContextManager[None]:
+        """Turn whatever can go wrong in reading into an `error` of one line."""
+
+    @abstractmethod
+    def decode(self, path: Path, content: bytes, error: type[L2RError], most: int | None) -> Stored:
+        """Make values of a file's content, as `read` describes them; called within `faults`."""
 
     def geometry(self, path: Path, error: type[L2RError]) -> Geometry:
         """Read the grid of an image, without its values.

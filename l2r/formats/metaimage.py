@@ -20,7 +20,7 @@ from jaxtyping import Float, Shaped
 from l2r.disk import writing
 from l2r.errors import L2RError
 from l2r.formats.affine import sides_of, usable
-from l2r.formats.base import Format, Geometry, Stored
+from l2r.formats.base import HEADER_BYTES, Format, Geometry, Stored
 
 TYPES = {
     "MET_CHAR": "i1",
@@ -38,8 +38,6 @@ _LPS = np.diag([-1.0, -1.0, 1.0])
 """From ITK's millimetres to NIfTI's, which are RAS, and back."""
 _LEVEL = 1
 """Of ISA-L's compression, as in `l2r.formats.nifti`."""
-_MOST_HEADER = 1 << 16
-"""Bytes; ITK writes some hundred."""
 
 
 @dataclass(frozen=True)
@@ -62,33 +60,46 @@ class MetaImage(Format):
     suffixes: ClassVar[tuple[str, ...]] = (".mha",)
     components_last: ClassVar[bool] = True
 
-    def read(
-        self,
-        path: Path,
-        error: type[L2RError],
-        data: bytes | None = None,
-        most: int | None = None,
-    ) -> Stored:
-        with _mha_errors(path, error):
-            content = _content(path, most) if data is None else data
-            header = _parsed(path, content, error)
-            size = header.kind.itemsize * math.prod(header.shape)
-            if most is not None and size > most:
-                raise error(f"{path}: {size} bytes of values, but a field has at most {most}")
-            values: bytes | memoryview = memoryview(content)[header.end :]
-            if header.compressed:
-                values = zlib.decompressobj().decompress(values, size + 1)
-            if len(values) != size:
-                raise error(
-                    f"{path}: damaged: {len(values)} bytes of values or more instead of {size}"
-                )
-            stored = np.frombuffer(values, header.kind).astype(header.kind.newbyteorder("="))
+    @contextmanager
+    def faults(self, path: Path, error: type[L2RError]) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise error(f"{path}: cannot be read: no such file") from None
+        except OSError as cause:
+            raise error(f"{path}: cannot be read: {cause.strerror or cause}") from None
+        except KeyError as cause:
+            raise error(f"{path}: not a MetaImage of plain numbers: {cause}") from None
+        except (ValueError, zlib.error, OverflowError, MemoryError) as cause:
+            raise error(f"{path}: damaged: {cause}") from None
+
+    def decode(self, path: Path, content: bytes, error: type[L2RError], most: int | None) -> Stored:
+        header = _parsed(path, content, error)
+        size = header.kind.itemsize * math.prod(header.shape)
+        if most is not None and size > most:
+            raise error(f"{path}: {size} bytes of values, but a field has at most {most}")
+        values: bytes | memoryview = memoryview(content)[header.end :]
+        if header.compressed:
+            values = zlib.decompressobj().decompress(values, size + 1)
+        if len(values) != size:
+            raise error(f"{path}: damaged: {len(values)} bytes of values or more instead of {size}")
+        stored = np.frombuffer(values, header.kind).astype(header.kind.newbyteorder("="))
         return Stored(stored.reshape(header.shape, order="F"), header.affine)
 
     def geometry(self, path: Path, error: type[L2RError]) -> Geometry:
-        with _mha_errors(path, error):
-            header = _parsed(path, _content(path, 0), error)
+        with self.faults(path, error):
+            header = _parsed(path, self.content(path, 0), error)
         return Geometry(header.shape, header.affine, sides_of(header.affine))
+
+    def channels(self, path: Path, error: type[L2RError]) -> int:
+        """Read the number of values per voxel from the header alone.
+
+        Raises:
+            L2RError: missing, or of another format.
+        """
+        with self.faults(path, error):
+            lines, _ = _lines(path, self.content(path, 0), error)
+            return int(lines.get("ElementNumberOfChannels", "1"))
 
     def write(
         self, path: Path, array: Shaped[np.ndarray, "..."], affine: Float[np.ndarray, "4 4"], /
@@ -135,36 +146,6 @@ def _spelt(numbers: Float[np.ndarray, "..."]) -> str:
     return " ".join(f"{number + 0.0:.9g}" for number in numbers.ravel())  # + 0: never -0
 
 
-def channels(path: Path, error: type[L2RError]) -> int:
-    """Number of values per voxel, from the header alone.
-
-    Raises:
-        L2RError: missing, or of another format.
-    """
-    with _mha_errors(path, error):
-        lines, _ = _lines(path, _content(path, 0), error)
-        return int(lines.get("ElementNumberOfChannels", "1"))
-
-
-@contextmanager
-def _mha_errors(path: Path, error: type[L2RError]) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise error(f"{path}: cannot be read: no such file") from None
-    except OSError as cause:
-        raise error(f"{path}: cannot be read: {cause.strerror or cause}") from None
-    except KeyError as cause:
-        raise error(f"{path}: not a MetaImage of plain numbers: {cause}") from None
-    except (ValueError, zlib.error, OverflowError, MemoryError) as cause:
-        raise error(f"{path}: damaged: {cause}") from None
-
-
-def _content(path: Path, most: int | None) -> bytes:
-    with path.open("rb") as file:
-        return file.read(-1 if most is None else _MOST_HEADER + most + 1)
-
-
 def _parsed(path: Path, content: bytes, error: type[L2RError]) -> Header:
     lines, end = _lines(path, content, error)
     if lines["ElementDataFile"] != "LOCAL":
@@ -192,7 +173,7 @@ def _lines(path: Path, content: bytes, error: type[L2RError]) -> tuple[dict[str,
     lines: dict[str, str] = {}
     start = 0
     while "ElementDataFile" not in lines:
-        end = content.find(b"\n", start, _MOST_HEADER)
+        end = content.find(b"\n", start, HEADER_BYTES)
         key, equals, value = content[start : max(end, start)].decode("latin-1").partition("=")
         if not equals:
             raise error(f"{path}: not a MetaImage: no line ElementDataFile in its header")

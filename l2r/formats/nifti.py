@@ -37,38 +37,59 @@ class Nifti(Format):
 
     suffixes: ClassVar[tuple[str, ...]] = (".nii.gz", ".nii")
 
-    def read(
-        self,
-        path: Path,
-        error: type[L2RError],
-        data: bytes | None = None,
-        most: int | None = None,
-    ) -> Stored:
-        with _image_errors(path, error):
-            content = _content(path, most) if data is None else data
-            if content[:2] == GZIP_MAGIC:
-                content = igzip.decompress(content) if most is None else _unpacked(content, most)
-            if most is not None and len(content) > most:
-                raise error(
-                    f"{path}: it unpacks to more than the {most} bytes that a field may have"
-                )
-            # Not `from_bytes`, which refuses headers whose affine makes no sense.
-            file = BytesIO(content)
-            header = _kind(content).header_class.from_fileobj(file)
-            affine, warnings = nifti_affine(header)
-            if not header["vox_offset"] >= header.single_vox_offset:  # nibabel reads from there
-                header["vox_offset"] = header.single_vox_offset
-                warnings = (*warnings, "its vox_offset points into the header; read from behind it")
-            values = ArrayProxy(file, header)
-            array = np.asarray(values)
+    @contextmanager
+    def faults(self, path: Path, error: type[L2RError]) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise error(f"{path}: no such file") from None
+        except EOFError:
+            raise error(f"{path}: the gzip stream is truncated; copy the file again") from None
+        except BadGzipFile as cause:  # a faulty gzip header or check sum
+            raise error(f"{path}: cannot be read: {cause}") from None
+        except (isal_zlib.error, zlib_error) as cause:  # type: ignore[misc] # untyped
+            raise error(f"{path}: not a valid gzip file: {cause}") from None
+        except (ImageFileError, HeaderDataError, WrapStructError) as cause:
+            raise error(f"{path}: not a NIfTI image: {cause}") from None
+        except (OSError, ValueError, MemoryError, OverflowError) as cause:
+            raise error(f"{path}: {_reason(cause)}") from None
+
+    def decode(self, path: Path, content: bytes, error: type[L2RError], most: int | None) -> Stored:
+        if content[:2] == GZIP_MAGIC:
+            content = igzip.decompress(content) if most is None else _unpacked(content, most)
+        if most is not None and len(content) > most:
+            raise error(f"{path}: it unpacks to more than the {most} bytes that a field may have")
+        # Not `from_bytes`, which refuses headers whose affine makes no sense.
+        file = BytesIO(content)
+        header = _kind(content).header_class.from_fileobj(file)
+        affine, warnings = nifti_affine(header)
+        if not header["vox_offset"] >= header.single_vox_offset:  # nibabel reads from there
+            header["vox_offset"] = header.single_vox_offset
+            warnings = (*warnings, "its vox_offset points into the header; read from behind it")
+        values = ArrayProxy(file, header)
+        array = np.asarray(values)
         if array.dtype.kind not in "iuf":
             raise error(f"{path}: voxels are of type {array.dtype}, but plain numbers are expected")
         scaled = header.get_data_dtype().kind in "iu" and array.dtype.kind == "f"
         slope = abs(float(values.slope)) if scaled else 0.0
         return Stored(array, np.asarray(affine, np.float64), warnings, slope)
 
+    def header(self, path: Path, error: type[L2RError]) -> nib.Nifti1Header:
+        """Read the header alone.
+
+        Raises:
+            L2RError: missing, or of another format.
+        """
+        with self.faults(path, error):
+            with path.open("rb") as file:
+                packed = file.read(2) == GZIP_MAGIC
+            with igzip.open(path) if packed else path.open("rb") as file:
+                head = file.read(nib.Nifti2Header.sizeof_hdr)
+            kind = _kind(head).header_class
+            return kind(head[: kind.sizeof_hdr])
+
     def geometry(self, path: Path, error: type[L2RError]) -> Geometry:
-        header = _header(path, error)
+        header = self.header(path, error)
         affine, warnings = nifti_affine(header)
         sides = np.array(header.get_zooms()[:3], np.float64)
         if len(sides) < 3 or not (np.isfinite(sides).all() and (sides > 0).all()):
@@ -107,7 +128,7 @@ def shape_and_intent(path: Path, error: type[L2RError]) -> tuple[tuple[int, ...]
     Raises:
         L2RError: missing, or of another format.
     """
-    header = _header(path, error)
+    header = Nifti().header(path, error)
     return header.get_data_shape(), int(header["intent_code"])
 
 
@@ -120,7 +141,7 @@ def time_step_s(path: Path, error: type[L2RError]) -> float | None:
     Raises:
         L2RError: missing, or of another format.
     """
-    header = _header(path, error)
+    header = Nifti().header(path, error)
     scale = _SECONDS.get(header.get_xyzt_units()[1])
     return None if scale is None else scale * float(header["pixdim"][4])
 
@@ -136,21 +157,6 @@ def _packed(raw: IO[bytes], path: Path) -> Iterator[IO[bytes]]:
         yield packed
 
 
-def _header(path: Path, error: type[L2RError]) -> nib.Nifti1Header:
-    with _image_errors(path, error):
-        with path.open("rb") as file:
-            packed = file.read(2) == GZIP_MAGIC
-        with igzip.open(path) if packed else path.open("rb") as file:
-            head = file.read(nib.Nifti2Header.sizeof_hdr)
-        kind = _kind(head).header_class
-        return kind(head[: kind.sizeof_hdr])
-
-
-def _content(path: Path, most: int | None) -> bytes:
-    with path.open("rb") as file:
-        return file.read(-1 if most is None else most + 1)
-
-
 def _unpacked(content: bytes, most: int) -> bytes:
     """At most one byte more than `most`."""
     with igzip.IGzipFile(fileobj=BytesIO(content)) as file:
@@ -162,25 +168,6 @@ _NIFTI2_SIZES = ((540).to_bytes(4, "little"), (540).to_bytes(4, "big"))
 
 def _kind(content: bytes) -> type[nib.Nifti1Image]:
     return nib.Nifti2Image if content[:4] in _NIFTI2_SIZES else nib.Nifti1Image
-
-
-@contextmanager
-def _image_errors(path: Path, error: type[L2RError]) -> Iterator[None]:
-    """Whatever can go wrong in reading an image, as `error`, in one line."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise error(f"{path}: no such file") from None
-    except EOFError:
-        raise error(f"{path}: the gzip stream is truncated; copy the file again") from None
-    except BadGzipFile as cause:  # a faulty gzip header or check sum
-        raise error(f"{path}: cannot be read: {cause}") from None
-    except (isal_zlib.error, zlib_error) as cause:  # type: ignore[misc] # untyped
-        raise error(f"{path}: not a valid gzip file: {cause}") from None
-    except (ImageFileError, HeaderDataError, WrapStructError) as cause:
-        raise error(f"{path}: not a NIfTI image: {cause}") from None
-    except (OSError, ValueError, MemoryError, OverflowError) as cause:
-        raise error(f"{path}: {_reason(cause)}") from None
 
 
 def _reason(cause: Exception) -> str:

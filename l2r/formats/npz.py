@@ -2,6 +2,8 @@
 
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import ClassVar
@@ -22,35 +24,29 @@ class NumpyArchive(Format):
     suffixes: ClassVar[tuple[str, ...]] = (".npz",)
     has_volumes: ClassVar[bool] = False
 
-    def read(
-        self,
-        path: Path,
-        error: type[L2RError],
-        data: bytes | None = None,
-        most: int | None = None,
-    ) -> Stored:
+    def content(self, path: Path, _most: int | None) -> bytes:
+        """Read the whole file: an archive's list of contents is at its end."""
+        return path.read_bytes()
+
+    @contextmanager
+    def faults(self, path: Path, error: type[L2RError]) -> Iterator[None]:
         try:
-            content = path.read_bytes() if data is None else data
-            with zipfile.ZipFile(BytesIO(content)) as archive:
-                names = archive.namelist()
-                if len(names) != 1:
-                    raise error(f"{path}: {len(names)} arrays, but the scorer takes exactly one")
-                with archive.open(names[0]) as member:
-                    stored = member.read(-1 if most is None else most + 1)
-            if most is not None and len(stored) > most:
-                raise error(f"{path}: it unpacks to more than the {most} bytes of a field")
-            array = np.lib.format.read_array(BytesIO(stored), allow_pickle=False)
+            yield
         except FileNotFoundError:
             raise error(f"{path}: no such file") from None
-        except (
-            OSError,
-            EOFError,
-            ValueError,
-            RuntimeError,
-            zipfile.BadZipFile,
-            zlib.error,
-        ) as cause:
+        except _DAMAGED as cause:
             raise error(f"{path}: not a NumPy archive: {cause}") from None
+
+    def decode(self, path: Path, content: bytes, error: type[L2RError], most: int | None) -> Stored:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            names = archive.namelist()
+            if len(names) != 1:
+                raise error(f"{path}: {len(names)} arrays, but the scorer takes exactly one")
+            with archive.open(names[0]) as member:
+                stored = member.read(-1 if most is None else most + 1)
+        if most is not None and len(stored) > most:
+            raise error(f"{path}: it unpacks to more than the {most} bytes of a field")
+        array = np.lib.format.read_array(BytesIO(stored), allow_pickle=False)
         if array.dtype.kind not in "iuf":
             raise error(f"{path}: values are of type {array.dtype}, plain numbers are expected")
         return Stored(array.astype(np.float32, copy=False), np.eye(4))

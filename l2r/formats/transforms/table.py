@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from l2r.errors import TransformError
-from l2r.formats.metaimage import channels
+from l2r.formats.metaimage import MetaImage
 from l2r.formats.nifti import Nifti, shape_and_intent
 from l2r.formats.transforms.base import PairGrids, TransformFormat
 from l2r.formats.transforms.itk_affine import ItkAffine
@@ -84,7 +84,8 @@ def _dialect_of(path: Path) -> str | None:
     if path.name.endswith(Nifti.suffixes):
         return _of_nifti(path)
     if path.suffix == ".mha":
-        return ItkImage.dialect if channels(path, TransformError) == 3 else Learn2RegField.dialect
+        vectors = MetaImage().channels(path, TransformError) == 3
+        return ItkImage.dialect if vectors else Learn2RegField.dialect
     if path.suffix == ".mat" and path.is_file():
         start = path.read_bytes()[:400]
         return FslMatrix.dialect if start.isascii() and b"\0" not in start else None
