@@ -6,13 +6,13 @@ need the inverse. A chain leads from the fixed image on: `T(x) = T_n(... T_2(T_1
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from l2r.formats.affine import Affine
-from l2r.transforms.grids import Places, PointsMm, places_of
+from l2r.transforms.grids import Grid, Places, PointsMm, places_of
 
 
 class SpatialTransform(ABC):
@@ -25,6 +25,10 @@ class SpatialTransform(ABC):
     @abstractmethod
     def inverse(self) -> "SpatialTransform":
         """The map in the opposite direction."""
+
+    def own_grid(self) -> Grid | None:
+        """The grid of its first displacement field, None where it has no field."""
+        return None
 
     def __call__(self, points_mm: PointsMm) -> PointsMm:
         """Bring points to the moving image, in RAS millimetres."""
@@ -58,3 +62,25 @@ class TransformChain(SpatialTransform):
 
     def inverse(self) -> "TransformChain":
         return TransformChain([part.inverse() for part in reversed(self.parts)])
+
+    def own_grid(self) -> Grid | None:
+        return next(filter(None, (part.own_grid() for part in self.parts)), None)
+
+
+def singles(parts: Sequence[SpatialTransform]) -> Iterator[SpatialTransform]:
+    """Yield the parts, and those of chains among them instead of the chains."""
+    for part in parts:
+        if isinstance(part, TransformChain):
+            yield from singles(part.parts)
+        else:
+            yield part
+
+
+def as_matrix(parts: Sequence[SpatialTransform]) -> AffineTransform | None:
+    """Multiply matrices that follow each other; None if one of the parts is none."""
+    matrix = np.eye(4)
+    for part in singles(parts):
+        if not isinstance(part, AffineTransform):
+            return None
+        matrix = part.matrix @ matrix
+    return AffineTransform(matrix)

@@ -1,10 +1,10 @@
 """A chain of transforms as one: an affine matrix, or a displacement field on a grid."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from l2r.transforms.base import AffineTransform, SpatialTransform, TransformChain
+from l2r.transforms.base import SpatialTransform, TransformChain, as_matrix
 from l2r.transforms.displacement import DisplacementTransform
 from l2r.transforms.grids import Grid, slab_of
 from l2r.transforms.slabs import over_slabs
@@ -17,21 +17,7 @@ def compose(parts: Sequence[SpatialTransform], grid: Grid) -> SpatialTransform:
         parts: the one at the fixed image first.
         grid: of the displacement field; matrices are multiplied and need none.
     """
-    matrix = np.eye(4)
-    for part in _singles(parts):
-        if not isinstance(part, AffineTransform):
-            return as_displacement(TransformChain(parts), grid)
-        matrix = part.matrix @ matrix
-    return AffineTransform(matrix)
-
-
-def _singles(parts: Sequence[SpatialTransform]) -> Iterator[SpatialTransform]:
-    """The parts, chains among them part by part."""
-    for part in parts:
-        if isinstance(part, TransformChain):
-            yield from _singles(part.parts)
-        else:
-            yield part
+    return as_matrix(parts) or as_displacement(TransformChain(parts), grid)
 
 
 def as_displacement(transform: SpatialTransform, grid: Grid) -> DisplacementTransform:

@@ -51,6 +51,9 @@ class DisplacementTransform(SpatialTransform):
     def inverse(self) -> "InverseDisplacement":
         return InverseDisplacement(self)
 
+    def own_grid(self) -> Grid:
+        return self.grid
+
 
 @dataclass(frozen=True)
 class InverseDisplacement(SpatialTransform):
@@ -75,6 +78,9 @@ class InverseDisplacement(SpatialTransform):
 
     def inverse(self) -> DisplacementTransform:
         return self.forward
+
+    def own_grid(self) -> Grid:
+        return self.forward.grid
 
     def _solve(self, targets: Float[np.ndarray, "3 n"]) -> Float[np.ndarray, "3 n"]:
         result = targets

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from l2r.errors import TransformError
-from l2r.transforms.base import SpatialTransform, TransformChain
-from l2r.transforms.displacement import DisplacementTransform, InverseDisplacement
+from l2r.transforms.base import SpatialTransform, singles
 from l2r.transforms.grids import Grid, Places
 
 _SAMPLES = 12
@@ -28,8 +27,8 @@ def check_order(parts: Sequence[SpatialTransform], names: Sequence[str], referen
     lattice = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")])
     places = Places(lattice, reference.affine)
     for part, name in zip(parts, names, strict=True):
-        for single in part.parts if isinstance(part, TransformChain) else [part]:
-            grid = _grid_of(single)
+        for single in singles([part]):
+            grid = single.own_grid()
             if grid is not None and not grid.holds(places.on(grid).coordinates).any():
                 raise TransformError(
                     f"{name}: the field lies elsewhere than the chain comes along; the order is "
@@ -37,9 +36,3 @@ def check_order(parts: Sequence[SpatialTransform], names: Sequence[str], referen
                     "must be right"
                 )
             places = single.move(places)
-
-
-def _grid_of(part: SpatialTransform) -> Grid | None:
-    if isinstance(part, InverseDisplacement):
-        return part.forward.grid
-    return part.grid if isinstance(part, DisplacementTransform) else None

@@ -85,14 +85,20 @@ class Chain:
         """All of them as one."""
         return TransformChain(self.parts)
 
-    @property
-    def names(self) -> list[str]:
-        """Their files, for messages."""
-        return [str(named.path) for named in self.named]
+    def check_order(self, reference: Grid) -> None:
+        """Refuse a chain of which a field lies elsewhere than places of the grid come along.
+
+        Raises:
+            TransformError: by its places the order is wrong.
+        """
+        check_order(self.parts, [str(named.path) for named in self.named], reference)
 
 
 def read_chain(
-    texts: Sequence[str], grids: PairGrids, reference: Grid | None, images: Sequence[Grid] = ()
+    texts: Sequence[str],
+    grids: PairGrids,
+    reference: Grid | None = None,
+    images: Sequence[Grid] = (),
 ) -> Chain:
     """Read the transforms of a command line.
 
@@ -107,6 +113,17 @@ def read_chain(
             image's grid must be given.
     """
     named = [NamedTransform.parse(text) for text in texts]
+    _check_names(named)
+    if reference is None:
+        return Chain(named, [one.read(grids) for one in named])
+    for one in named:  # before it is read: in a wrong place its numbers look wrong, too
+        check_voxels(one, grids, reference, images)
+    chain = Chain(named, [one.read(grids) for one in named])
+    chain.check_order(reference)
+    return chain
+
+
+def _check_names(named: Sequence[NamedTransform]) -> None:
     for one, following in pairwise(named):
         if one.spaces and following.spaces and one.spaces[1] != following.spaces[0]:
             raise TransformError(
@@ -114,13 +131,6 @@ def read_chain(
                 f"at {one.spaces[1]}, by their names; list transforms from the reference to the "
                 f"image, and write ,{INVERSE} after those that lead the other way"
             )
-    for one in named:
-        if reference is not None and one.counts_voxels:
-            _check_voxels(one, grids, reference, images)
-    chain = Chain(named, [one.read(grids) for one in named])
-    if reference is not None:
-        check_order(chain.parts, chain.names, reference)
-    return chain
 
 
 def read_grids(fixed: Path | None, moving: Path | None, task: str | None = None) -> PairGrids:
@@ -149,10 +159,16 @@ def read_grid(path: Path) -> Grid:
     return Grid((x, y, z), geometry.affine)
 
 
-def _check_voxels(
-    named: NamedTransform, grids: PairGrids, reference: Grid, images: Sequence[Grid]
+def check_voxels(
+    named: NamedTransform, grids: PairGrids, reference: Grid, images: Sequence[Grid] = ()
 ) -> None:
-    """Refuse a field of Learn2Reg if a grid that is not given is likely to matter."""
+    """Refuse a field of Learn2Reg if a grid that is not given is likely to matter.
+
+    Raises:
+        TransformError: an image must be given.
+    """
+    if not named.counts_voxels:
+        return
     own = _own_grid(named.path, grids)
     known, ends = grids.fixed or own, [reference, *images]
     placeless = grids.fixed is None and np.array_equal(own.affine, np.eye(4))

@@ -10,13 +10,19 @@ from l2r.errors import TransformError
 from l2r.formats.transforms.base import PairGrids
 from l2r.formats.transforms.table import write_transform
 from l2r.formats.volumes import write_volume
-from l2r.transforms.base import AffineTransform, SpatialTransform, TransformChain
+from l2r.transforms.base import AffineTransform, SpatialTransform, as_matrix, singles
 from l2r.transforms.compose import as_displacement, compose
-from l2r.transforms.displacement import DisplacementTransform, InverseDisplacement
 from l2r.transforms.grids import Grid
 from l2r.transforms.jacobian import jacobian
 from l2r.transforms.residual import round_trip
-from pipeline.transforms.chain import INVERSE, Chain, NamedTransform, read_chain, read_grid
+from pipeline.transforms.chain import (
+    INVERSE,
+    Chain,
+    NamedTransform,
+    check_voxels,
+    read_chain,
+    read_grid,
+)
 from pipeline.transforms.words import MapName
 
 _LEAST = 1e-6
@@ -52,8 +58,7 @@ def convert(text: str, output: Output, grids: PairGrids) -> None:
     Raises:
         L2RError: it cannot be read, or the format cannot hold it.
     """
-    part = NamedTransform.parse(text).read(grids)
-    output.write(part.parts if isinstance(part, TransformChain) else [part], grids)
+    output.write([*singles([NamedTransform.parse(text).read(grids)])], grids)
 
 
 def compose_files(
@@ -88,10 +93,11 @@ def invert_file(
         L2RError: it cannot be read, or the format cannot hold the inverse.
     """
     forward = NamedTransform.parse(text).read(grids)
-    if isinstance(forward, AffineTransform):
-        output.write([forward.inverse()], _swapped(grids))
+    matrix = as_matrix([forward])
+    if matrix is not None:
+        output.write([matrix.inverse()], _swapped(grids))
         return ["a matrix: inverted exactly"]
-    own = _grid_of(forward)
+    own = forward.own_grid()
     target = read_grid(reference) if reference else (grids.moving or own or grids.fixed)
     if target is None:
         raise TransformError(f"{output.path}: an inverse field needs a grid; give --reference")
@@ -126,26 +132,19 @@ def jacobian_map(
 
 def _chain(texts: Sequence[str], grids: PairGrids, reference: Path | None) -> tuple[Chain, Grid]:
     """Read a chain, and find the grid that it begins on."""
-    grid = read_grid(reference) if reference else grids.fixed
-    first = NamedTransform.parse(texts[0])
+    known = read_grid(reference) if reference else grids.fixed
+    chain = read_chain(texts, grids, known)
+    if known is not None:
+        return chain, known
+    grid = chain.transform.own_grid()
     if grid is None:
-        grid = _grid_of(first.read(grids))
-    if grid is None:
-        raise TransformError(f"{first.path}: it has no grid of its own; give --reference IMAGE")
-    return read_chain(texts, grids, grid), grid
-
-
-def _grid_of(part: SpatialTransform) -> Grid | None:
-    """The grid of the first field of a transform."""
-    match part:
-        case DisplacementTransform():
-            return part.grid
-        case InverseDisplacement():
-            return part.forward.grid
-        case TransformChain():
-            return next(filter(None, map(_grid_of, part.parts)), None)
-        case _:
-            return None
+        raise TransformError(
+            f"{chain.named[0].path}: it has no grid of its own; give --reference IMAGE"
+        )
+    for named in chain.named:
+        check_voxels(named, grids, grid)
+    chain.check_order(grid)
+    return chain, grid
 
 
 def _swapped(grids: PairGrids) -> PairGrids:

@@ -9,7 +9,7 @@ import numpy as np
 from l2r.disk import writing
 from l2r.errors import ConfigError, ImageError, OutputError
 from l2r.formats.affine import Affine
-from l2r.formats.points import SIGNS, SUFFIXES, PointArray, read_points, with_points
+from l2r.formats.points import SIGNS, SUFFIXES, PointArray, System, read_points, with_points
 from l2r.formats.transforms.base import PairGrids
 from l2r.transforms.grids import Grid
 from pipeline.transforms.chain import read_chain
@@ -42,11 +42,12 @@ def move_points(request: PointsRequest, transforms: Sequence[str], grids: PairGr
     _check_names(request)
     start = grids.fixed if request.to is Side.MOVING else grids.moving
     end = grids.moving if request.to is Side.MOVING else grids.fixed
-    units = _units(request)
+    points, system = read_points(request.points)
+    units = _units(request, system)
     to_ras, from_ras = _to_ras(units, start, request), np.linalg.inv(_to_ras(units, end, request))
     chain = read_chain(transforms, grids, grids.fixed).transform
     forward = chain if request.to is Side.MOVING else chain.inverse()
-    before = _mapped(to_ras, read_points(request.points).points)
+    before = _mapped(to_ras, points)
     after = forward(before)
     text = with_points(request.points, _mapped(from_ras, after))
     with writing(request.output) as file:
@@ -60,20 +61,20 @@ def move_points(request: PointsRequest, transforms: Sequence[str], grids: PairGr
 
 
 def _check_names(request: PointsRequest) -> None:
-    for path in (request.points, request.output):
-        if not path.name.endswith(SUFFIXES):
-            raise ImageError(f"{path}: lists of points end in {', '.join(SUFFIXES)}")
-    kinds = [
-        next(s for s in SUFFIXES if path.name.endswith(s))
-        for path in (request.points, request.output)
-    ]
-    if kinds[0] != kinds[1]:
-        raise OutputError(f"{request.output}: must end in {kinds[0]}, as the list that is read")
+    wanted, given = (_suffix(path) for path in (request.points, request.output))
+    if given != wanted:
+        raise OutputError(f"{request.output}: must end in {wanted}, as the list that is read")
 
 
-def _units(request: PointsRequest) -> Units:
+def _suffix(path: Path) -> str:
+    for suffix in SUFFIXES:
+        if path.name.endswith(suffix):
+            return suffix
+    raise ImageError(f"{path}: lists of points end in {', '.join(SUFFIXES)}")
+
+
+def _units(request: PointsRequest, system: System | None) -> Units:
     """The unit of the numbers, which a list of Slicer has itself."""
-    system = read_points(request.points).system
     if system is not None:
         return Units(system.lower())
     if request.units is None:

@@ -2,7 +2,7 @@
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ import numpy as np
 
 from l2r.errors import TransformError
 from l2r.task import Task
-from l2r.transforms.base import AffineTransform, SpatialTransform, TransformChain
+from l2r.transforms.base import AffineTransform, SpatialTransform, TransformChain, as_matrix
 from l2r.transforms.compose import as_displacement
 from l2r.transforms.displacement import DisplacementTransform
 from l2r.transforms.grids import Grid
@@ -57,26 +57,25 @@ def one_field(
     parts: Sequence[SpatialTransform], grid: Grid | None, path: Path
 ) -> DisplacementTransform:
     """The transforms as one displacement field, on the grid that is given or that they have."""
-    fields = [part for part in parts if isinstance(part, DisplacementTransform)]
-    grid = grid or (fields[0].grid if fields else None)
+    whole = TransformChain(parts)
+    grid = grid or whole.own_grid()
     if grid is None:
         raise TransformError(f"{path}: a field needs a grid; give the fixed image (--fixed)")
-    if len(parts) == len(fields) == 1 and fields[0].grid.is_like(grid):
-        return fields[0]
-    return as_displacement(TransformChain(parts), grid)
+    first, *others = parts
+    if not others and isinstance(first, DisplacementTransform) and first.grid.is_like(grid):
+        return first
+    return as_displacement(whole, grid)
 
 
 def one_matrix(parts: Sequence[SpatialTransform], path: Path) -> AffineTransform:
     """The transforms as one matrix, if they are matrices."""
-    matrix = np.eye(4)
-    for part in parts:
-        if not isinstance(part, AffineTransform):
-            raise TransformError(
-                f"{path}: {path.suffix} files hold a matrix, and this is a displacement field; "
-                "write .nii.gz, .mha, .nrrd or .h5"
-            )
-        matrix = part.matrix @ matrix
-    return AffineTransform(matrix)
+    found = as_matrix(parts)
+    if found is None:
+        raise TransformError(
+            f"{path}: {path.suffix} files hold a matrix, and this is a displacement field; "
+            "write .nii.gz, .mha, .nrrd or .h5"
+        )
+    return found
 
 
 def needed(grid: Grid | None, role: str, path: Path) -> Grid:
@@ -91,6 +90,27 @@ def needed(grid: Grid | None, role: str, path: Path) -> Grid:
 def image_on(grid: Grid) -> nib.Nifti1Image:
     """An empty image, for libraries that take a grid only so."""
     return nib.Nifti1Image(np.broadcast_to(np.int8(0), grid.shape), grid.affine)
+
+
+def loaded(path: Path, read: Callable[[str], Any], faults: type[Exception], who: str) -> Any:
+    """What a library reads of a file.
+
+    Args:
+        path: the file.
+        read: takes its name.
+        faults: whatever the library raises for a file that it cannot read.
+        who: the library, for the message.
+
+    Raises:
+        TransformError: missing, or the library cannot read it.
+    """
+    if not path.is_file():
+        raise TransformError(f"{path}: no such file")
+    try:
+        return read(str(path))
+    except faults as cause:
+        reason = " ".join(str(cause).split())[-120:]
+        raise TransformError(f"{path}: {who} cannot read it: {reason}") from None
 
 
 def library(name: str, path: Path) -> Any:

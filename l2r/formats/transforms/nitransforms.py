@@ -1,6 +1,6 @@
 """Transforms by way of nitransforms: X5 (BIDS), FreeSurfer's LTA, FSL's matrices."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,11 +13,12 @@ from l2r.formats.transforms.base import (
     TransformFormat,
     image_on,
     library,
+    loaded,
     needed,
     one_field,
     one_matrix,
 )
-from l2r.transforms.base import AffineTransform, SpatialTransform
+from l2r.transforms.base import AffineTransform, SpatialTransform, as_matrix
 from l2r.transforms.millimetres import RAS, from_mm, to_mm
 
 
@@ -29,7 +30,7 @@ class X5(TransformFormat):
 
     def read(self, path: Path, _grids: PairGrids, /) -> SpatialTransform:
         x5 = library("nitransforms.io.x5", path)
-        node, *others = _loaded(path, x5.from_filename)
+        node, *others = loaded(path, x5.from_filename, Exception, "nitransforms")
         if others:
             raise TransformError(f"{path}: {len(others) + 1} transforms, but one is expected")
         if node.type == "linear":
@@ -43,9 +44,9 @@ class X5(TransformFormat):
 
     def write(self, path: Path, parts: Sequence[SpatialTransform], grids: PairGrids, /) -> None:
         x5 = library("nitransforms.io.x5", path)
-        if all(isinstance(part, AffineTransform) for part in parts):
-            kind, values = ("linear", "affine", "matrix"), one_matrix(parts, path).matrix
-            grid = grids.fixed
+        matrix = as_matrix(parts)
+        if matrix is not None:
+            kind, values, grid = ("linear", "affine", "matrix"), matrix.matrix, grids.fixed
         else:
             field = one_field(parts, grids.fixed, path)
             kind, values = ("nonlinear", "densefield", "displacements"), to_mm(field, RAS)
@@ -73,10 +74,11 @@ class _LinearFormat(TransformFormat):
         linear = library("nitransforms.linear", path)
         fixed, moving = self._images(grids, path)
 
-        def load(place: Path) -> Any:
+        def load(place: str) -> Any:
             return linear.Affine.from_filename(place, self.word, reference=fixed, moving=moving)
 
-        return AffineTransform(np.asarray(_loaded(path, load).matrix, np.float64))
+        found = loaded(path, load, Exception, "nitransforms")
+        return AffineTransform(np.asarray(found.matrix, np.float64))
 
     def write(self, path: Path, parts: Sequence[SpatialTransform], grids: PairGrids, /) -> None:
         linear = library("nitransforms.linear", path)
@@ -104,13 +106,3 @@ class FslMatrix(_LinearFormat):
     dialect: ClassVar[str] = "fsl"
     suffixes: ClassVar[tuple[str, ...]] = (".mat",)
     word: ClassVar[str] = "fsl"
-
-
-def _loaded(path: Path, read: Callable[[Path], Any]) -> Any:
-    if not path.is_file():
-        raise TransformError(f"{path}: no such file")
-    try:
-        return read(path)
-    except Exception as cause:  # noqa: BLE001 - the library raises whatever its parsers meet
-        reason = " ".join(str(cause).split())[:120]
-        raise TransformError(f"{path}: nitransforms cannot read it: {reason}") from None

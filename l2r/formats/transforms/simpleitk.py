@@ -1,6 +1,6 @@
 """Transforms by way of SimpleITK: composite `.h5`, fields in `.mha` and `.nrrd`, rare kinds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -8,10 +8,9 @@ import numpy as np
 
 from l2r.disk import replacing
 from l2r.errors import TransformError
-from l2r.formats.transforms.base import PairGrids, TransformFormat, library, one_field
-from l2r.transforms.base import AffineTransform, SpatialTransform, TransformChain
-from l2r.transforms.compose import as_displacement
-from l2r.transforms.displacement import DisplacementTransform, InverseDisplacement
+from l2r.formats.transforms.base import PairGrids, TransformFormat, library, loaded, one_field
+from l2r.transforms.base import AffineTransform, SpatialTransform, TransformChain, singles
+from l2r.transforms.displacement import DisplacementTransform
 from l2r.transforms.grids import LPS, Grid
 from l2r.transforms.millimetres import from_mm, to_mm
 
@@ -24,7 +23,7 @@ class ItkImage(TransformFormat):
 
     def read(self, path: Path, _grids: PairGrids, /) -> SpatialTransform:
         sitk = library("SimpleITK", path)
-        return _field(sitk, _loaded(path, sitk.ReadImage), path)
+        return _field(sitk, loaded(path, sitk.ReadImage, RuntimeError, "ITK"), path)
 
     def write(self, path: Path, parts: Sequence[SpatialTransform], grids: PairGrids, /) -> None:
         sitk = library("SimpleITK", path)
@@ -45,7 +44,7 @@ class ItkComposite(TransformFormat):
     def write(self, path: Path, parts: Sequence[SpatialTransform], _grids: PairGrids, /) -> None:
         sitk = library("SimpleITK", path)
         # A composite applies its last transform first.
-        kept = [_to_itk(sitk, part, path) for part in reversed(_flat(parts))]
+        kept = [_to_itk(sitk, part, path) for part in reversed([*singles(parts)])]
         whole = kept[0] if len(kept) == 1 else sitk.CompositeTransform(kept)
         with replacing(path) as place:
             sitk.WriteTransform(whole, str(place))
@@ -59,20 +58,10 @@ def read_with_simpleitk(path: Path, grids: PairGrids) -> SpatialTransform:
             fixed image is given on whose grid it could be sampled.
     """
     sitk = library("SimpleITK", path)
-    parts = _parts(sitk, _loaded(path, sitk.ReadTransform))
+    parts = _parts(sitk, loaded(path, sitk.ReadTransform, RuntimeError, "ITK"))
     # A composite applies its last transform first.
     found = [_from_itk(sitk, part, path, grids) for part in reversed(parts)]
     return found[0] if len(found) == 1 else TransformChain(found)
-
-
-def _loaded(path: Path, read: Callable[[str], Any]) -> Any:
-    if not path.is_file():
-        raise TransformError(f"{path}: no such file")
-    try:
-        return read(str(path))
-    except RuntimeError as cause:
-        last = " ".join(str(cause).split())[-120:]
-        raise TransformError(f"{path}: ITK cannot read it: {last}") from None
 
 
 def _parts(sitk: Any, transform: Any) -> list[Any]:
@@ -128,19 +117,6 @@ def _to_itk(sitk: Any, part: SpatialTransform, path: Path) -> Any:
         found.SetTranslation(matrix[:3, 3].tolist())
         return found
     return sitk.DisplacementFieldTransform(_image(sitk, one_field([part], None, path), np.float64))
-
-
-def _flat(parts: Sequence[SpatialTransform]) -> list[SpatialTransform]:
-    """The parts without chains in them; inverses of fields as fields."""
-    found: list[SpatialTransform] = []
-    for part in parts:
-        if isinstance(part, TransformChain):
-            found += _flat(part.parts)
-        elif isinstance(part, InverseDisplacement):
-            found.append(as_displacement(part, part.forward.grid))
-        else:
-            found.append(part)
-    return found
 
 
 def _nothing(grid: Grid) -> DisplacementTransform:

@@ -65,6 +65,26 @@ def test_the_inverse_of_a_matrix_is_one(command: Command, folder: Path) -> None:
     np.testing.assert_allclose(found(MATRIX(POINTS)), POINTS)
 
 
+def test_a_file_of_several_matrices_is_inverted_exactly_too(command: Command, folder: Path) -> None:
+    good(command, "convert", folder / "affine.mat", folder / "one.txt")
+    header, *block = (folder / "one.txt").read_text().splitlines()
+    (folder / "two.txt").write_text("\n".join([header, *block, *block]) + "\n")
+    told = good(command, "invert", folder / "two.txt", "--output", folder / "inverse.txt")
+    assert told == "a matrix: inverted exactly\n"
+    found = read_transform(folder / "inverse.txt", PairGrids())
+    np.testing.assert_allclose(found(MATRIX(MATRIX(POINTS))), POINTS, atol=1e-9)
+
+
+def test_a_map_over_a_chain_without_a_reference_begins_on_its_first_fields_grid(
+    command: Command, folder: Path
+) -> None:
+    words = ("-t", folder / "affine.mat", "-t", folder / "warp.nii.gz")
+    good(command, "jacobian", *words, "--output", folder / "map.nii.gz")
+    found = nib.load(folder / "map.nii.gz")
+    assert found.shape == FIXED.shape
+    np.testing.assert_allclose(found.affine, FIXED.affine, atol=1e-5)  # single precision
+
+
 def test_a_chain_becomes_one_field(command: Command, folder: Path) -> None:
     words = ("-t", folder / "warp.nii.gz", "-t", folder / "affine.mat")
     told = good(command, "compose", *words, "--output", folder / "whole.nii.gz")
