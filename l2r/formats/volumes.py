@@ -8,11 +8,12 @@ import nibabel as nib
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from l2r.arrays import Labels, Shape
+from l2r.arrays import Labels, Shape, triple
 from l2r.errors import ImageError
 from l2r.formats.affine import sides_of
 from l2r.formats.base import Stored
 from l2r.formats.table import format_of
+from l2r.transforms.grids import Grid
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,11 @@ class Image:
     def shape(self) -> Shape:
         x, y, z = self.array.shape
         return x, y, z
+
+    @property
+    def grid(self) -> Grid:
+        """The voxels without their values."""
+        return Grid(self.shape, self.affine)
 
     @property
     def spacing_mm(self) -> Float[np.ndarray, " 3"]:
@@ -86,6 +92,18 @@ def image_of(stored: Stored, name: Path) -> Image:
             f"{name}: every voxel is {image.array.flat[0]:g}; a constant image cannot be registered"
         )
     return image
+
+
+def read_grid(path: Path) -> Grid:
+    """Read the grid of an image or a series from its header alone.
+
+    Raises:
+        ImageError: it cannot be read, or has fewer than three axes.
+    """
+    geometry = format_of(path).geometry(path, ImageError)
+    if len(geometry.shape) < 3:
+        raise ImageError(f"{path}: shape {geometry.shape}, but a volume is expected")
+    return Grid(triple(geometry.shape[:3]), geometry.affine)
 
 
 def grid_shape(path: Path) -> Shape:

@@ -18,7 +18,6 @@ from l2r.formats.volumes import Image
 from l2r.prepare import Loaded
 from l2r.task import Task, load_task
 from l2r.transforms.base import TransformChain
-from l2r.transforms.grids import Grid
 from l2r.transforms.resample import Resampling
 from pipeline.device import find_device
 from pipeline.register.clock import Stopwatch
@@ -123,8 +122,7 @@ class Registration:
 
     def _together(self, fixed: Image, moving: Image) -> tuple[Image, Image]:
         """Both images as the network sees them: on the fixed grid, where headers count."""
-        grid, other = Grid(fixed.shape, fixed.affine), Grid(moving.shape, moving.affine)
-        if not self._by_headers or grid.is_like(other):
+        if not self._by_headers or fixed.grid.is_like(moving.grid):
             return fixed, moving
-        brought = Resampling(grid, TransformChain([]))(moving.array, moving.affine)
+        brought = Resampling(fixed.grid, TransformChain([]))(moving.array, moving.affine)
         return fixed, Image(brought, fixed.affine, moving.warnings)

@@ -13,7 +13,6 @@ from l2r.arrays import Vectors
 from l2r.formats.volumes import Image
 from l2r.transforms.compose import as_displacement
 from l2r.transforms.displacement import DisplacementTransform
-from l2r.transforms.grids import Grid
 from l2r.transforms.interpolation import Interpolation
 from l2r.transforms.learn2reg import from_learn2reg
 from l2r.transforms.resample import Resampling
@@ -45,7 +44,7 @@ class RegistrationResult:
     @cached_property
     def inverse(self) -> DisplacementTransform:
         """From places of the moving image to places of the fixed one, on the moving grid."""
-        return as_displacement(self.transform.inverse(), _grid_of(self.images[1]))
+        return as_displacement(self.transform.inverse(), self.images[1].grid)
 
     @cached_property
     def warped(self) -> nib.Nifti1Image:
@@ -59,9 +58,5 @@ class RegistrationResult:
             ImageError: it cannot be used, or does not overlap.
         """
         source = stored_of(image, "other")
-        resampling = Resampling(_grid_of(self.images[0]), self.transform, interpolation)
+        resampling = Resampling(self.images[0].grid, self.transform, interpolation)
         return nib.Nifti1Image(resampling(source.array, source.affine), self.images[0].affine)
-
-
-def _grid_of(image: Image) -> Grid:
-    return Grid(image.shape, image.affine)

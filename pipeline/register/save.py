@@ -18,11 +18,11 @@ from l2r.console import Advance
 from l2r.dataset import Pair, Scan
 from l2r.disk import writing
 from l2r.errors import L2RError, OutputError, TransformError
-from l2r.formats.affine import Affine
 from l2r.formats.fields import read_field
 from l2r.formats.table import format_of
 from l2r.formats.transforms.base import PairGrids
 from l2r.formats.transforms.itk_field import ItkField
+from l2r.formats.volumes import read_grid
 from l2r.submission import as_vectors
 from l2r.task import Task
 from l2r.transforms.compose import as_displacement
@@ -88,7 +88,7 @@ class SaveTransforms:
 
     def _transform(self, pair: Pair, path: Path) -> tuple[DisplacementTransform, Grid]:
         """The transform of a field, and the grid of the moving image."""
-        fixed, moving = (_grid(scan) for scan in (pair.fixed, pair.moving))
+        fixed, moving = (read_grid(scan.path) for scan in (pair.fixed, pair.moving))
         vectors = as_vectors(read_field(path), fixed.shape, self.task, str(path))
         if not vectors.any():
             raise TransformError(f"{path}: the field is zero everywhere")
@@ -114,13 +114,6 @@ class SaveTransforms:
             with writing(self.wanted.folder / f"{stem}.json") as file:
                 file.write((json.dumps(record, indent=2) + "\n").encode())
         return target
-
-
-def _grid(scan: Scan) -> Grid:
-    geometry = format_of(scan.path).geometry(scan.path, TransformError)
-    x, y, z = geometry.shape[:3]
-    affine: Affine = geometry.affine
-    return Grid((x, y, z), affine)
 
 
 def _label(scan: Scan) -> str:

@@ -12,10 +12,11 @@ from l2r.formats.base import Stored
 from l2r.formats.nifti import Nifti, time_step_s
 from l2r.formats.table import IMAGE_NAMES, IMAGE_SUFFIXES, format_of
 from l2r.formats.transforms.base import PairGrids
+from l2r.formats.volumes import read_grid
 from l2r.transforms.grids import Grid
 from l2r.transforms.interpolation import Interpolation
 from l2r.transforms.resample import Resampling
-from pipeline.transforms.chain import read_chain, read_grid
+from pipeline.transforms.chain import read_chain
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from l2r.formats.table import format_of
 from l2r.formats.transforms.base import PairGrids
 from l2r.formats.transforms.learn2reg import Learn2RegField
 from l2r.formats.transforms.table import DIALECTS, transform_format
+from l2r.formats.volumes import read_grid
 from l2r.task import load_task
 from l2r.transforms.base import SpatialTransform, TransformChain
 from l2r.transforms.grids import Grid
@@ -144,19 +145,6 @@ def read_grids(fixed: Path | None, moving: Path | None, task: str | None = None)
         None if moving is None else read_grid(moving),
         None if task is None else load_task(task),
     )
-
-
-def read_grid(path: Path) -> Grid:
-    """The grid of an image or a series, from its header alone.
-
-    Raises:
-        TransformError: it cannot be read, or has fewer than three axes.
-    """
-    geometry = format_of(path).geometry(path, TransformError)
-    if len(geometry.shape) < 3:
-        raise TransformError(f"{path}: shape {geometry.shape}, but a volume is expected")
-    x, y, z = geometry.shape[:3]
-    return Grid((x, y, z), geometry.affine)
 
 
 def check_voxels(

@@ -9,7 +9,7 @@ import numpy as np
 from l2r.errors import TransformError
 from l2r.formats.transforms.base import PairGrids
 from l2r.formats.transforms.table import write_transform
-from l2r.formats.volumes import write_volume
+from l2r.formats.volumes import read_grid, write_volume
 from l2r.transforms.base import AffineTransform, SpatialTransform, as_matrix, singles
 from l2r.transforms.compose import as_displacement, compose
 from l2r.transforms.grids import Grid
@@ -21,7 +21,6 @@ from pipeline.transforms.chain import (
     NamedTransform,
     check_voxels,
     read_chain,
-    read_grid,
 )
 from pipeline.transforms.words import MapName
 
