@@ -31,7 +31,7 @@ from l2r.submission import Submission, accepted_names, field_name, open_submissi
 from l2r.task import FieldRule
 
 PREDICTIONS = "predictions.json"
-"""As the platform keeps what comes through an image socket."""
+"""The platform's list of an algorithm's jobs, beside the folders of their outputs."""
 
 
 class _Job(Tolerant):

@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator
-
 from eval.metrics.base import Warp
 from eval.warp import warp_nearest
 from eval.warp_psma import warp_like_grid_sample
+from l2r.schema import word_of
 
 WARPS: dict[str, Warp] = {
     "map_coordinates": warp_nearest,
@@ -15,11 +14,5 @@ WARPS: dict[str, Warp] = {
 """Every warp by the word that a protocol has for it."""
 
 
-def _known(name: str) -> str:
-    if name not in WARPS:
-        raise ValueError(f"no warp {name!r}; there are {', '.join(WARPS)}")
-    return name
-
-
-WarpName = Annotated[str, AfterValidator(_known)]
+WarpName = Annotated[str, word_of(WARPS, "warp")]
 """A word of the table."""

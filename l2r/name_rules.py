@@ -5,9 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AfterValidator
-
 from l2r.dataset import Pair, Scan
+from l2r.schema import word_of
 
 _VISIT = re.compile(r"(?P<subject>\d{4})_\d{4}_(?P<visit>\d{2})$")
 
@@ -89,11 +88,5 @@ Source:
 """
 
 
-def _known(name: str) -> str:
-    if name not in NAME_RULES:
-        raise ValueError(f"no rule of names {name!r}; there are {', '.join(NAME_RULES)}")
-    return name
-
-
-RuleName = Annotated[str, AfterValidator(_known)]
+RuleName = Annotated[str, word_of(NAME_RULES, "rule of names")]
 """A word of the table."""

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Generic, TypeVar
@@ -33,6 +34,22 @@ def _odd(value: int) -> int:
 
 Window = Annotated[PositiveInt, AfterValidator(_odd)]
 """Width of a window in voxels."""
+
+
+def word_of(table: Mapping[str, object], called: str) -> AfterValidator:
+    """Refuse words that a table does not have.
+
+    Args:
+        table: by its words.
+        called: what one entry is called in messages.
+    """
+
+    def known(word: str) -> str:
+        if word not in table:
+            raise ValueError(f"no {called} {word!r}; there are {', '.join(table)}")
+        return word
+
+    return AfterValidator(known)
 
 
 class Frozen(BaseModel):

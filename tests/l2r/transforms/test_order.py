@@ -70,7 +70,10 @@ def test_one_place_that_is_met_is_enough() -> None:
 
 
 def test_a_grid_of_one_voxel_can_begin_a_chain() -> None:
-    check_order([still(0)], ["part"], Grid((1, 1, 1), shift(5).matrix))
+    voxel = Grid((1, 1, 1), shift(5).matrix)
+    assert check_order([still(0)], ["part"], voxel) is None
+    with pytest.raises(TransformError, match="lies elsewhere"):
+        check_order([still(100)], ["part"], voxel)
 
 
 def test_oblique_grids_are_followed_in_millimetres() -> None:

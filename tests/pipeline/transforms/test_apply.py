@@ -155,9 +155,14 @@ def bids(folder: Path) -> None:
 def test_names_of_bids_in_order_are_accepted(command: Command, folder: Path) -> None:
     bids(folder)
     first, second = (folder / f"from-{a}_to-{b}_mode-image_xfm.mat" for a, b in ("BA", "CB"))
-    applied(command, folder, "moving.nii.gz", "-t", first, "-t", second)
+    write_transform(folder / "both.mat", [MATRIX, MATRIX], GRIDS)
+    there = applied(command, folder, "moving.nii.gz", "-t", first, "-t", second)
+    expected = applied(command, folder, "moving.nii.gz", "-t", folder / "both.mat")
+    np.testing.assert_allclose(there, expected, atol=1e-3)  # of 100, in single precision
     both = ("-t", f"{second},inverse", "-t", f"{first},inverse")
-    applied(command, folder, "moving.nii.gz", *both)
+    back = applied(command, folder, "moving.nii.gz", *both)
+    whole = ("-t", f"{folder / 'both.mat'},inverse")
+    np.testing.assert_allclose(back, applied(command, folder, "moving.nii.gz", *whole), atol=1e-3)
 
 
 REFUSED = {
