@@ -21,8 +21,8 @@ from benchmarks.official_scorer import official, timed
 from eval.metrics.base import Case
 from eval.protocol import protocol_of
 from eval.truth import GroundTruth
-from l2r.dataset import Pair, Scan
 from l2r.formats.fields import read_field
+from l2r.pairs import Pair, Scan
 from l2r.task import load_task
 
 

@@ -11,8 +11,9 @@ from eval.scores_files import check_output, write_scores
 from eval.scoring import Scorer
 from eval.terminal import line, table
 from l2r.console import progress, table_console
-from l2r.dataset import Pair, read_pairs
+from l2r.dataset import read_pairs
 from l2r.errors import ConfigError
+from l2r.pairs import Pair
 from l2r.submission import Submission, open_submission
 from l2r.surplus import described, surplus
 from l2r.task import load_task

@@ -22,8 +22,10 @@ from eval.metrics.catalog import Metric
 from eval.protocol import Protocol
 from eval.scoring import Scorer
 from l2r.arrays import triple
-from l2r.dataset import Pair, distinct, listed_pair
+from l2r.dataset import listed_pair
+from l2r.distinct import distinct
 from l2r.errors import TaskError
+from l2r.pairs import Pair
 from l2r.schema import Tolerant, parse, read_json
 from l2r.task import ImageRules
 

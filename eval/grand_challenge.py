@@ -21,10 +21,10 @@ from pydantic import RootModel
 
 from eval.commands import Reference, score_with_progress
 from eval.metrics_file import write_metrics
-from l2r.dataset import Pair
 from l2r.errors import DatasetError, OutputError, SubmissionError
 from l2r.formats.fields import read_field
 from l2r.formats.table import FORMATS, IMAGE_SUFFIXES, strip_suffix
+from l2r.pairs import Pair
 from l2r.schema import Tolerant, parse, read_json
 from l2r.sockets import Value
 from l2r.submission import Submission, accepted_names, field_name, open_submission

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 from eval.metrics.catalog import Metric
 from eval.metrics.structural import StructureLabels
 from eval.warps import WarpName
-from l2r.dataset import Pair
 from l2r.errors import TaskError
+from l2r.pairs import Pair
 from l2r.schema import Frozen, parse
 from l2r.task import Task
 

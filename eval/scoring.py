@@ -15,10 +15,10 @@ from eval.protocol import Protocol, protocol_of
 from eval.report import CaseScore, ScoreReport
 from eval.truth import IMAGES, GroundTruth
 from eval.warps import WARPS
-from l2r.dataset import Pair
 from l2r.errors import ImageError
 from l2r.formats.volumes import grid_shape
 from l2r.name_rules import NAME_RULES
+from l2r.pairs import Pair
 from l2r.submission import Submission, as_vectors, locate, most_bytes
 from l2r.task import Task
 

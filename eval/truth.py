@@ -8,8 +8,8 @@ either the one or the other, so a metric without ground truth is left out.
 from dataclasses import dataclass
 from pathlib import Path
 
-from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError
+from l2r.pairs import Pair, Scan
 
 IMAGES = "images"
 

@@ -9,18 +9,18 @@
 Paths are relative to the input folder, with or without a leading `./`.
 """
 
-import hashlib
-import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pydantic import AliasChoices, Field, RootModel, model_validator
 
 from l2r.disk import can_see
+from l2r.distinct import distinct
 from l2r.errors import DatasetError
-from l2r.formats.table import IMAGE_NAMES, IMAGE_SUFFIXES, strip_suffix
+from l2r.formats.table import IMAGE_NAMES, IMAGE_SUFFIXES
+from l2r.pairs import Pair, Scan
 from l2r.schema import Tolerant, parse, read_json
 
 SPLITS: dict[str, tuple[str, ...]] = {
@@ -30,101 +30,7 @@ SPLITS: dict[str, tuple[str, ...]] = {
 }
 """Where a split is looked for, in this order; any other name is looked for as it is."""
 
-_NUMBERED = re.compile(r"(?P<subject>\d{4})_(?P<modality>\d{4})$")
 _STUDY = "Follow-up 01 CT"
-_LONGEST = 200
-"""Bytes of two names; a file system takes 255, with what is put around them."""
-
-
-@dataclass(frozen=True)
-class Scan:
-    """One image of a pair."""
-
-    relative: PurePosixPath
-    """As the list names it, without a leading `./`."""
-    path: Path
-    """Where it lies."""
-    beside_it: tuple[tuple[str, PurePosixPath], ...] = ()
-    """What belongs to it, by kind, where the list says so; else its place follows by a rule."""
-    alias: str | None = field(default=None, compare=False)
-    """Its name in outputs where other images of the list have the same file name."""
-
-    @property
-    def name(self) -> str:
-        """The alias, or the file name without its suffix."""
-        return self.alias or self.stem
-
-    @property
-    def stem(self) -> str:
-        """The file name without the end that tells its format."""
-        return strip_suffix(self.relative.name)
-
-    @property
-    def ids(self) -> tuple[str, str]:
-        """Subject and modality, `("3456", "0000")` of `LUMIRMRI_3456_0000.nii.gz`.
-
-        Raises:
-            DatasetError: the name does not end like that.
-        """
-        return self.numbers(_NUMBERED, "_SSSS_MMMM.nii.gz (subject, modality)")
-
-    def numbers(self, pattern: re.Pattern[str], ending: str) -> tuple[str, str]:
-        """Two numbers that the name holds.
-
-        Args:
-            pattern: with two groups, searched for in the file name without its suffix.
-            ending: describes it in the message.
-
-        Raises:
-            DatasetError: the name does not hold them.
-        """
-        found = pattern.search(self.stem)
-        if found is None:
-            raise DatasetError(
-                f"{self.relative}: the name must end in {ending}; rename the file, "
-                "or use --task any"
-            )
-        first, second = found.groups()
-        return first, second
-
-    def beside(self, kind: str) -> PurePosixPath:
-        """The relative path of its `labels` or `landmarks`, as the pair list has it.
-
-        Where the list is silent, `images` is replaced in every folder.
-
-        Example:
-            >>> Scan(PurePosixPath("imagesVal/A_0001_0000.nii.gz"), Path("unused")).beside("labels")
-            PurePosixPath('labelsVal/A_0001_0000.nii.gz')
-        """
-        for known, path in self.beside_it:
-            if known == kind:
-                return path
-        *folders, name = self.relative.parts
-        return PurePosixPath(*(part.replace("images", kind) for part in folders), name)
-
-    @property
-    def labels(self) -> Path:
-        """The path of the image's label map, if there is one."""
-        return self.path.parents[len(self.relative.parts) - 1] / self.beside("labels")
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A moving image that is to be brought onto a fixed one."""
-
-    fixed: Scan
-    moving: Scan
-
-    @property
-    def name(self) -> str:
-        """In messages and scores: `<fixed><--<moving>`."""
-        return f"{self.fixed.name}<--{self.moving.name}"
-
-    def files(self, *, labels: bool) -> list[Path]:
-        """Both images, and both label maps if these are wanted."""
-        scans = [self.fixed, self.moving]
-        maps = [scan.labels for scan in scans] if labels else []
-        return [*(scan.path for scan in scans), *maps]
 
 
 class _Entry(Tolerant):
@@ -242,58 +148,6 @@ def scans_of_folder(folder: Path) -> list[Scan]:
     if not paths:
         raise DatasetError(f"{place}: no {IMAGE_NAMES} file in it; give --data a folder of images")
     return [Scan(PurePosixPath(path.relative_to(folder).as_posix()), path) for path in paths]
-
-
-def distinct(pairs: list[Pair], dataset: Path) -> list[Pair]:
-    """The pairs with a name for each, unless one stands twice: the same paths, that is.
-
-    Images in a folder per subject often have one file name; their folders then tell them apart.
-
-    Raises:
-        DatasetError: a pair stands twice.
-    """
-    twice = [pair for pair, count in Counter(pairs).items() if count > 1]
-    if twice:
-        raise DatasetError(f"{dataset}: the pair {twice[0].name} stands more than once; remove one")
-    named = [_with_folders(p) if _is_ambiguous(p) else p for p in pairs]
-    for tell_apart in (_with_folders, _with_hash):
-        counts = Counter(_joined(pair) for pair in named)
-        named = [tell_apart(pair) if counts[_joined(pair)] > 1 else pair for pair in named]
-    return named
-
-
-def _is_ambiguous(pair: Pair) -> bool:
-    """Tell if both images have one file name, so that not even their order shows."""
-    return pair.fixed.stem == pair.moving.stem and pair.fixed != pair.moving
-
-
-def _joined(pair: Pair) -> str:
-    """The name of the pair in a file name; longer pieces of other pairs may join to the same."""
-    return f"{pair.fixed.name}_{pair.moving.name}"
-
-
-def _with_folders(pair: Pair) -> Pair:
-    """Each image is called by its whole path, `sub-01_anat_T1w`."""
-
-    def alias(scan: Scan) -> str:
-        return "_".join((*scan.relative.parts[:-1], scan.stem))
-
-    renamed = _renamed(pair, alias)
-    return renamed if len(_joined(renamed).encode()) <= _LONGEST else _with_hash(pair)
-
-
-def _with_hash(pair: Pair) -> Pair:
-    """Each image is called by its file name and a hash of its path."""
-
-    def alias(scan: Scan) -> str:
-        return f"{scan.stem}-{hashlib.sha256(str(scan.relative).encode()).hexdigest()[:8]}"
-
-    return _renamed(pair, alias)
-
-
-def _renamed(pair: Pair, alias: Callable[[Scan], str]) -> Pair:
-    fixed, moving = (replace(scan, alias=alias(scan)) for scan in (pair.fixed, pair.moving))
-    return Pair(fixed, moving)
 
 
 def listed_pair(fixed: str, moving: str, folder: Path, where: str) -> Pair:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from l2r.dataset import Pair, Scan
+from l2r.pairs import Pair, Scan
 from l2r.schema import word_of
 
 _VISIT = re.compile(r"(?P<subject>\d{4})_\d{4}_(?P<visit>\d{2})$")

@@ -15,11 +15,11 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from l2r.arrays import Labels, Volume, triple
-from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError
 from l2r.formats.volumes import Image, read_image, read_labels
 from l2r.grid import GridRule, WorkingGrid, working_grid
 from l2r.normalise import Normalised
+from l2r.pairs import Pair, Scan
 from l2r.task import Task
 
 Voxels: TypeAlias = Shaped[np.ndarray, "_ _ _"]
@@ -69,7 +69,7 @@ class PreparePair:
     voxel_mm: float | None = None
     """Side of a working voxel; without it voxels are taken as they are stored."""
     labels: bool = False
-    """Label maps are read too, see `l2r.dataset.Scan.labels`."""
+    """Label maps are read too, see `l2r.pairs.Scan.labels`."""
 
     def __call__(self, pair: Pair | Loaded, /) -> Prepared:
         """Read a pair, unless it is in memory already, and prepare it.

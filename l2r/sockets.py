@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import AliasChoices, Field, RootModel
 
-from l2r.dataset import Pair, Scan
 from l2r.errors import DatasetError
 from l2r.formats.metaimage import MetaImage
+from l2r.pairs import Pair, Scan
 from l2r.schema import Tolerant, parse, read_json
 from l2r.task import Sockets
 

@@ -12,7 +12,6 @@ from jaxtyping import Float
 
 from l2r.archive import members
 from l2r.arrays import Shape, triple
-from l2r.dataset import Pair
 from l2r.disk import TEMPORARY
 from l2r.errors import DatasetError, FieldError, SubmissionError
 from l2r.field import from_channels_first, half_as_fine, twice_as_fine
@@ -20,6 +19,7 @@ from l2r.formats.fields import read_field
 from l2r.formats.nifti import Nifti
 from l2r.formats.npz import NumpyArchive
 from l2r.name_rules import NAME_RULES
+from l2r.pairs import Pair
 from l2r.task import FieldRule, Task
 
 MANIFEST = "manifest.json"

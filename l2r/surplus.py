@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from l2r.dataset import Pair
+from l2r.pairs import Pair
 from l2r.submission import JOURNALS, MANIFEST, accepted_names
 from l2r.task import FieldRule
 

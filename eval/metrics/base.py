@@ -16,9 +16,9 @@ from eval.structures import LabelMaps, Structures, find_structures
 from eval.truth import IMAGES, GroundTruth
 from eval.warp import Displacements, LabelArray, warp_linear, warp_nearest
 from l2r.arrays import Box, Shape, Volume
-from l2r.dataset import Pair
 from l2r.errors import ImageError
 from l2r.formats.volumes import grid_orientation, grid_shape, grid_spacing, read_image, read_labels
+from l2r.pairs import Pair
 from l2r.schema import Frozen
 
 Role = Literal["fixed", "moving"]

@@ -11,9 +11,9 @@ from eval.metrics.base import Case, MetricBase, Result, Role
 from eval.metrics.points import read_csv, read_slicer
 from eval.truth import IMAGES, GroundTruth
 from l2r.arrays import Spacing
-from l2r.dataset import Pair
 from l2r.errors import DatasetError, ImageError
 from l2r.formats.points import PointArray
+from l2r.pairs import Pair
 
 FieldInterpolation = Literal["cubic", "linear"]
 ORDERS: dict[FieldInterpolation, Literal[1, 3]] = {"linear": 1, "cubic": 3}

@@ -13,9 +13,9 @@ from jaxtyping import Float
 
 from l2r.arrays import Shape
 from l2r.check.evidence import Evidence, Verdict, judge, weigh
-from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError, L2RError
 from l2r.formats.volumes import Image, grid_shape, read_image
+from l2r.pairs import Pair, Scan
 from l2r.submission import Submission, accepted_names, as_vectors, most_bytes, why_missing
 from l2r.surplus import described, shortened, surplus
 from l2r.task import Task

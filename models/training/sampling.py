@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Shaped
 from torch.nn.functional import avg_pool3d
 
-from l2r.dataset import Pair, Scan
 from l2r.formats.volumes import Image
 from l2r.grid import GridRule, cube_means
+from l2r.pairs import Pair, Scan
 from l2r.prepare import Loaded, Prepared, PreparePair
 from l2r.task import Task
 from models.descent.objective import ImagePair

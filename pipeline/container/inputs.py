@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from l2r.dataset import Pair, read_pairs
+from l2r.dataset import read_pairs
 from l2r.disk import writing
 from l2r.errors import DatasetError
+from l2r.pairs import Pair
 from l2r.submission import field_names
 from l2r.task import load_task
 from pipeline.container.contracts import Contract

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path, PurePosixPath
 
-from l2r.dataset import Pair
 from l2r.disk import writing
 from l2r.formats.volumes import read_image, write_volume
+from l2r.pairs import Pair
 
 INPUTS = "inputs.json"
 FIELD = PurePosixPath("images/displacement-field/output.mha")

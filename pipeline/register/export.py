@@ -7,12 +7,12 @@ import numpy as np
 from jaxtyping import Float
 
 from l2r.arrays import Shape, Vectors, triple
-from l2r.dataset import Pair
 from l2r.errors import ImageError
 from l2r.field import to_channels_first, zero_field
 from l2r.formats.fields import write_field
 from l2r.formats.table import format_of
 from l2r.formats.volumes import grid_shape
+from l2r.pairs import Pair
 from l2r.submission import as_stored, as_vectors
 from l2r.task import Task
 

@@ -21,9 +21,9 @@ from pathlib import Path
 import torch
 
 from l2r.console import Advance
-from l2r.dataset import Pair
 from l2r.disk import sha256
 from l2r.errors import L2RError, OutputError
+from l2r.pairs import Pair
 from l2r.prepare import Prepared
 from pipeline.register.clock import Budget, Stopwatch
 from pipeline.register.export import ExportField

@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 import torch
 
 from l2r.arrays import Spacing
-from l2r.dataset import Pair, Scan
 from l2r.errors import ConfigError
 from l2r.formats.volumes import Image
+from l2r.pairs import Pair, Scan
 from l2r.prepare import Loaded
 from l2r.task import Task, load_task
 from l2r.transforms.base import TransformChain

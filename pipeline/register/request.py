@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from l2r.dataset import Pair, Scan, read_pairs
+from l2r.dataset import read_pairs
 from l2r.disk import can_see
 from l2r.errors import ConfigError, DatasetError, ImageError, OutputError
 from l2r.formats.metaimage import MetaImage
 from l2r.formats.nifti import Nifti
 from l2r.mounts import Mounts, find_mounts
+from l2r.pairs import Pair, Scan
 from l2r.run_files import read_run_file
 from l2r.sockets import read_sockets
 from l2r.submission import field_names

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l2r.console import Advance
-from l2r.dataset import Pair, Scan
 from l2r.disk import writing
 from l2r.errors import L2RError, OutputError, TransformError
 from l2r.formats.fields import read_field
@@ -23,6 +22,7 @@ from l2r.formats.table import format_of
 from l2r.formats.transforms.base import PairGrids
 from l2r.formats.transforms.itk_field import ItkField
 from l2r.formats.volumes import read_grid
+from l2r.pairs import Pair, Scan
 from l2r.submission import as_vectors
 from l2r.task import Task
 from l2r.transforms.compose import as_displacement

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from itertools import islice
 
-from l2r.dataset import Pair
 from l2r.errors import ConfigError
+from l2r.pairs import Pair
 
 _WRITTEN = re.compile(r"(\d{1,9})/(\d{1,9})", re.ASCII)
 

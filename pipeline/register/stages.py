@@ -15,9 +15,9 @@ from typing import TypeAlias
 import torch
 
 from l2r.arrays import Vectors
-from l2r.dataset import Pair
 from l2r.errors import ConfigError
 from l2r.grid import GridRule
+from l2r.pairs import Pair
 from l2r.prepare import Loaded, Prepared, PreparePair
 from l2r.task import Task
 from models.networks.base import RegistrationModel

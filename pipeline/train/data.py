@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from l2r.dataset import SPLITS, Pair, Scan, read_pairs, read_scans, scans_of_folder
+from l2r.dataset import SPLITS, read_pairs, read_scans, scans_of_folder
 from l2r.errors import DatasetError
+from l2r.pairs import Pair, Scan
 from l2r.schema import read_json
 
 

@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 import torch
 
 from l2r.console import progress
-from l2r.dataset import Pair
 from l2r.disk import write_csv
 from l2r.errors import ConfigError
+from l2r.pairs import Pair
 from l2r.task import load_task
 from models.descent.objective import ImagePair
 from models.networks.base import RegistrationModel

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from eval.scoring import Scorer
-from l2r.dataset import Pair
+from l2r.pairs import Pair
 from models.networks.base import InvertibleModel, RegistrationModel
 from models.networks.passes import MultiPass, PassSettings
 from models.spatial.parametrisation import compose

@@ -9,9 +9,10 @@ from scipy.ndimage import gaussian_filter
 
 from eval.protocol import Protocol, protocol_of
 from l2r.arrays import Shape
-from l2r.dataset import Pair, read_pairs
+from l2r.dataset import read_pairs
 from l2r.formats.fields import write_field
 from l2r.formats.volumes import write_volume
+from l2r.pairs import Pair
 from l2r.submission import field_names
 from l2r.task import ImageRules, Task
 

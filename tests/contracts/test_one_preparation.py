@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from eval.scoring import Scorer
-from l2r.dataset import Pair, read_pairs
+from l2r.dataset import read_pairs
 from l2r.errors import ImageError
 from l2r.formats.volumes import write_volume
 from l2r.grid import GridRule, cube_means
+from l2r.pairs import Pair
 from l2r.prepare import PreparePair
 from l2r.task import Task, load_task
 from models.networks.base import RegistrationModel

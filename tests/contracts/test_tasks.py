@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from eval.protocol import protocol_of
-from l2r.dataset import Pair, Scan
 from l2r.errors import DatasetError
+from l2r.pairs import Pair, Scan
 from l2r.submission import field_names
 from l2r.task import TASKS, Container, Task, load_task, task_names
 

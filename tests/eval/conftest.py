@@ -13,8 +13,9 @@ from scipy.ndimage import gaussian_filter
 from eval.metrics.base import Case
 from eval.scoring import Scorer
 from eval.truth import GroundTruth
-from l2r.dataset import Pair, read_pairs
+from l2r.dataset import read_pairs
 from l2r.formats.fields import write_field
+from l2r.pairs import Pair
 from l2r.submission import Submission, field_names, open_submission
 from l2r.task import Task, load_task
 

@@ -5,8 +5,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from eval.truth import GroundTruth
-from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError
+from l2r.pairs import Pair, Scan
 
 
 def pair(fixed: str, moving: str) -> Pair:

@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 import nibabel as nib
 import numpy as np
 
-from l2r.dataset import Pair, Scan
+from l2r.dataset import read_pairs
+from l2r.pairs import Pair, Scan
 
 
 def scan(name: str) -> Scan:
@@ -45,3 +46,8 @@ def listed(path: Path, raw: object) -> Path:
 def noise(*shape: int, seed: int = 0) -> np.ndarray:
     """Values between 0 and 1, as float32."""
     return np.random.default_rng(seed).random(shape, dtype=np.float32)
+
+
+def read(folder: Path, raw: object, split: str = "validation") -> list[Pair]:
+    """Write a pair list and read it."""
+    return read_pairs(listed(folder / "list.json", raw), folder, split)

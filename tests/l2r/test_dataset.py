@@ -6,12 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l2r.dataset import Pair, Scan, read_pairs, scans_of_folder
+from l2r.dataset import read_pairs, scans_of_folder
 from l2r.errors import DatasetError
 from l2r.name_rules import NAME_RULES
-from l2r.submission import field_names
-from l2r.task import FieldRule
-from tests.l2r.making import listed, pair, scan
+from tests.l2r.making import listed, read
 
 A, B, C = (f"./imagesVal/BRAIN_{number:04}_0000.nii.gz" for number in (1, 2, 3))
 PAIRS = [{"fixed": A, "moving": B}, {"fixed": B, "moving": C}]
@@ -25,10 +23,6 @@ names = st.lists(
     max_size=6,
     unique=True,
 )
-
-
-def read(folder: Path, raw: object, split: str = "validation") -> list[Pair]:
-    return read_pairs(listed(folder / "list.json", raw), folder, split)
 
 
 @pytest.mark.parametrize(
@@ -171,55 +165,6 @@ def test_messages_do_not_name_our_own_records(entry: object, tmp_path: Path) -> 
     assert "1: input should be a valid dictionary" in str(caught.value)
 
 
-def of_subjects(*paths: str) -> list[dict[str, str]]:
-    """The first path moved by each of the others."""
-    return [{"fixed": paths[0], "moving": other} for other in paths[1:]]
-
-
-def fields(pairs: list[Pair]) -> list[str]:
-    return list(field_names(FieldRule(names="stem"), pairs))
-
-
-def test_the_same_file_name_in_a_folder_per_subject(tmp_path: Path) -> None:
-    one, two, three = (f"OAS_{n}/aligned_norm.nii.gz" for n in (1, 2, 3))
-    pairs = read(tmp_path, of_subjects(one, two, three))
-    assert [pair.name for pair in pairs] == [
-        "OAS_1_aligned_norm<--OAS_2_aligned_norm",
-        "OAS_1_aligned_norm<--OAS_3_aligned_norm",
-    ]
-    assert fields(pairs) == [
-        "disp_OAS_1_aligned_norm_OAS_2_aligned_norm.nii.gz",
-        "disp_OAS_1_aligned_norm_OAS_3_aligned_norm.nii.gz",
-    ]
-    assert fields(read(tmp_path, of_subjects(one, three))) == fields(pairs)[1:]
-
-
-@pytest.mark.parametrize(
-    "paths",
-    [
-        ["imagesTr/A.nii.gz", "imagesVal/A.nii.gz"],
-        ["sub-01/anat/T1w.nii.gz", "sub-02/anat/T1w.nii.gz", "sub-03/anat/T1w.nii.gz"],
-        ["c.nii", "x.nii", "x.nii.gz"],
-        ["a/b_c.nii", "a_b/c.nii", "a/b/c.nii"],
-        ["e.nii", "/".join(["very_long_folder"] * 9) + "/e.nii", "f/e.nii"],
-    ],
-    ids=str,
-)
-def test_fields_of_unlike_pairs_have_unlike_names_that_a_file_can_have(
-    paths: list[str], tmp_path: Path
-) -> None:
-    entries = [{"fixed": a, "moving": b} for a in paths for b in paths if a != b]
-    names = fields(read(tmp_path, entries))
-    assert len(set(names)) == len(entries)
-    assert all(len(name.encode()) < 230 and "/" not in name for name in names)
-
-
-def test_pieces_that_join_to_the_same_name_are_told_apart(tmp_path: Path) -> None:
-    pieces = [("i/a_b.nii", "i/c.nii"), ("i/a.nii", "i/b_c.nii"), ("i/d.nii", "i/e.nii")]
-    names = fields(read(tmp_path, [{"fixed": a, "moving": b} for a, b in pieces]))
-    assert names == ["disp_i_a_b_i_c.nii.gz", "disp_i_a_i_b_c.nii.gz", "disp_d_e.nii.gz"]
-
-
 def test_hidden_files_of_macos_are_no_images(tmp_path: Path) -> None:
     for name in ("a.nii.gz", "._a.nii.gz", "b.nii"):
         (tmp_path / name).touch()
@@ -268,46 +213,6 @@ def test_a_typo_is_found_by_line_and_column(tmp_path: Path) -> None:
 def test_a_missing_list_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"gone.json: no such file"):
         read_pairs(tmp_path / "gone.json", tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("name", "stem"),
-    [("A.nii.gz", "A"), ("A.nii", "A"), ("A.b.nii.gz", "A.b"), ("A.nii.nii.gz", "A.nii")],
-)
-def test_the_stem_is_the_name_without_nifti_suffixes(name: str, stem: str, tmp_path: Path) -> None:
-    assert read(tmp_path, [{"fixed": name, "moving": B}])[0].fixed.stem == stem
-
-
-@given(st.integers(0, 9999), st.integers(0, 9999), st.sampled_from(["", "LUMIRMRI_", "a-1_"]))
-def test_subject_and_modality_are_the_two_numbers_at_the_end(
-    subject: int, modality: int, prefix: str
-) -> None:
-    ids = scan(f"{prefix}{subject:04}_{modality:04}").ids
-    assert ids == (f"{subject:04}", f"{modality:04}")
-
-
-@pytest.mark.parametrize("name", ["brain", "A_1_0000", "A_0001", "A_0001_0000_seg", "A_0001_000"])
-def test_a_name_without_the_two_numbers_has_no_ids(name: str) -> None:
-    with pytest.raises(DatasetError, match=rf"{name}.nii.gz: the name must end in .*--task any"):
-        _ = scan(name).ids
-
-
-def test_a_pair_is_called_by_the_stems_of_its_images() -> None:
-    assert pair("A_0002_0000", "A_0001_0000").name == "A_0002_0000<--A_0001_0000"
-
-
-def test_label_maps_lie_beside_their_images() -> None:
-    relative = PurePosixPath("a/imagesVal/X_0001_0000.nii.gz")
-    found = Scan(relative, Path("/d") / relative)
-    assert found.labels == Path("/d/a/labelsVal/X_0001_0000.nii.gz")
-    assert found.beside("landmarks") == PurePosixPath("a/landmarksVal/X_0001_0000.nii.gz")
-
-
-def test_the_files_of_a_pair_are_its_images_and_label_maps_if_wanted() -> None:
-    pair = Pair(*(Scan(PurePosixPath(f"images/{n}.nii"), Path(f"d/images/{n}.nii")) for n in "ab"))
-    images = [Path("d/images/a.nii"), Path("d/images/b.nii")]
-    assert pair.files(labels=False) == images
-    assert pair.files(labels=True) == [*images, Path("d/labels/a.nii"), Path("d/labels/b.nii")]
 
 
 STUDY = {

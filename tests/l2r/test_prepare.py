@@ -6,9 +6,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from l2r.dataset import Pair, read_pairs
+from l2r.dataset import read_pairs
 from l2r.errors import ImageError
 from l2r.grid import GridRule
+from l2r.pairs import Pair
 from l2r.prepare import PreparePair
 from l2r.task import Task, load_task
 

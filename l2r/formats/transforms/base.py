@@ -93,7 +93,7 @@ def image_on(grid: Grid) -> nib.Nifti1Image:
 
 
 def loaded(path: Path, read: Callable[[str], Any], faults: type[Exception], who: str) -> Any:
-    """What a library reads of a file.
+    """Read a file by a library.
 
     Args:
         path: the file.

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from l2r.arrays import triple
-from l2r.dataset import Pair, Scan
 from l2r.errors import ImageError
+from l2r.pairs import Pair, Scan
 from models.descent.objective import ImagePair
 from models.training.cache import CachedArray, name_of
 from models.training.dataset import Dataset, Sample, Stream, generator

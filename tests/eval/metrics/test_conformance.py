@@ -16,7 +16,7 @@ from eval.metrics.ndv import Ndv
 from eval.metrics.num_foldings import NumFoldings
 from eval.metrics.sdlogj import SdLogJ
 from eval.metrics.structural import StructureMetric
-from l2r.dataset import Pair
+from l2r.pairs import Pair
 from tests.eval.conftest import LABELS, Phantom
 
 KINDS = get_args(get_args(Metric)[0])

@@ -8,7 +8,7 @@ import pytest
 from eval.metrics.base import Case
 from eval.metrics.lesions import LesionBurden, percent_error
 from eval.truth import GroundTruth
-from l2r.dataset import Pair, Scan
+from l2r.pairs import Pair, Scan
 from tests.eval.conftest import save
 
 SHAPE = (8, 6, 5)

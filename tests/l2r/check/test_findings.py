@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from l2r.check import ALL, OTHERS, Finding, check_submission
-from l2r.dataset import Pair, read_pairs
+from l2r.dataset import read_pairs
 from l2r.field import to_channels_first, to_normalised
 from l2r.formats.fields import write_field
+from l2r.pairs import Pair
 from l2r.phantom import true_field, write_phantom
 from l2r.submission import field_names, open_submission
 from l2r.task import FieldRule, Task, load_task

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from l2r.dataset import Scan, read_pairs, scans_of_folder
+from l2r.dataset import read_pairs, scans_of_folder
 from l2r.grid import GridRule
+from l2r.pairs import Scan
 from l2r.phantom import write_phantom
 from l2r.task import load_task
 from models.descent.objective import WeightedRegulariser

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from l2r.dataset import Scan, read_pairs
+from l2r.dataset import read_pairs
 from l2r.errors import ImageError
 from l2r.formats.volumes import read_image, read_labels, write_volume
 from l2r.grid import GridRule
+from l2r.pairs import Scan
 from l2r.task import load_task
 from models.training.dataset import collate, derive_seed
 from models.training.sampling import ListedPairs, PairPreprocessor, RandomPartners

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from l2r.dataset import Pair, Scan, read_pairs
+from l2r.dataset import read_pairs
 from l2r.grid import GridRule, working_grid
+from l2r.pairs import Pair, Scan
 from l2r.prepare import Prepared
 from l2r.task import load_task
 from models.descent.field import InstanceOptimisationConfig, ResolutionLevel

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate
 
-from l2r.dataset import Pair, Scan
 from l2r.grid import GridRule, working_grid
+from l2r.pairs import Pair, Scan
 from l2r.prepare import Prepared
 from models.networks.base import RegistrationModel
 from models.networks.blocks import FieldHead
