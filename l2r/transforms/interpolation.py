@@ -6,7 +6,7 @@ half a voxel beyond the centres of the outermost voxels: a voxel is an area, as 
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Integer, Shaped
@@ -17,7 +17,6 @@ from l2r.transforms.grids import VoxelCoordinates, clipped
 Volume3D: TypeAlias = Shaped[np.ndarray, "_ _ _"]
 Sampler: TypeAlias = Callable[[VoxelCoordinates], Shaped[np.ndarray, "*points"]]
 SampledValues: TypeAlias = Float[np.ndarray, "_ ..."]
-Interpolation: TypeAlias = Literal["linear", "cubic", "nearest", "generic-label"]
 
 _EXACT = np.dtype(np.float32)
 """Spline coefficients are kept in this type, unless the volume has a wider one."""

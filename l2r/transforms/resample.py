@@ -1,6 +1,6 @@
 """Images, label maps and series on another grid, by a chain of transforms, interpolated once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,8 +13,9 @@ from l2r.formats.affine import Affine
 from l2r.transforms.base import SpatialTransform
 from l2r.transforms.generic_label import generic_label
 from l2r.transforms.grids import Grid, VoxelCoordinates, slab_of
-from l2r.transforms.interpolation import Interpolation, Sampler, cubic, linear, nearest
+from l2r.transforms.interpolation import Sampler, Volume3D, cubic, linear, nearest
 from l2r.transforms.slabs import over_slabs
+from l2r.transforms.words import Interpolation
 
 VolumeOrSeries: TypeAlias = Shaped[np.ndarray, "_ _ _ ..."]
 Series: TypeAlias = Shaped[np.ndarray, "_ _ _ times"]
@@ -22,7 +23,7 @@ Series: TypeAlias = Shaped[np.ndarray, "_ _ _ times"]
 _VOLUMES = 8
 """Volumes of a series that share the computation of places; cubic splines need a copy of each."""
 
-INTERPOLATIONS = {
+INTERPOLATIONS: dict[Interpolation, Callable[[Volume3D], Sampler]] = {
     "linear": linear,
     "cubic": cubic,
     "nearest": nearest,

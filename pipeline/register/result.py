@@ -13,9 +13,9 @@ from l2r.arrays import Vectors
 from l2r.formats.volumes import Image
 from l2r.transforms.compose import as_displacement
 from l2r.transforms.displacement import DisplacementTransform
-from l2r.transforms.interpolation import Interpolation
 from l2r.transforms.learn2reg import from_learn2reg
 from l2r.transforms.resample import Resampling
+from l2r.transforms.words import Interpolation
 from pipeline.register.manifest import RefinementRecord
 from pipeline.register.sources import ImageSource, stored_of
 

@@ -11,12 +11,12 @@ from l2r.errors import ImageError, OutputError
 from l2r.formats.base import Stored
 from l2r.formats.nifti import Nifti, time_step_s
 from l2r.formats.table import IMAGE_NAMES, IMAGE_SUFFIXES, format_of
-from l2r.formats.transforms.base import PairGrids
 from l2r.formats.volumes import read_grid
 from l2r.transforms.grids import Grid
-from l2r.transforms.interpolation import Interpolation
 from l2r.transforms.resample import Resampling
-from pipeline.transforms.chain import read_chain
+from l2r.transforms.words import Interpolation
+from pipeline.transforms.chain import read_chain, read_grids
+from pipeline.transforms.words import PairFiles
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class ApplyRequest:
 
 
 def apply_chain(
-    request: ApplyRequest, transforms: Sequence[str], grids: PairGrids
+    request: ApplyRequest, transforms: Sequence[str], files: PairFiles
 ) -> Iterator[Path]:
     """Bring every image onto the reference grid; each is interpolated once.
 
     Args:
         request: the images.
         transforms: as `read_chain` takes them.
-        grids: of the pair, where they are given.
+        files: of the pair, where they are given.
 
     Yields:
         The files, as they are written.
@@ -47,7 +47,7 @@ def apply_chain(
         L2RError: an image, a transform or the output cannot be used; nothing is written then of
             the image that it is about, and nothing at all if the chain is at fault.
     """
-    targets = _targets(request)
+    targets, grids = _targets(request), read_grids(files)
     reference = read_grid(request.reference)
     chain = read_chain(transforms, grids, reference, [read_grid(i) for i in request.images])
     resampling = Resampling(reference, chain.transform, request.interpolation, request.outside)

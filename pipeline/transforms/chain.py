@@ -21,6 +21,7 @@ from l2r.task import load_task
 from l2r.transforms.base import SpatialTransform, TransformChain
 from l2r.transforms.grids import Grid
 from l2r.transforms.order import check_order
+from pipeline.transforms.words import PairFiles
 
 INVERSE = "inverse"
 _BIDS = re.compile(r"from-(?P<start>[^_]+)_to-(?P<end>[^_]+)_")
@@ -134,16 +135,16 @@ def _check_names(named: Sequence[NamedTransform]) -> None:
             )
 
 
-def read_grids(fixed: Path | None, moving: Path | None, task: str | None = None) -> PairGrids:
+def read_grids(files: PairFiles) -> PairGrids:
     """The grids of the images of a pair, and the task, where they are given.
 
     Raises:
         L2RError: an image cannot be read, or no such task.
     """
     return PairGrids(
-        None if fixed is None else read_grid(fixed),
-        None if moving is None else read_grid(moving),
-        None if task is None else load_task(task),
+        None if files.fixed is None else read_grid(files.fixed),
+        None if files.moving is None else read_grid(files.moving),
+        None if files.task is None else load_task(files.task),
     )
 
 

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from l2r.console import one_line_errors
-from pipeline.transforms.words import InterpolationName, MapName, Side, Units
+from l2r.transforms.words import Interpolation
+from pipeline.transforms.words import MapKind, PairFiles, Side, Units
 
 app = typer.Typer()
 PANEL = "Transform"
@@ -64,8 +65,8 @@ def apply(  # noqa: PLR0913 - the options of the command
     reference: Annotated[Path, typer.Option(help="image whose grid the results get")],
     output: Annotated[Path, typer.Option(help="file of one image, or folder")],
     interpolation: Annotated[
-        InterpolationName, typer.Option(help="of labels: nearest or generic-label")
-    ] = InterpolationName.LINEAR,
+        Interpolation, typer.Option(help="of labels: nearest or generic-label")
+    ] = "linear",
     outside: Annotated[float, typer.Option(help="value beyond an image")] = 0.0,
     fixed: FixedImage = None,
     moving: MovingImage = None,
@@ -77,11 +78,9 @@ def apply(  # noqa: PLR0913 - the options of the command
     """
     with one_line_errors():
         from pipeline.transforms.apply import ApplyRequest, apply_chain  # noqa: PLC0415 - numpy
-        from pipeline.transforms.chain import read_grids  # noqa: PLC0415
 
-        grids = read_grids(fixed, moving, task)
-        request = ApplyRequest(images, output, reference, interpolation.value, outside)
-        for path in apply_chain(request, transform, grids):
+        request = ApplyRequest(images, output, reference, interpolation, outside)
+        for path in apply_chain(request, transform, PairFiles(fixed, moving, task)):
             typer.echo(path)
 
 
@@ -99,7 +98,7 @@ def points(  # noqa: PLR0913
         Units | None,
         typer.Option(help="of a CSV; lists of 3D Slicer have their own", show_default="none"),
     ] = None,
-    to: Annotated[Side, typer.Option(help="image that the points are brought to")] = Side.MOVING,
+    to: Annotated[Side, typer.Option(help="image that the points are brought to")] = "moving",
     fixed: FixedImage = None,
     moving: MovingImage = None,
     task: TaskName = None,
@@ -112,12 +111,11 @@ def points(  # noqa: PLR0913
     Exit code: 0 done; 2 something cannot be used, and nothing is written.
     """
     with one_line_errors():
-        from pipeline.transforms.chain import read_grids  # noqa: PLC0415
         from pipeline.transforms.points import PointsRequest, move_points  # noqa: PLC0415
 
         request = PointsRequest(points, output, units, to)
-        grids = read_grids(fixed, moving, task)
-        typer.echo(f"{output}: {move_points(request, transform, grids)}")
+        files = PairFiles(fixed, moving, task)
+        typer.echo(f"{output}: {move_points(request, transform, files)}")
 
 
 @app.command(
@@ -147,11 +145,10 @@ def invert(  # noqa: PLR0913
     Exit code: 0 done; 2 it cannot be done, and nothing is written.
     """
     with one_line_errors():
-        from pipeline.transforms.chain import read_grids  # noqa: PLC0415
         from pipeline.transforms.convert import Output, invert_file  # noqa: PLC0415
 
-        grids, target = read_grids(fixed, moving, task), Output.parse(output)
-        for line in invert_file(transform, target, grids, reference, residual):
+        files, target = PairFiles(fixed, moving, task), Output.parse(output)
+        for line in invert_file(transform, target, files, reference, residual):
             typer.echo(line)
 
 
@@ -176,11 +173,10 @@ def compose(
     Exit code: 0 done; 2 it cannot be done, and nothing is written.
     """
     with one_line_errors():
-        from pipeline.transforms.chain import read_grids  # noqa: PLC0415
         from pipeline.transforms.convert import Output, compose_files  # noqa: PLC0415
 
-        grids, target = read_grids(fixed, moving, task), Output.parse(output)
-        typer.echo(f"{target.path}: {compose_files(transform, target, grids, reference)}")
+        files, target = PairFiles(fixed, moving, task), Output.parse(output)
+        typer.echo(f"{target.path}: {compose_files(transform, target, files, reference)}")
 
 
 @app.command(
@@ -191,9 +187,7 @@ def jacobian(  # noqa: PLR0913
     *,
     transform: Transforms,
     output: Annotated[Path, typer.Option(help="image to write")],
-    kind: Annotated[MapName, typer.Option("--map", help="values of the image")] = (
-        MapName.DETERMINANT
-    ),
+    kind: Annotated[MapKind, typer.Option("--map", help="values of the image")] = "determinant",
     reference: Annotated[
         Path | None,
         typer.Option(help="image whose grid is used", show_default="the first field's"),
@@ -207,11 +201,10 @@ def jacobian(  # noqa: PLR0913
     Exit code: 0 done; 2 it cannot be done, and nothing is written.
     """
     with one_line_errors():
-        from pipeline.transforms.chain import read_grids  # noqa: PLC0415
         from pipeline.transforms.convert import jacobian_map  # noqa: PLC0415
 
-        grids = read_grids(fixed, moving, task)
-        typer.echo(f"{output}: {jacobian_map(transform, output, grids, reference, kind)}")
+        files = PairFiles(fixed, moving, task)
+        typer.echo(f"{output}: {jacobian_map(transform, output, files, reference, kind)}")
 
 
 @app.command(
@@ -231,9 +224,8 @@ def convert(
     Exit code: 0 done; 2 it cannot be done, and nothing is written.
     """
     with one_line_errors():
-        from pipeline.transforms import convert as files  # noqa: PLC0415
-        from pipeline.transforms.chain import read_grids  # noqa: PLC0415
+        from pipeline.transforms import convert as job  # noqa: PLC0415 - numpy
 
-        target = files.Output.parse(output)
-        files.convert(transform, target, read_grids(fixed, moving, task))
+        target = job.Output.parse(output)
+        job.convert(transform, target, PairFiles(fixed, moving, task))
         typer.echo(target.path)

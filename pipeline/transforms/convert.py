@@ -21,8 +21,9 @@ from pipeline.transforms.chain import (
     NamedTransform,
     check_voxels,
     read_chain,
+    read_grids,
 )
-from pipeline.transforms.words import MapName
+from pipeline.transforms.words import MapKind, PairFiles
 
 _LEAST = 1e-6
 """Determinant whose logarithm stands for all smaller ones, folds among them."""
@@ -51,23 +52,25 @@ class Output:
         write_transform(self.path, parts, grids, self.dialect)
 
 
-def convert(text: str, output: Output, grids: PairGrids) -> None:
+def convert(text: str, output: Output, files: PairFiles) -> None:
     """Write a transform in another format.
 
     Raises:
         L2RError: it cannot be read, or the format cannot hold it.
     """
+    grids = read_grids(files)
     output.write([*singles([NamedTransform.parse(text).read(grids)])], grids)
 
 
 def compose_files(
-    texts: Sequence[str], output: Output, grids: PairGrids, reference: Path | None
+    texts: Sequence[str], output: Output, files: PairFiles, reference: Path | None
 ) -> str:
     """Write a chain as one transform, and describe it.
 
     Raises:
         L2RError: as for `read_chain`, or no grid is known.
     """
+    grids = read_grids(files)
     chain, grid = _chain(texts, grids, reference)
     found = compose(chain.parts, grid)
     output.write([found], replace(grids, fixed=grid))
@@ -77,20 +80,21 @@ def compose_files(
 
 
 def invert_file(
-    text: str, output: Output, grids: PairGrids, reference: Path | None, residual: Path | None
+    text: str, output: Output, files: PairFiles, reference: Path | None, residual: Path | None
 ) -> list[str]:
     """Write the inverse of a transform, and say how well it inverts.
 
     Args:
         text: the transform.
         output: the file of its inverse.
-        grids: of the pair.
+        files: of the pair.
         reference: image on whose grid the inverse is found, the moving one.
         residual: file of a map of the residual on that grid.
 
     Raises:
         L2RError: it cannot be read, or the format cannot hold the inverse.
     """
+    grids = read_grids(files)
     forward = NamedTransform.parse(text).read(grids)
     matrix = as_matrix([forward])
     if matrix is not None:
@@ -111,17 +115,17 @@ def invert_file(
 
 
 def jacobian_map(
-    texts: Sequence[str], output: Path, grids: PairGrids, reference: Path | None, kind: MapName
+    texts: Sequence[str], output: Path, files: PairFiles, reference: Path | None, kind: MapKind
 ) -> str:
     """Write a map of the determinant, and sum it up.
 
     Raises:
         L2RError: as for `read_chain`, or no grid is known.
     """
-    chain, grid = _chain(texts, grids, reference)
+    chain, grid = _chain(texts, read_grids(files), reference)
     found = jacobian(chain.transform, grid)
     log = np.log(np.maximum(found, _LEAST))
-    maps = {MapName.LOG: log, MapName.FOLDS: (found <= 0).astype(np.uint8)}
+    maps = {"log": log, "folds": (found <= 0).astype(np.uint8)}
     write_volume(output, maps.get(kind, found), grid.affine)
     return (
         f"determinant {found.min():.3g} to {found.max():.3g}, SDlogJ {log.std():.3g}, "

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -10,10 +11,9 @@ from l2r.disk import writing
 from l2r.errors import ConfigError, ImageError, OutputError
 from l2r.formats.affine import Affine
 from l2r.formats.points import SIGNS, SUFFIXES, PointArray, System, read_points, with_points
-from l2r.formats.transforms.base import PairGrids
 from l2r.transforms.grids import Grid
-from pipeline.transforms.chain import read_chain
-from pipeline.transforms.words import Side, Units
+from pipeline.transforms.chain import read_chain, read_grids
+from pipeline.transforms.words import PairFiles, Side, Units
 
 
 @dataclass(frozen=True)
@@ -28,25 +28,26 @@ class PointsRequest:
     """Image that the points are brought to."""
 
 
-def move_points(request: PointsRequest, transforms: Sequence[str], grids: PairGrids) -> str:
+def move_points(request: PointsRequest, transforms: Sequence[str], files: PairFiles) -> str:
     """Bring the points to the other image, and say how well they return.
 
     Args:
         request: the points.
         transforms: as `read_chain` takes them, from the fixed to the moving image.
-        grids: of the pair, where they are given.
+        files: of the pair, where they are given.
 
     Raises:
         L2RError: a file cannot be read, or a unit or a grid must be given.
     """
     _check_names(request)
-    start = grids.fixed if request.to is Side.MOVING else grids.moving
-    end = grids.moving if request.to is Side.MOVING else grids.fixed
+    grids = read_grids(files)
+    start = grids.fixed if request.to == "moving" else grids.moving
+    end = grids.moving if request.to == "moving" else grids.fixed
     points, system = read_points(request.points)
     units = _units(request, system)
     to_ras, from_ras = _to_ras(units, start, request), np.linalg.inv(_to_ras(units, end, request))
     chain = read_chain(transforms, grids, grids.fixed).transform
-    forward = chain if request.to is Side.MOVING else chain.inverse()
+    forward = chain if request.to == "moving" else chain.inverse()
     before = _mapped(to_ras, points)
     after = forward(before)
     text = with_points(request.points, _mapped(from_ras, after))
@@ -76,7 +77,7 @@ def _suffix(path: Path) -> str:
 def _units(request: PointsRequest, system: System | None) -> Units:
     """The unit of the numbers, which a list of Slicer has itself."""
     if system is not None:
-        return Units(system.lower())
+        return cast("Units", system.lower())
     if request.units is None:
         raise ConfigError(
             f"{request.points}: a CSV does not say its unit; give --units voxels, ras or lps"
@@ -86,14 +87,14 @@ def _units(request: PointsRequest, system: System | None) -> Units:
 
 def _to_ras(units: Units, grid: Grid | None, request: PointsRequest) -> Affine:
     """The affine from a list's numbers to RAS millimetres."""
-    if units is Units.VOXELS:
+    if units == "voxels":
         if grid is None:
             raise ConfigError(
                 f"{request.points}: voxels count on the grids of both images; give --fixed and "
                 "--moving"
             )
         return grid.affine
-    return np.diag([*SIGNS["LPS" if units is Units.LPS else "RAS"], 1.0])
+    return np.diag([*SIGNS["LPS" if units == "lps" else "RAS"], 1.0])
 
 
 def _mapped(affine: Affine, points: PointArray) -> PointArray:

@@ -1,35 +1,21 @@
-"""Words of the command line that choose, without numpy, so that help is fast."""
+"""Words and files that the commands are told; no numpy, so that their help is fast."""
 
-from enum import StrEnum
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
 
-
-class MapName(StrEnum):
-    """Maps of the Jacobian determinant."""
-
-    DETERMINANT = "determinant"
-    LOG = "log"
-    FOLDS = "folds"
-
-
-class InterpolationName(StrEnum):
-    """Interpolations by name; `l2r.transforms.resample` has them."""
-
-    LINEAR = "linear"
-    CUBIC = "cubic"
-    NEAREST = "nearest"
-    GENERIC_LABEL = "generic-label"
+MapKind: TypeAlias = Literal["determinant", "log", "folds"]
+"""Maps of the Jacobian determinant."""
+Units: TypeAlias = Literal["voxels", "ras", "lps"]
+"""Units and axes of points."""
+Side: TypeAlias = Literal["fixed", "moving"]
+"""Images of a pair."""
 
 
-class Units(StrEnum):
-    """Units and axes of points."""
+@dataclass(frozen=True)
+class PairFiles:
+    """The images of a pair, and its challenge, where they are given."""
 
-    VOXELS = "voxels"
-    RAS = "ras"
-    LPS = "lps"
-
-
-class Side(StrEnum):
-    """Images of a pair."""
-
-    FIXED = "fixed"
-    MOVING = "moving"
+    fixed: Path | None
+    moving: Path | None
+    task: str | None
