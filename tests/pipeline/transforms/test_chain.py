@@ -32,7 +32,7 @@ def test_words_are_read_in_either_order(text: str, expected: NamedTransform) -> 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a.mat,invers", "'invers' is neither inverse nor one of itk"),
+        ("a.mat,inverted", "'inverted' is neither inverse nor one of itk"),
         ("a.mat,itk,fsl", "give inverse and the dialect once each"),
         ("a.mat,inverse,inverse", "give inverse and the dialect once each"),
     ],
