@@ -8,7 +8,6 @@ without weights. Label maps are needed by files with synthetic pairs.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -25,11 +24,14 @@ from models.training.cache import Cache
 from models.training.config import TrainConfig, load_training
 from models.training.dataset import Dataset
 from models.training.distributed import DistributedContext
+from models.training.guidance.guide import Guide, build_pseudo_labellers
 from models.training.loader import Loader
+from models.training.memory import peak_memory_gib
 from models.training.sampling import PairPreprocessor
 from models.training.step import TrainStep
 from models.training.synthesis.config import Synthesis
 from pipeline.train.build_dataset import build_dataset
+from pipeline.train.command import working_grids
 from pipeline.train.data import find_data
 
 SAMPLE = Path(__file__).parents[1] / "sample" / "imagesVal"
@@ -64,10 +66,11 @@ def measure_steps(
     model = config.model.build().to(device)
     with TemporaryDirectory() as folder:
         made, alone = (
-            source(config, model.grid, maps, Path(folder)),
+            source(config, working_grids(model, config), maps, Path(folder)),
             DistributedContext(device=device),
         )
-        loader, train_step = Loader(made, config, alone), TrainStep(config, model, alone)
+        guide = Guide(config, build_pseudo_labellers(config, device)) if config.guidance else None
+        loader, train_step = Loader(made, config, alone), TrainStep(config, model, alone, guide)
         train_step.objective.train()
         total = coming = waited = 0.0
         news = (item for epoch in count() for item in loader.batches(epoch))
@@ -75,6 +78,8 @@ def measure_steps(
             began = seconds(device)
             cases, waiting = next(news)
             ready = seconds(device)
+            if guide is not None:
+                guide.start_step(_guided_epoch(config), step)
             train_step(cases, 0, 0, step, 0)
             if step:
                 total += seconds(device) - began
@@ -84,8 +89,13 @@ def measure_steps(
         "pairs": steps * loader.samples / total,
         "waiting": waited / total,
         "making": (coming - waited) / total,
-        "gib": peak(device),
+        "gib": peak_memory_gib(device),
     }
+
+
+def _guided_epoch(config: TrainConfig) -> int:
+    """The first epoch in which a teacher teaches."""
+    return min(term.when.after for term in config.guidance)
 
 
 def measure_synthesis(
@@ -101,14 +111,7 @@ def measure_synthesis(
         began = seconds(device)
         for number in range(1, steps + 1):
             made.read(0, number)(device)
-        return {"pairs": steps / (seconds(device) - began), "gib": peak(device)}
-
-
-def peak(device: torch.device) -> float:
-    """GiB, of the device or of the process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated() / 2**30
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        return {"pairs": steps / (seconds(device) - began), "gib": peak_memory_gib(device)}
 
 
 def in_a_process(words: list[str], job: str) -> dict[str, float]:

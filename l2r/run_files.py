@@ -1,9 +1,10 @@
 """Run files and training files: TOML that may extend another file of its kind."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from l2r.errors import ConfigError
+from l2r.overrides import OPTION, overridden
 from l2r.schema import ParsedRecord, parse, read_toml
 
 EXTENDS = "extends"
@@ -13,7 +14,9 @@ _FILES = ("weights", "first_stage")
 else they are a name in the registry, or relative to where the command is called."""
 
 
-def load_run_file(kind: type[ParsedRecord], path: Path) -> ParsedRecord:
+def load_run_file(
+    kind: type[ParsedRecord], path: Path, overrides: Sequence[str] = ()
+) -> ParsedRecord:
     """Read a file and all that it extends as one record.
 
     Tables are merged key by key, and a table whose `name` or `kind` differs replaces the one that
@@ -22,13 +25,15 @@ def load_run_file(kind: type[ParsedRecord], path: Path) -> ParsedRecord:
     Args:
         kind: a pydantic model.
         path: the file.
+        overrides: values that go before those of the file, see `l2r.overrides`.
 
     Raises:
         ConfigError: a file of the chain is missing or not TOML, the chain is a circle, or the
             merged file has an unknown key or a wrong value.
     """
     merged, chain = _merged(path, ())
-    return parse(kind, merged, " extends ".join(map(str, chain)), ConfigError)
+    where = [" extends ".join(map(str, chain)), *(f"{OPTION} {text}" for text in overrides)]
+    return parse(kind, overridden(merged, overrides), " ".join(where), ConfigError)
 
 
 def read_run_file(path: Path) -> dict[str, object]:

@@ -95,6 +95,8 @@ class OptimisationResult:
     skipped: int
     """Steps that were not taken because a loss or a gradient was NaN or infinite."""
     stopped: Stopped
+    seconds: float = 0.0
+    """Wall time."""
 
     @property
     def conflict_rate(self) -> float | None:
@@ -134,6 +136,7 @@ def descend(
         buffers: tensors that an evaluation changes, such as running statistics; they are kept with
             the iterate that they belong to.
     """
+    began = time.monotonic()
     history = _History(goal.score, [*parameters, *buffers])
     stopped = _run(history, parameters, goal, optimiser, limits)
     if goal.keep == "best":
@@ -144,6 +147,7 @@ def descend(
         best=history.best,
         skipped=history.skipped,
         stopped=stopped,
+        seconds=time.monotonic() - began,
     )
 
 

@@ -13,9 +13,10 @@ from l2r.grid import GridRule
 from l2r.schema import Frozen
 from models.descent.loop import Convergence, Goal, Kept, LossValues, OptimisationResult, sum_of
 from models.losses.base import CandidateTransform
-from models.losses.catalog import Regulariser, Similarity
+from models.losses.catalog import Regulariser
 from models.losses.dice import LabelVolumes, SoftDice
 from models.losses.mse import Mse
+from models.losses.parts import Comparison
 from models.networks.base import RegistrationModel
 from models.optim.combine import Combine, Losses, SumGradients
 from models.optim.optimisers import AdamConfig, Optimiser
@@ -113,7 +114,7 @@ class ObjectiveTerms(Frozen):
         return self
 
     def bind(
-        self, pair: ImagePair, similarity: Similarity, random: torch.Generator
+        self, pair: ImagePair, similarity: Comparison, random: torch.Generator
     ) -> LossFunction:
         """Make the losses for one pair; parts that depend on the images alone are computed once.
 
@@ -178,7 +179,7 @@ class DescentConfig(ObjectiveTerms):
         return sum_of(values) if self.best_by == TOTAL else values[self.best_by]
 
 
-def _similar(pair: ImagePair, similarity: Similarity, *, both_ways: bool) -> Term:
+def _similar(pair: ImagePair, similarity: Comparison, *, both_ways: bool) -> Term:
     forward = similarity.bind(pair.fixed)
     if not both_ways:
         return lambda transform: forward(transform.warp(pair.moving))

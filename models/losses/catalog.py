@@ -1,6 +1,6 @@
 """Every term by name: this list is the registry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, TypeAlias
 
 import torch
@@ -42,10 +42,28 @@ class SumOfSimilarities(Frozen):
     name: Literal["sum"] = "sum"
     parts: Annotated[tuple[WeightedSimilarity, ...], Field(min_length=1)]
 
-    def bind(self, fixed: Volumes) -> Callable[[Volumes], Scalar]:
+    def bind(self, fixed: Volumes) -> "SummedTerm":
         """The terms for one fixed image, weighted and added."""
-        bound = [(part.weight, part.term.bind(fixed)) for part in self.parts]
-        return lambda warped: torch.stack([w * term(warped) for w, term in bound]).sum()
+        return SummedTerm([(p.term.name, p.weight, p.term.bind(fixed)) for p in self.parts])
+
+
+class SummedTerm:
+    """A sum of similarities for one fixed image."""
+
+    def __init__(self, terms: Sequence[tuple[str, float, Callable[[Volumes], Scalar]]]) -> None:
+        """`terms`: name, weight and term of each part."""
+        self._terms = terms
+        self.latest: dict[str, Scalar] = {}
+        """Each part of the last comparison, without its weight; a name that comes again has a
+        number."""
+
+    def __call__(self, warped: Volumes) -> Scalar:
+        self.latest, weighted = {}, []
+        for number, (name, weight, term) in enumerate(self._terms, start=1):
+            value = term(warped)
+            weighted.append(weight * value)
+            self.latest[f"{name} {number}" if name in self.latest else name] = value.detach()
+        return torch.stack(weighted).sum()
 
 
 Similarity: TypeAlias = Annotated[

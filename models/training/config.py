@@ -1,5 +1,6 @@
 """A training file says everything that decides the weights that come out."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -13,6 +14,7 @@ from models.descent.objective import ImagePair, LossFunction, ObjectiveTerms
 from models.losses.base import DisplacementTerm, SmoothnessTerm
 from models.losses.catalog import Similarity
 from models.losses.lncc import Lncc
+from models.losses.parts import Comparison
 from models.networks.catalog import ModelConfig
 from models.optim.optimisers import AdamConfig, Optimiser
 from models.training.augment import Augmentation
@@ -30,7 +32,7 @@ class TrainingObjective(ObjectiveTerms):
     integrates some, all of them (the mean over time) or the one at the end."""
 
     def bind(
-        self, case: ImagePair, similarity: Similarity, random: torch.Generator
+        self, case: ImagePair, similarity: Comparison, random: torch.Generator
     ) -> LossFunction:
         """As for one pair; the label loss of pairs without label maps is zero."""
         if self.label_weight is None or case.labels is not None:
@@ -173,10 +175,10 @@ class TrainConfig(Frozen):
         return self
 
 
-def load_training(path: Path) -> TrainConfig:
-    """Read a training file and what it extends.
+def load_training(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read a training file and what it extends, and put values in their places.
 
     Raises:
         ConfigError: missing, not TOML, an unknown key or a wrong value.
     """
-    return load_run_file(TrainConfig, path)
+    return load_run_file(TrainConfig, path, overrides)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -22,6 +23,10 @@ class StepLog:
     """None if the step was not taken, because something was not finite."""
     waited_s: float
     """For images to be read."""
+    seconds: float = 0.0
+    """Wall time, reading and making of the pairs included."""
+    parts: dict[str, float] = field(default_factory=dict)
+    """Of a summed similarity, each without its weight."""
 
 
 @dataclass
@@ -39,6 +44,14 @@ class EpochLog:
     """Whatever else the validation pairs were judged by."""
     best: bool = False
     """Whether no epoch before had a lower validation loss."""
+    training_parts: dict[str, float] = field(default_factory=dict)
+    """Of a summed similarity, each without its weight: means over the steps."""
+    validation_parts: dict[str, float] = field(default_factory=dict)
+    """The same, means over the validation pairs."""
+    seconds_per_step: float = 0.0
+    """Wall time, reading and making of the pairs included."""
+    peak_memory_gib: float = 0.0
+    """Of the device, or of the process where that is the CPU, since it began."""
     picture: UInt8[np.ndarray, "height width 3"] | None = None
     """Of one validation pair."""
 
@@ -72,8 +85,10 @@ class Logger:
 class LogFile(Logger):
     """`log.jsonl`, a line per epoch."""
 
+    NAME: ClassVar[str] = "log.jsonl"
+
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "log.jsonl"
+        self._path = folder / self.NAME
 
     def for_part(self, folder: Path) -> "LogFile":
         return LogFile(folder)

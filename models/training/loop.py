@@ -14,6 +14,7 @@ from jaxtyping import UInt8
 from l2r.disk import make_folder
 from l2r.errors import TrainingError
 from models.networks.base import RegistrationModel
+from models.optim.combine import Losses
 from models.training.config import TrainConfig
 from models.training.dataset import Dataset, generator
 from models.training.distributed import DistributedContext
@@ -21,6 +22,7 @@ from models.training.guidance.guide import Guide, build_pseudo_labellers
 from models.training.guidance.pseudo_labeller import PseudoLabeller
 from models.training.loader import Loader
 from models.training.logging import EpochLog, Logger, StepLog
+from models.training.memory import peak_memory_gib
 from models.training.state import BEST, LAST, export, load_state, save_state
 from models.training.step import Objective, TrainStep, mean_losses
 
@@ -184,13 +186,15 @@ class _Training:
         progress, processes = self._progress, self._context.processes
         self._train_step.set_rate(self._rate)
         self._train_step.objective.train()
+        began = time.monotonic()
         for cases, waited in self._loader.batches(progress.epoch, progress.step):
             numbers = (self._config.seed, progress.epoch, progress.step, processes.rank)
             if self._guide is not None:
                 self._guide.start_step(progress.epoch, progress.step)
             losses = self._train_step(cases, *numbers)
-            self._count(losses)
-            self._tell_step(losses, waited)
+            seconds, began = time.monotonic() - began, time.monotonic()
+            self._count(losses, seconds)
+            self._tell_step(losses, waited, seconds)
             overdue = time.monotonic() - self._saved > SAVE_EVERY_S
             stop, save = processes.any(self._context.stop(), overdue)
             if stop:
@@ -199,8 +203,8 @@ class _Training:
                 self._save()
         return False
 
-    def _count(self, losses: dict[str, float] | None) -> None:
-        self._progress.count(losses)
+    def _count(self, losses: dict[str, float] | None, seconds: float) -> None:
+        self._progress.count(losses, self._train_step.parts, seconds)
         if self._progress.in_a_row > _MOST_SKIPPED:
             raise self._diverged(f"{self._progress.in_a_row} steps in a row had no finite gradient")
 
@@ -221,26 +225,26 @@ class _Training:
         """
         diverged = False
         if self._context.processes.is_main:
-            losses = validation or self._loss_of(self._context.dataset, 0)
+            losses = validation or self._loss_of(self._context.dataset, 0)[0]
             diverged = not all(map(isfinite, losses.values()))
         if any(self._context.processes.any(diverged)):
             raise self._diverged("its last weights give losses that are not finite")
 
-    def _tell_step(self, losses: dict[str, float] | None, waited_s: float) -> None:
-        progress = self._progress
-        news = StepLog(progress.epoch, progress.step, self._loader.steps, losses, waited_s)
+    def _tell_step(self, losses: dict[str, float] | None, waited_s: float, seconds: float) -> None:
+        progress, parts = self._progress, self._train_step.parts
+        numbers = (progress.epoch, progress.step, self._loader.steps)
+        news = StepLog(*numbers, losses, waited_s, seconds, parts)
         for logger in self._loggers:
             logger.step(news)
 
     def _judged(self) -> EpochLog:
         """Collect losses and scores of the epoch, and export the best weights."""
         progress, validator = self._progress, self._context.validator
-        training = self._context.processes.mean(progress.means(self._names))
-        news = EpochLog(progress.epoch, self._config.epochs, self._rate, training)
+        news = self._trained()
         if validator is None or not self._context.processes.is_main:
             return news
         model = self._train_step.result.eval()
-        news.validation = self._mean_losses(validator.pairs)
+        news.validation, news.validation_parts = self._mean_losses(validator.pairs)
         loss = sum(news.validation.values())
         if isfinite(loss) and (progress.best is None or loss < progress.best):
             progress.best, news.best = loss, True
@@ -248,20 +252,41 @@ class _Training:
         news.scores, news.picture = validator.score(model)
         return news
 
-    def _mean_losses(self, pairs: Dataset) -> dict[str, float]:
-        """Mean losses of the objective, whether the steps are guided or not."""
-        return mean_losses([self._loss_of(pairs, number) for number in range(len(pairs))])
+    def _trained(self) -> EpochLog:
+        """Collect the steps of the epoch."""
+        progress, processes = self._progress, self._context.processes
+        return EpochLog(
+            progress.epoch,
+            self._config.epochs,
+            self._rate,
+            processes.mean(progress.means(self._names)),
+            training_parts=processes.mean(progress.mean_parts),
+            seconds_per_step=progress.seconds / progress.step,
+            peak_memory_gib=peak_memory_gib(processes.device),
+        )
 
-    def _loss_of(self, pairs: Dataset, number: int) -> dict[str, float]:
-        """Losses of one sample, without guidance and without a change of the network."""
+    def _mean_losses(self, pairs: Dataset) -> tuple[dict[str, float], dict[str, float]]:
+        """Mean losses of the objective, whether the steps are guided or not, and mean parts."""
+        found = [self._loss_of(pairs, number) for number in range(len(pairs))]
+        return mean_losses([losses for losses, _ in found]), mean_losses([p for _, p in found])
+
+    def _loss_of(self, pairs: Dataset, number: int) -> tuple[dict[str, float], dict[str, float]]:
+        """Losses of one sample, and the parts of a summed similarity.
+
+        There is no guidance, and no change of the network.
+        """
         objective = Objective(self._train_step.result, self._config).eval()
         case = pairs.read(0, number)(self._context.processes.device)
         with torch.no_grad():
             losses = objective(case, generator(self._config.seed, number))
-        return {name: float(loss) for name, loss in losses.items()}
+        return _floats(losses), _floats(objective.similarity.values)
 
     def _save(self) -> None:
         self._saved = time.monotonic()
         if self._context.processes.is_main:
             context = self._context
             save_state(context.folder, self._train_step, self._progress, context.settings)
+
+
+def _floats(losses: Losses) -> dict[str, float]:
+    return {name: float(loss) for name, loss in losses.items()}

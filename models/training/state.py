@@ -36,6 +36,10 @@ class Progress:
     """Sum of each loss over the steps of the epoch that were taken."""
     taken: int = 0
     """Steps of the epoch that were taken."""
+    parts: dict[str, float] = field(default_factory=dict)
+    """Sum of each part of a summed similarity over the steps of the epoch that were taken."""
+    seconds: float = 0.0
+    """Wall time of the epoch's steps, pairs made and files read."""
     best: float | None = None
     """The lowest validation loss so far."""
 
@@ -44,18 +48,37 @@ class Progress:
         nan = float("nan")
         return {name: self.sums[name] / self.taken if self.taken else nan for name in names}
 
-    def count(self, losses: Mapping[str, float] | None) -> None:
-        """A step was done, or skipped."""
-        self.step += 1
+    @property
+    def mean_parts(self) -> dict[str, float]:
+        """Mean of each part over the steps of the epoch that were taken."""
+        return {name: value / max(self.taken, 1) for name, value in self.parts.items()}
+
+    def count(
+        self,
+        losses: Mapping[str, float] | None,
+        parts: Mapping[str, float] | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        """A step was done, or skipped.
+
+        Args:
+            losses: None if it was skipped.
+            parts: of a summed similarity.
+            seconds: wall time of the step.
+        """
+        self.step, self.seconds = self.step + 1, self.seconds + seconds
         if losses is None:
             self.skipped, self.in_a_row = self.skipped + 1, self.in_a_row + 1
             return
         self.in_a_row, self.taken = 0, self.taken + 1
         self.sums = {name: self.sums.get(name, 0.0) + loss for name, loss in losses.items()}
+        for name, value in (parts or {}).items():  # a guided step may have none
+            self.parts[name] = self.parts.get(name, 0.0) + value
 
     def next_epoch(self) -> None:
         """The epoch is over."""
         self.epoch, self.step, self.sums, self.taken = self.epoch + 1, 0, {}, 0
+        self.parts, self.seconds = {}, 0.0
 
 
 def save_state(folder: Path, train_step: TrainStep, progress: Progress, settings: str) -> None:

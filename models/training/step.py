@@ -14,6 +14,7 @@ from l2r.errors import TrainingError
 from models.descent.objective import ImagePair
 from models.descent.transform import NetworkTransform, VelocityTransform
 from models.descent.weights import as_seen
+from models.losses.parts import SimilarityParts
 from models.networks.base import RegistrationModel, VelocityModel
 from models.optim.combine import Losses, to_floats, total
 from models.training.config import TrainConfig
@@ -34,17 +35,20 @@ class Objective(nn.Module):
         self.model, self.guide = model, guide
         self._terms, self._half = config.objective, config.precision == "bfloat16"
         self._taught = TaughtPasses(model, config) if config.in_pieces else None
+        self.similarity = SimilarityParts(self._terms.similarity)
+        """Of the last batch; the parts of a sum are read from it."""
 
     def forward(self, case: ImagePair, random: torch.Generator) -> Losses:
         """Losses of a batch by name, weights included."""
+        self.similarity = SimilarityParts(self._terms.similarity)
         case = as_seen(self.model, case)
         if self._taught is not None:
             piece, case = self._taught(case, random)
-            return self._terms.bind(case, self._terms.similarity, random)(piece)
+            return self._terms.bind(case, self.similarity, random)(piece)
         transform = self._transform(case)
         if self.guide is not None:
-            return self.guide(transform, case, random)
-        return self._terms.bind(case, self._terms.similarity, random)(transform)
+            return self.guide(transform, case, self.similarity, random)
+        return self._terms.bind(case, self.similarity, random)(transform)
 
     def _transform(self, case: ImagePair) -> NetworkTransform:
         if self._terms.smooth == "displacement":
@@ -80,6 +84,8 @@ class TrainStep:
             raise TrainingError(f"network {config.model.name!r} has no weights to train")
         self.optimiser: Optimizer = config.optimiser.build(self.parameters, config.learning_rate)
         self.averaged = None if config.ema is None else _averaged(model, config.ema)
+        self.parts: dict[str, float] = {}
+        """Of a summed similarity, each without its weight, as the last step found them."""
 
     def __call__(self, cases: list[ImagePair], *numbers: int) -> dict[str, float] | None:
         """Descend once on the mean of some batches.
@@ -96,13 +102,15 @@ class TrainStep:
         random = generator(*numbers)
         self.optimiser.zero_grad(set_to_none=True)
         computed: list[Losses] = []
+        parts: list[Losses] = []
         for case in cases:
             losses = self._apart(case, random)
             torch.autograd.backward(total(losses) / len(cases))
             computed.append({name: loss.detach() for name, loss in losses.items()})
+            parts.append(self.objective.similarity.values)
         limit = self._config.clip_norm or float("inf")
         norm = nn.utils.clip_grad_norm_(self.parameters, limit)
-        values = [loss for losses in computed for loss in losses.values()]
+        values = [loss for losses in (*computed, *parts) for loss in losses.values()]
         # Read together: a GPU is waited for once, when all of the step but its last part is begun.
         norm_value, *rest = to_floats([norm, *values])
         if not isfinite(norm_value):  # the same number in all processes
@@ -111,7 +119,9 @@ class TrainStep:
         if self.averaged is not None:
             self.averaged.update_parameters(self.objective.model)
         floats = iter(rest)
-        return mean_losses([{name: next(floats) for name in losses} for losses in computed])
+        found = mean_losses([{name: next(floats) for name in losses} for losses in computed])
+        self.parts = mean_losses([{name: next(floats) for name in losses} for losses in parts])
+        return found
 
     def set_rate(self, rate: float) -> None:
         """Set the learning rate of every weight."""

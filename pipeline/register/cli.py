@@ -38,6 +38,15 @@ TimeBudget = Annotated[
     float | None,
     typer.Option(min=1, metavar="SECONDS", help="wall time per pair", show_default="no limit"),
 ]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="a value of the run file, refine.0.levels.0.steps=20; may be given several times",
+        show_default="the file's",
+    ),
+]
 ImageFolder = Annotated[
     Path | None,
     typer.Option("--input", help="folder of the images", show_default="the list's folder"),
@@ -72,6 +81,7 @@ def run(  # noqa: PLR0913 - the options of the command
         ),
     ] = None,
     time_budget: TimeBudget = None,
+    overrides: Overrides = None,
     resume: Annotated[bool, typer.Option(help="keep what the same run has made before")] = True,
     save: Annotated[
         str | None,
@@ -98,7 +108,9 @@ def run(  # noqa: PLR0913 - the options of the command
             with_saving,
         )
 
-        job = resolve(RunRequest(config, task, dataset, images, output, split, limit, shard))
+        changes = tuple(overrides or ())
+        words = (config, task, dataset, images, output, split, limit, shard, changes)
+        job = resolve(RunRequest(*words))
         if not job.pairs:
             typer.echo(f"shard {job.shard}: none of the {len(job.others)} pairs is left for it")
             return

@@ -49,7 +49,7 @@ def register_list(
     job: Job, device: torch.device, time_budget_s: float | None, *, resume: bool
 ) -> Counter[str]:
     """Register the pairs of a list, with a manifest from which the same job can go on."""
-    config = load_run(job.config)
+    config = load_run(job.config, job.overrides)
     journal = job.shard.journal if job.shard else WHOLE
     own = {journal} if job.shard else {journal, MANIFEST}
     folder = open_folder(job.folder, {*job.pairs, *own})
@@ -62,7 +62,7 @@ def register_list(
         weights=_weights(config),
         device=describe_device(device),
         budget=time_budget_s,
-    )
+    ).model_copy(update={"overrides": job.overrides})
     with Ledger(folder, settings, journal, {*job.pairs, *job.others}) as ledger:
         loop = RegistrationLoop(
             registration.stages,
@@ -83,7 +83,7 @@ def register_list(
 
 def register_one(job: Job, device: torch.device, time_budget_s: float | None) -> Counter[str]:
     """Register one pair into the file that the caller has named, and write nothing else."""
-    config = load_run(job.config)
+    config = load_run(job.config, job.overrides)
     if config.labels:
         raise ConfigError(f"{job.config}: label_weight needs label maps, here are images alone")
     folder = open_folder(job.folder, job.pairs)

@@ -1,5 +1,6 @@
 """The run file: everything that decides an output; the command line adds where and how fast."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -75,10 +76,10 @@ class RunConfig(Frozen):
         return self
 
 
-def load_run(path: Path) -> RunConfig:
-    """Read a run file and what it extends.
+def load_run(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read a run file and what it extends, and put values in their places.
 
     Raises:
         ConfigError: missing, not TOML, an unknown key or a wrong value.
     """
-    return load_run_file(RunConfig, path)
+    return load_run_file(RunConfig, path, overrides)

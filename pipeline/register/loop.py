@@ -7,7 +7,6 @@ one. A pair that fails is recorded, gets a zero field, and does not stop the oth
 """
 
 import logging
-import resource
 import threading
 import time
 from collections import Counter, deque
@@ -23,6 +22,7 @@ import torch
 from l2r.console import Advance
 from l2r.disk import sha256
 from l2r.errors import L2RError, OutputError
+from l2r.machine import peak_memory_gib
 from l2r.pairs import Pair
 from l2r.prepare import Prepared
 from pipeline.register.clock import Budget, Stopwatch
@@ -233,7 +233,7 @@ def _news(item: _PairInProgress, record: PairRecord) -> str:
 
 
 def _peak_memory_gib() -> dict[str, float]:
-    peak = {"host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
+    peak = {"host": peak_memory_gib()}
     if torch.cuda.is_available():
         peak["device"] = torch.cuda.max_memory_allocated() / 2**30
     return {where: round(size, 3) for where, size in peak.items()}

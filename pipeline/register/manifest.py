@@ -38,11 +38,13 @@ class RunSettings(Frozen):
     commit: str | None
     """Of Regatta's repository, with `+` where files were changed since; None outside of one."""
     time_budget_s: float | None
+    overrides: tuple[str, ...] = ()
+    """Values of the command line, `key=value`, which `config` has in it."""
 
     @property
     def sha256(self) -> str:
         """One hash for all settings; equal settings have equal hashes."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        text = json.dumps(self.model_dump(mode="json", exclude={"overrides"}), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -57,6 +59,10 @@ class LevelRecord(Frozen):
     best_step: int | None = None
     losses_at_start: dict[str, float] = Field(default_factory=dict)
     losses_at_best: dict[str, float] = Field(default_factory=dict)
+    losses: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    """Curve of each loss: its value at every iterate, from the start on."""
+    seconds: float | None = None
+    """Wall time of the level."""
     conflict_rate: float | None = None
     """Share of the steps at which two losses pulled against each other, where that was measured."""
     mean_cosine: float | None = None

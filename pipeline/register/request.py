@@ -81,6 +81,8 @@ class RunRequest:
     split: str = "validation"
     limit: int | None = None
     shard: str | None = None
+    overrides: tuple[str, ...] = ()
+    """`key=value` of the run file."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class Job:
     """The fields that the other shards make."""
     save: SaveRequest | None = None
     """Files besides the fields."""
+    overrides: tuple[str, ...] = ()
+    """`key=value` of the run file."""
 
 
 def resolve(request: RunRequest) -> Job:
@@ -131,7 +135,15 @@ def resolve(request: RunRequest) -> Job:
     own = chosen if shard is None else shard.of(chosen)
     others = tuple(name for name in chosen if name not in own)
     config = config or default_config(task)
-    return Job(config, task, own, request.output or output, shard=shard, others=others)
+    return Job(
+        config,
+        task,
+        own,
+        request.output or output,
+        shard=shard,
+        others=others,
+        overrides=request.overrides,
+    )
 
 
 def with_saving(job: Job, text: str, folder: Path | None) -> Job:
@@ -220,7 +232,8 @@ def _by_sockets(request: RunRequest, mounts: Mounts) -> Job:
     if not path.name.endswith(FIELD):
         path = path / OUTPUT
     pairs = {path.name: pair}
-    return Job(config or default_config(task), task, pairs, path.parent, one_field=True)
+    config = config or default_config(task)
+    return Job(config, task, pairs, path.parent, one_field=True, overrides=request.overrides)
 
 
 def _task_of_job(config: Path | None, mounted: Task) -> Task:

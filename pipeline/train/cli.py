@@ -36,6 +36,15 @@ def train(  # noqa: PLR0913 - the options of the command
     time_budget: Annotated[
         float | None, typer.Option(min=1, metavar="SECONDS", help="save and leave after so long")
     ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="a value of the training file, guidance.0.weight=2; may be given several times",
+            show_default="the file's",
+        ),
+    ] = None,
 ) -> None:
     """Train or fine-tune a network.
 
@@ -53,9 +62,10 @@ def train(  # noqa: PLR0913 - the options of the command
         from pipeline.train import command as job  # noqa: PLC0415 - torch
 
         place = output or Path("output/train") / config.stem
-        request = job.TrainRequest(config, found, place, device, resume, time_budget)
+        changes = tuple(overrides or ())
+        request = job.TrainRequest(config, found, place, device, resume, time_budget, changes)
         state = job.train(request)
-        typer.echo(f"{state}; weights and log are in {place}")
+        typer.echo(f"{state}; {job.left_behind(place)}")
         if state != "finished":
             raise typer.Exit(1)
 

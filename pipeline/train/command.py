@@ -22,7 +22,7 @@ from models.training.distributed import DistributedContext, distributed_context
 from models.training.logging import LogFile, Logger
 from models.training.loop import Finished, TrainContext, Validator, fit
 from models.training.sampling import ListedPairs, PairPreprocessor
-from models.training.state import CHECKPOINT
+from models.training.state import BEST, CHECKPOINT, LAST
 from models.training.tensorboard import TensorBoard
 from models.weights.load import build_network
 from pipeline.device import find_device
@@ -45,6 +45,8 @@ class TrainRequest:
     device: str = "auto"
     resume: bool = False
     time_budget_s: float | None = None
+    overrides: tuple[str, ...] = ()
+    """`key=value` of the training file."""
 
 
 def train(request: TrainRequest) -> Finished:
@@ -53,7 +55,7 @@ def train(request: TrainRequest) -> Finished:
     Raises:
         L2RError: something cannot be used; the last checkpoint, if there was one, is good.
     """
-    config = load_training(request.config)
+    config = load_training(request.config, request.overrides)
     task = load_task(config.task)
     check_data(config, request.data)
     device = find_device(request.device)
@@ -73,7 +75,7 @@ def train(request: TrainRequest) -> Finished:
         context = _context(request, config, task, model, processes, stop)
         if processes.is_main:
             with writing(folder / SETTINGS) as file:
-                file.write(context.settings.encode())
+                file.write(_record(context.settings, request.overrides).encode())
         loggers: list[Logger] = [screen]
         if processes.is_main:
             loggers += [LogFile(folder), TensorBoard(folder / "tensorboard")]
@@ -92,7 +94,7 @@ def _context(
     labels = config.objective.label_weight is not None
     preprocessor = PairPreprocessor(
         task,
-        _rule(model, config),
+        working_grids(model, config),
         Cache(folder / "cache"),
         labels=labels,
         structures=config.data.structures,
@@ -116,7 +118,7 @@ def _context(
     )
 
 
-def _rule(model: RegistrationModel, config: TrainConfig) -> GridRule:
+def working_grids(model: RegistrationModel, config: TrainConfig) -> GridRule:
     """Grids that the network and its pseudo-labellers can work on."""
     rule = config.grid(model.grid)
     if config.crop is not None and (problem := model.grid.problem((config.crop,) * 3)):
@@ -144,6 +146,23 @@ def _settings(config: TrainConfig, data: TrainingData, processes: DistributedCon
         },
         indent=1,
     )
+
+
+def _record(settings: str, overrides: tuple[str, ...]) -> str:
+    """The settings with the words of the command line that changed them."""
+    return json.dumps(json.loads(settings) | {"overrides": overrides}, indent=1)
+
+
+def left_behind(folder: Path) -> str:
+    """Say which files of a training are in its folder."""
+    last, best, log = (folder / name for name in (LAST, BEST, LogFile.NAME))
+    if last.is_file():
+        files = [path.name for path in (last, best) if path.is_file()]
+        return f"weights ({', '.join(files)}) and log are in {folder}"
+    kept = "its checkpoint" if (folder / CHECKPOINT).is_file() else "the record of its settings"
+    if log.is_file():
+        kept += f" and {log.name}"
+    return f"no epoch is done, so there are no weights yet; {kept} is in {folder}"
 
 
 @contextmanager

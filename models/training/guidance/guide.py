@@ -6,12 +6,13 @@ import torch
 
 from models.descent.objective import ImagePair
 from models.descent.transform import NetworkTransform
+from models.losses.parts import Comparison
 from models.optim.combine import Losses
-from models.training.config import TrainConfig, TrainingObjective
+from models.training.config import TrainConfig
 from models.training.dataset import Stream, derive_seed, generator, unbatch
 from models.training.guidance.config import GUIDANCE, GuidanceTerm
 from models.training.guidance.pseudo_labeller import GuidanceInput, PseudoLabeller
-from models.types import Fields, Scalar
+from models.types import Fields
 
 
 class Guide:
@@ -32,15 +33,23 @@ class Guide:
         self._turn, self._epoch = next(turns, None), epoch
 
     def __call__(
-        self, transform: NetworkTransform, case: ImagePair, random: torch.Generator
+        self,
+        transform: NetworkTransform,
+        case: ImagePair,
+        similarity: Comparison,
+        random: torch.Generator,
     ) -> Losses:
         """Every loss of the training, weights included; those that do not count are 0."""
         if self._turn is None:
-            found = _losses(self._config.objective, transform, case, random)
+            found = dict(self._config.objective.bind(case, similarity, random)(transform))
         else:
             term, teacher = self._turn
             truth = self._truth(teacher, transform.displacement.detach(), case, random)
-            found = self._from_images(term, transform, case, random)
+            found = {}
+            if term.similarity:
+                images = self._config.objective.model_copy(update={"regularisers": ()})
+                losses = images.bind(case, similarity, random)(transform)
+                found = {name: term.similarity * loss for name, loss in losses.items()}
             for part in term.regularisers:
                 found[part.term.name] = part.weight * part.term.penalty(transform, random)
             found[GUIDANCE] = term.weight * (transform.displacement - truth).square().mean()
@@ -55,28 +64,6 @@ class Guide:
         pairs = zip(unbatch(case), prediction, strict=True)
         inputs = (GuidanceInput(one, u[None], self._epoch, epochs, random) for one, u in pairs)
         return torch.cat([teacher(item).detach() for item in inputs])
-
-    def _from_images(
-        self,
-        term: GuidanceTerm,
-        transform: NetworkTransform,
-        case: ImagePair,
-        random: torch.Generator,
-    ) -> dict[str, Scalar]:
-        if term.similarity == 0:
-            return {}
-        objective = self._config.objective.model_copy(update={"regularisers": ()})
-        losses = _losses(objective, transform, case, random)
-        return {name: term.similarity * loss for name, loss in losses.items()}
-
-
-def _losses(
-    objective: TrainingObjective,
-    transform: NetworkTransform,
-    case: ImagePair,
-    random: torch.Generator,
-) -> dict[str, Scalar]:
-    return dict(objective.bind(case, objective.similarity, random)(transform))
 
 
 def build_pseudo_labellers(config: TrainConfig, device: torch.device) -> list[PseudoLabeller]:

@@ -14,11 +14,14 @@ from l2r.errors import ImageError, TrainingError
 from l2r.grid import GridRule
 from l2r.task import load_task
 from models.descent.objective import ImagePair
+from models.losses.catalog import SumOfSimilarities, WeightedSimilarity
+from models.losses.gradient_correlation import GradientCorrelation
+from models.losses.lncc import Lncc
 from models.networks.base import RegistrationModel
 from models.networks.identity import IdentityConfig
 from models.optim.optimisers import AdamConfig, FAdamConfig
 from models.training.cache import Cache
-from models.training.config import TrainConfig
+from models.training.config import TrainConfig, TrainingObjective
 from models.training.dataset import Dataset, Sample
 from models.training.distributed import DistributedContext
 from models.training.logging import EpochLog, Logger, StepLog
@@ -334,3 +337,36 @@ def test_batches_of_label_maps_need_names() -> None:
     text["objective"] |= {"label_weight": 1.0}
     with pytest.raises(ValueError, match=r"name data\.structures"):
         TrainConfig.model_validate(text)
+
+
+def test_parts_of_a_summed_similarity_are_logged_apart(
+    tmp_path: Path, partners: Partners, judged: ListedPairs
+) -> None:
+    terms = (Lncc(window=5), GradientCorrelation())
+    weighted = tuple(
+        WeightedSimilarity(weight=weight, term=term)
+        for weight, term in zip((1.0, 0.5), terms, strict=True)
+    )
+    objective = TrainingObjective(similarity=SumOfSimilarities(parts=weighted))
+    changes = {"objective": objective, "validator": Validator(judged, nothing)}
+    notes, _ = train(tmp_path / "out", partners(), **changes)
+    for news in notes.epochs:
+        for losses, parts in (
+            (news.training, news.training_parts),
+            (news.validation, news.validation_parts),
+        ):
+            whole = parts["lncc"] + 0.5 * parts["gradient_correlation"]
+            assert whole == pytest.approx(losses["similarity"], rel=1e-5)  # sums of float32
+    assert notes.steps[0].parts.keys() == {"lncc", "gradient_correlation"}
+
+
+def test_an_epoch_says_how_long_a_step_took_and_the_memory(
+    tmp_path: Path, partners: Partners
+) -> None:
+    notes, _ = train(tmp_path / "out", partners())
+    for number, news in enumerate(notes.epochs):
+        steps = [step.seconds for step in notes.steps if step.epoch == number]
+        assert news.seconds_per_step == pytest.approx(sum(steps) / len(steps))
+        assert all(seconds > 0 for seconds in steps)
+        assert news.peak_memory_gib > 0
+        assert news.training_parts == {}

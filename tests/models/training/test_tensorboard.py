@@ -23,11 +23,13 @@ def events(folder: Path) -> list[Event]:
 
 def test_curves_and_a_picture(tmp_path: Path) -> None:
     board = TensorBoard(tmp_path / "tensorboard")
-    board.step(StepLog(2, 3, 10, {"similarity": -0.25}, 0.0))
+    board.step(StepLog(2, 3, 10, {"similarity": -0.25}, 0.0, 1.5, {"lncc": -0.75}))
     board.step(StepLog(2, 4, 10, None, 0.0))
     shown = np.full((4, 6, 3), 7, np.uint8)
     news = EpochLog(2, 5, 1e-4, {"similarity": -0.5}, {"similarity": -0.75}, {"DSC": 0.625})
     news.picture = shown
+    news.training_parts, news.validation_parts = {"lncc": -0.5}, {"lncc": -0.625}
+    news.seconds_per_step, news.peak_memory_gib = 2.0, 3.0
     board.epoch(news)
     board.close()
     values = {
@@ -42,6 +44,11 @@ def test_curves_and_a_picture(tmp_path: Path) -> None:
     }
     assert {tag.replace("_", " "): pair for tag, pair in numbers.items()} == {
         "step/similarity": (23, -0.25),
+        "step/similarity of lncc": (23, -0.75),
+        "training/similarity of lncc": (3, -0.5),
+        "validation/similarity of lncc": (3, -0.625),
+        "seconds per step": (3, 2.0),
+        "peak memory in GiB": (3, 3.0),
         "training/similarity": (3, -0.5),
         "validation/similarity": (3, -0.75),
         "score/DSC": (3, 0.625),

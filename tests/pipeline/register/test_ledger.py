@@ -48,6 +48,12 @@ def done(folder: Path, settings: RunSettings = SETTINGS) -> list[str]:
     return [name for name in names(3) if ledger.is_done(name, "inputs")]
 
 
+def test_the_words_that_set_a_value_do_not_matter_where_the_value_is_the_same() -> None:
+    set_by_hand = SETTINGS.model_copy(update={"overrides": ("seed=0",)})
+    assert set_by_hand.sha256 == SETTINGS.sha256
+    assert OTHER.sha256 != SETTINGS.sha256
+
+
 def test_the_manifest_is_made_of_the_journal_at_the_end(tmp_path: Path) -> None:
     with Ledger(tmp_path, SETTINGS, WHOLE, names(2)) as ledger:
         for name in reversed(names(2)):

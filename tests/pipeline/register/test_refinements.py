@@ -97,6 +97,14 @@ def test_it_keeps_pair_and_grid_and_leaves_a_note(kind: type, predicted: Predict
     assert note.improved
     assert set(note.levels[0].losses_at_start) == {"similarity", "diffusion"}
     assert note.levels[0].steps == (8 if kind is InstanceOptimisationConfig else 2)
+    for level in note.levels:
+        assert level.seconds is not None
+        for name, curve in level.losses.items():
+            assert len(curve) == level.steps + 1
+            assert curve[0] == pytest.approx(level.losses_at_start[name], rel=1e-5)  # six digits
+            assert curve[level.best_step or 0] == pytest.approx(
+                level.losses_at_best[name], rel=1e-5
+            )
     assert np.array_equal(vectors(predicted), before)
 
 

@@ -41,6 +41,13 @@ def test_the_task_is_the_run_files_unless_it_is_named(phantom: Path, tmp_path: P
     assert resolve(RunRequest(dataset=dataset)).folder == Path("output")
 
 
+def test_values_of_the_command_line_go_along_with_the_job(phantom: Path) -> None:
+    words = ("seed=3", "precision=bfloat16")
+    job = resolve(RunRequest(dataset=phantom / "PHANTOM_dataset.json", overrides=words))
+    config = load_run(job.config, job.overrides)
+    assert (config.seed, config.precision) == (3, "bfloat16")
+
+
 def test_a_folder_without_any_of_the_images_is_refused(phantom: Path, tmp_path: Path) -> None:
     request = RunRequest(dataset=phantom / "PHANTOM_dataset.json", input=tmp_path)
     with pytest.raises(DatasetError, match="none of the images of its 2 pairs"):

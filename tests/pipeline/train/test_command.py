@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from l2r.phantom import write_phantom
+from pipeline.train.command import left_behind
 
 ROOT = Path(__file__).parents[3]
 TRAINING = """\
@@ -91,7 +92,8 @@ def test_trained_weights_register_pairs(tmp_path: Path, brains: Path, config: Pa
     lines = done.stderr.splitlines()
     assert [line.split(";")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
     assert all("validation" in line and "DSC" in line for line in lines)
-    assert done.stdout == f"finished; weights and log are in {out}\n"
+    files = "weights (last.safetensors, best.safetensors) and log"
+    assert done.stdout == f"finished; {files} are in {out}\n"
     log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert [entry["epoch"] for entry in log] == [1, 2]
     assert 0 < log[1]["scores"]["DSC"] < 1
@@ -202,3 +204,24 @@ def test_a_folder_without_images_and_one_with_two_lists(tmp_path: Path, config: 
     for name in ("A_dataset.json", "B_dataset.json"):
         (tmp_path / name).write_text("{}")
     assert "several pair lists" in run(*words, tmp_path, expected=2).stderr
+
+
+@pytest.mark.slow
+def test_values_of_the_command_line_are_trained_with_and_recorded(
+    tmp_path: Path, brains: Path, config: Path
+) -> None:
+    words = ("--data", brains, "--set", "epochs=1", "--set", "objective.similarity.window=3")
+    run("train", config, *words, "--output", tmp_path / "out")
+    record = json.loads((tmp_path / "out" / "training.json").read_text())
+    assert record["overrides"] == ["epochs=1", "objective.similarity.window=3"]
+    assert record["training"]["objective"]["similarity"]["window"] == 3
+    assert len((tmp_path / "out" / "log.jsonl").read_text().splitlines()) == 1
+
+
+def test_what_is_left_of_a_training_is_said_by_what_is_there(tmp_path: Path) -> None:
+    nothing = "no epoch is done, so there are no weights yet"
+    assert left_behind(tmp_path).startswith(f"{nothing}; the record of its settings is in")
+    (tmp_path / "checkpoint.pt").touch()
+    assert left_behind(tmp_path) == f"{nothing}; its checkpoint is in {tmp_path}"
+    (tmp_path / "last.safetensors").touch()
+    assert left_behind(tmp_path) == f"weights (last.safetensors) and log are in {tmp_path}"
