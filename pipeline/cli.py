@@ -7,6 +7,7 @@ import typer
 
 from eval import cli as judge
 from pipeline.container import cli as container
+from pipeline.dataset import cli as dataset
 from pipeline.doctor import cli as doctor
 from pipeline.register import cli as register
 from pipeline.train import cli as train
@@ -41,6 +42,7 @@ app.add_typer(register.app)
 app.add_typer(transforms.app)
 app.add_typer(judge.commands)
 app.add_typer(train.app)
+app.add_typer(dataset.app, name="dataset", rich_help_panel="Train")
 app.add_typer(weights.app, name="weights", rich_help_panel="Train")
 app.add_typer(container.app, name="container", rich_help_panel="Ship")
 app.add_typer(doctor.app)

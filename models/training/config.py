@@ -104,6 +104,9 @@ class TrainConfig(Frozen):
     and exported. Without it the weights themselves are."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network, not of the losses."""
+    best_by: Literal["objective", "dice"] = "objective"
+    """The best epoch has the lowest mean objective on the validation pairs, or the highest Dice, by
+    which the published code of on-the-fly guidance keeps weights."""
 
     @property
     def losses(self) -> tuple[str, ...]:

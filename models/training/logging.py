@@ -43,7 +43,7 @@ class EpochLog:
     scores: dict[str, float] = field(default_factory=dict)
     """Whatever else the validation pairs were judged by."""
     best: bool = False
-    """Whether no epoch before had a lower validation loss."""
+    """Whether no epoch before was better, see `TrainConfig.best_by`."""
     training_parts: dict[str, float] = field(default_factory=dict)
     """Of a summed similarity, each without its weight: means over the steps."""
     validation_parts: dict[str, float] = field(default_factory=dict)

@@ -38,11 +38,13 @@ class ValidationScores(NamedTuple):
 
     values: dict[str, float]
     picture: UInt8[np.ndarray, "height width 3"] | None = None
+    dice: float | None = None
+    """Mean Dice, which is one of `values`; None for pairs without label maps."""
 
 
 @dataclass(frozen=True)
 class Validator:
-    """Validation pairs; the weights with the lowest mean loss over them are kept."""
+    """Validation pairs, by which the best weights are chosen."""
 
     pairs: Dataset
     score: Callable[[RegistrationModel], ValidationScores]
@@ -245,12 +247,24 @@ class _Training:
             return news
         model = self._train_step.result.eval()
         news.validation, news.validation_parts = self._mean_losses(validator.pairs)
-        loss = sum(news.validation.values())
-        if isfinite(loss) and (progress.best is None or loss < progress.best):
-            progress.best, news.best = loss, True
+        scores = validator.score(model)
+        news.scores, news.picture = scores.values, scores.picture
+        rank = self._rank(news.validation, scores)
+        if isfinite(rank) and (progress.best is None or rank < progress.best):
+            progress.best, news.best = rank, True
             export(self._context.folder / BEST, model)
-        news.scores, news.picture = validator.score(model)
         return news
+
+    def _rank(self, losses: dict[str, float], scores: ValidationScores) -> float:
+        """Number that is the lowest for the best epoch."""
+        if self._config.best_by == "objective":
+            return sum(losses.values())
+        if scores.dice is None:
+            raise TrainingError(
+                'best_by = "dice": the validation pairs have no label maps; add them, or leave '
+                "best_by out"
+            )
+        return -scores.dice
 
     def _trained(self) -> EpochLog:
         """Collect the steps of the epoch."""

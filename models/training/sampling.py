@@ -153,6 +153,30 @@ class RandomPartners(Dataset):
         return self._preprocessor.sample(self.pair(epoch, number))
 
 
+class ShuffledPairs(Dataset):
+    """The pairs of a list, every one once per epoch, in random order."""
+
+    def __init__(
+        self, pairs: Sequence[Pair], preprocessor: PairPreprocessor, *, seed: int, both_orders: bool
+    ) -> None:
+        """`both_orders`: each pair is followed by itself with the images exchanged."""
+        self._pairs, self._preprocessor, self._seed = pairs, preprocessor, seed
+        self._orders = 2 if both_orders else 1
+
+    def __len__(self) -> int:
+        return self._orders * len(self._pairs)
+
+    def pair(self, epoch: int, number: int) -> Pair:
+        """The pair of a sample."""
+        place, turned = divmod(number, self._orders)
+        order = torch.randperm(len(self._pairs), generator=generator(self._seed, epoch))
+        pair = self._pairs[int(order[place])]
+        return Pair(pair.moving, pair.fixed) if turned else pair
+
+    def read(self, epoch: int, number: int) -> Sample:
+        return self._preprocessor.sample(self.pair(epoch, number))
+
+
 class ListedPairs(Dataset):
     """The pairs of a list, in its order in every epoch."""
 

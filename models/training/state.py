@@ -41,7 +41,7 @@ class Progress:
     seconds: float = 0.0
     """Wall time of the epoch's steps, pairs made and files read."""
     best: float | None = None
-    """The lowest validation loss so far."""
+    """The lowest mean loss of the validation pairs so far, or the highest Dice, negative."""
 
     def means(self, names: Iterable[str]) -> dict[str, float]:
         """Mean of each loss over the steps of the epoch that were taken; NaN if none was."""

@@ -7,7 +7,7 @@ from models.training.augment import AugmentedPairs
 from models.training.config import Images, TrainConfig
 from models.training.dataset import Dataset
 from models.training.mixture import Mixture
-from models.training.sampling import PairPreprocessor, RandomPartners
+from models.training.sampling import PairPreprocessor, RandomPartners, ShuffledPairs
 from models.training.synthesis.pairs import SyntheticPairs
 from pipeline.train.data import TrainingData
 
@@ -20,7 +20,7 @@ def check_data(config: TrainConfig, data: TrainingData) -> None:
     """
     made = not isinstance(config.data, Images)
     real = isinstance(config.data, Images) or config.data.real > 0
-    _check_given("--data", "pairs of real images", there=bool(data.scans), wanted=real)
+    _check_given("--data", "pairs of real images", there=data.has_images, wanted=real)
     _check_given("--maps", "pairs from label maps", there=bool(data.maps), wanted=made)
 
 
@@ -34,14 +34,23 @@ def build_dataset(
 
 def _plain(config: TrainConfig, data: TrainingData, preprocessor: PairPreprocessor) -> Dataset:
     if isinstance(config.data, Images):
-        orders = config.data.both_orders
-        return RandomPartners(data.scans, preprocessor, seed=config.seed, both_orders=orders)
+        return _real(config, data, preprocessor, both_orders=config.data.both_orders)
     made = SyntheticPairs(data.maps, preprocessor, config.data, seed=config.seed)
-    if not data.scans:
+    if not data.has_images:
         return made
-    bare = replace(preprocessor, labels=False)
-    real = RandomPartners(data.scans, bare, seed=config.seed, both_orders=False)
+    real = _real(config, data, replace(preprocessor, labels=False), both_orders=False)
     return Mixture(real, made, config.data.real, config.batch)
+
+
+def _real(
+    config: TrainConfig, data: TrainingData, preprocessor: PairPreprocessor, *, both_orders: bool
+) -> Dataset:
+    """The pairs that the list names, or every image with a random other one."""
+    if data.training_pairs:
+        return ShuffledPairs(
+            data.training_pairs, preprocessor, seed=config.seed, both_orders=both_orders
+        )
+    return RandomPartners(data.scans, preprocessor, seed=config.seed, both_orders=both_orders)
 
 
 def _check_given(option: str, what: str, *, there: bool, wanted: bool) -> None:

@@ -140,6 +140,7 @@ def _settings(config: TrainConfig, data: TrainingData, processes: DistributedCon
         {
             "training": config.model_dump(mode="json"),
             "images": [str(scan.relative) for scan in data.scans],
+            "pairs": [pair.name for pair in data.training_pairs],
             "maps": [str(scan.relative) for scan in data.maps],
             "validation": [pair.name for pair in data.pairs],
             "processes": processes.size,

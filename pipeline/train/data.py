@@ -1,6 +1,6 @@
 """Data behind `--data`, `--maps` and `--validation`: to train on and to validate with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from l2r.dataset import SPLITS, read_pairs, read_scans, scans_of_folder
@@ -14,12 +14,19 @@ class TrainingData:
     """Images, label maps and pairs, the latter with the folder that their paths are relative to."""
 
     scans: list[Scan]
-    """Real images; may be none."""
+    """Real images, of which each is paired with random others; may be none."""
     maps: list[Scan]
     """Label maps to make images from; may be none."""
     pairs: list[Pair]
     """For validation; may be none."""
     pairs_folder: Path
+    training_pairs: list[Pair] = field(default_factory=list)
+    """Pairs to train on, where the list names them, as for one atlas; may be none."""
+
+    @property
+    def has_images(self) -> bool:
+        """True if there are real images."""
+        return bool(self.scans or self.training_pairs)
 
 
 def find_data(
@@ -37,11 +44,15 @@ def find_data(
     """
     dataset = _list_of(data) if data else None
     judged = validation or (dataset if dataset and _has_pairs(dataset) else None)
+    paired: list[Pair] = []
+    if dataset and _names_pairs(dataset):
+        paired = read_pairs(dataset, dataset.parent, "training")
     return TrainingData(
-        scans=_images(data, dataset) if data else [],
+        scans=_images(data, dataset) if data and not paired else [],
         maps=_label_maps(maps) if maps else [],
         pairs=read_pairs(judged, judged.parent) if judged else [],
         pairs_folder=judged.parent if judged else Path(),
+        training_pairs=paired,
     )
 
 
@@ -73,6 +84,15 @@ def _list_of(data: Path) -> Path | None:
         names = ", ".join(path.name for path in found)
         raise DatasetError(f"{data}: holds several pair lists ({names}); give --data one of them")
     return found[0] if found else None
+
+
+def _names_pairs(dataset: Path) -> bool:
+    """Tell whether the training list has pairs, and not images."""
+    raw = read_json(dataset, DatasetError)
+    lists = raw if isinstance(raw, dict) else {}
+    found = [lists[key] for key in SPLITS["training"] if lists.get(key)]
+    entries = found[0] if found and isinstance(found[0], list) else [None]
+    return isinstance(entries[0], dict) and "fixed" in entries[0]
 
 
 def _has_pairs(dataset: Path) -> bool:

@@ -67,9 +67,10 @@ class ValidationScorer:
                     images.moving[0, 0].cpu().numpy(),
                     to_numpy(field),
                 )
-        return ValidationScores(
-            {name: float(np.mean(values)) for name, values in found.items()}, shown
-        )
+        values = {name: float(np.mean(cases)) for name, cases in found.items()}
+        names = (metric.name for metric in scorer.protocol.metrics if metric.metric == "dice")
+        overlap = next((values[name] for name in names if name in values), None)
+        return ValidationScores(values, shown, overlap)
 
     def _predicted(
         self, model: RegistrationModel, fixed: Volumes, moving: Volumes

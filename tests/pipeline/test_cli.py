@@ -21,7 +21,7 @@ NAMES = {
     "Register": ["run", "pair", "check"],
     "Transform": ["apply", "points", "invert", "compose", "jacobian", "convert"],
     "Score": ["score", "grand-challenge", "leaderboard"],
-    "Train": ["train", "landscape", "weights"],
+    "Train": ["train", "landscape", "dataset", "weights"],
     "Ship": ["doctor", "container"],
 }
 GROUP = typer.main.get_command(app)

@@ -370,3 +370,29 @@ def test_an_epoch_says_how_long_a_step_took_and_the_memory(
         assert all(seconds > 0 for seconds in steps)
         assert news.peak_memory_gib > 0
         assert news.training_parts == {}
+
+
+def rated(dices: list[float | None]) -> Callable[[RegistrationModel], ValidationScores]:
+    """Scores that are known beforehand, one an epoch."""
+    left = iter(dices)
+    return lambda _: ValidationScores({}, dice=next(left))
+
+
+def test_the_best_epoch_may_be_that_of_the_highest_dice(
+    tmp_path: Path, partners: Partners, judged: ListedPairs
+) -> None:
+    changes = {
+        "best_by": "dice",
+        "epochs": 3,
+        "validator": Validator(judged, rated([0.5, 0.7, 0.6])),
+    }
+    notes, _ = train(tmp_path / "out", partners(), **changes)
+    assert [news.best for news in notes.epochs] == [True, True, False]
+
+
+def test_dice_without_label_maps_cannot_be_the_judge(
+    tmp_path: Path, partners: Partners, judged: ListedPairs
+) -> None:
+    validator = Validator(judged, rated([None, None]))
+    with pytest.raises(TrainingError, match="the validation pairs have no label maps"):
+        train(tmp_path / "out", partners(), best_by="dice", validator=validator)

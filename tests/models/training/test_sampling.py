@@ -15,7 +15,7 @@ from l2r.grid import GridRule
 from l2r.pairs import Scan
 from l2r.task import load_task
 from models.training.dataset import collate, derive_seed
-from models.training.sampling import ListedPairs, PairPreprocessor, RandomPartners
+from models.training.sampling import ListedPairs, PairPreprocessor, RandomPartners, ShuffledPairs
 
 CPU = torch.device("cpu")
 Partners = Callable[..., RandomPartners]
@@ -46,6 +46,30 @@ def test_both_orders_follow_each_other(partners: Partners) -> None:
     for number in range(0, 12, 2):
         one, other = source.pair(5, number), source.pair(5, number + 1)
         assert (one.fixed, one.moving) == (other.moving, other.fixed)
+
+
+def test_the_pairs_of_a_list_come_once_per_epoch_in_another_order(
+    brains: Path, preprocessor: PairPreprocessor
+) -> None:
+    listed = read_pairs(brains / "PHANTOM_dataset.json", brains)
+    source = ShuffledPairs(listed, preprocessor, seed=1, both_orders=False)
+    epochs = [[source.pair(epoch, n) for n in range(len(source))] for epoch in range(3)]
+    assert all(
+        sorted(e, key=lambda p: p.name) == sorted(listed, key=lambda p: p.name) for e in epochs
+    )
+    assert epochs[0] != epochs[1]
+    again = ShuffledPairs(listed, preprocessor, seed=1, both_orders=False)
+    assert [again.pair(1, n) for n in range(len(again))] == epochs[1]
+
+
+def test_the_pairs_of_a_list_may_come_in_both_orders(
+    brains: Path, preprocessor: PairPreprocessor
+) -> None:
+    listed = read_pairs(brains / "PHANTOM_dataset.json", brains)
+    source = ShuffledPairs(listed, preprocessor, seed=1, both_orders=True)
+    assert len(source) == 2 * len(listed)
+    one, other = source.pair(0, 0), source.pair(0, 1)
+    assert (one.fixed, one.moving) == (other.moving, other.fixed)
 
 
 def test_images_are_normalised_and_padded_as_in_a_run(

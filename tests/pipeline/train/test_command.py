@@ -211,11 +211,13 @@ def test_values_of_the_command_line_are_trained_with_and_recorded(
     tmp_path: Path, brains: Path, config: Path
 ) -> None:
     words = ("--data", brains, "--set", "epochs=1", "--set", "objective.similarity.window=3")
+    words = (*words, "--set", "best_by=dice")  # the validator of the command knows it
     run("train", config, *words, "--output", tmp_path / "out")
     record = json.loads((tmp_path / "out" / "training.json").read_text())
-    assert record["overrides"] == ["epochs=1", "objective.similarity.window=3"]
+    assert record["overrides"] == ["epochs=1", "objective.similarity.window=3", "best_by=dice"]
     assert record["training"]["objective"]["similarity"]["window"] == 3
     assert len((tmp_path / "out" / "log.jsonl").read_text().splitlines()) == 1
+    assert (tmp_path / "out" / "best.safetensors").is_file()
 
 
 def test_what_is_left_of_a_training_is_said_by_what_is_there(tmp_path: Path) -> None:

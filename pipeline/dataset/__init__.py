@@ -1,0 +1,1 @@
+"""Public data sets in the layout that runs, trainings and scores read."""
