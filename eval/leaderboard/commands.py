@@ -83,7 +83,8 @@ def board(database: str, selection: Selection) -> Board:
 def _tables(names: Sequence[str] | None, task: str, cases: int) -> tuple[PublishedTable, ...]:
     if names is not None:
         return tuple(load_table(name) for name in names)
-    return tuple(table for table in tables_of(task) if cases in (0, table.pairs))
+    tables = (table for table in tables_of(task) if not table.experiment)
+    return tuple(table for table in tables if cases in (0, table.pairs))
 
 
 def _require_metrics(

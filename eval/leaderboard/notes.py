@@ -73,9 +73,9 @@ def _published(competition: Competition, compared: Sequence[str]) -> Iterator[st
     )
     count = len(competition.loaded.cases)
     for table in competition.tables:
-        yield f"{table.title} ({table.pairs} pairs): {table.text} {table.origin}"
+        yield f"{table.title} ({table.count}): {table.text} {table.origin}"
         if count and count != table.pairs:
             yield (
-                f"The submissions have {count} cases, {table.name} is over {table.pairs} pairs: "
+                f"The submissions have {count} cases, {table.name} is over {table.count}: "
                 "compare with care."
             )

@@ -46,8 +46,10 @@ class PublishedTable(Frozen):
     source: str
     date: dt.date | None = None
     """Of publication, where it is known."""
-    pairs: PositiveInt
-    """Over which the means were taken."""
+    pairs: PositiveInt | None = None
+    """Over which the means were taken; None where that was not published."""
+    experiment: bool = False
+    """An experiment of a paper, whose rows stand beside others only where it is named."""
     text: str
     columns: tuple[MetricInfo, ...]
     rows: Annotated[tuple[PublishedTeam, ...], Field(min_length=1)]
@@ -61,6 +63,11 @@ class PublishedTable(Frozen):
                         f"{row.name} has {len(numbers)} numbers for {len(self.columns)} columns"
                     )
         return self
+
+    @property
+    def count(self) -> str:
+        """Number of pairs in words."""
+        return "an unstated number of pairs" if self.pairs is None else f"{self.pairs} pairs"
 
     @property
     def origin(self) -> str:

@@ -48,10 +48,33 @@ def test_its_columns_are_metrics_of_the_task(name: str) -> None:
         ("lumir24_snapshot", 26),
         ("psmareg26_test", 16 + 8),
         ("ixi_test", 7),
+        ("ixi_baselines", 3),
+        ("ixi_guidance_teachers", 4),
+        ("ixi_guidance_weights", 6),
+        ("lpba40_baselines", 3),
+        ("lpba40_guidance", 4),
+        ("lpba40_guidance_teachers", 2),
+        ("lumir24_p0", 2),
+        ("lumir24_p2", 1),
+        ("oasis_baselines", 3),
     ],
 )
 def test_no_line_is_missing(name: str, rows: int) -> None:
     assert len(load_table(name).rows) == rows
+
+
+@pytest.mark.parametrize("name", table_names())
+def test_every_table_is_of_a_task_that_exists(name: str) -> None:
+    table = load_table(name)
+    assert load_task(table.task).name == table.task
+
+
+def test_experiments_of_papers_do_not_stand_beside_submissions_unless_they_are_named() -> None:
+    shown = {table.name for table in tables_of("ixi") if not table.experiment}
+    assert shown == {"ixi_test"}
+    assert all(
+        load_table(name).experiment for name in table_names() if load_table(name).pairs is None
+    )
 
 
 @pytest.mark.parametrize("name", table_names())
@@ -156,7 +179,7 @@ def test_a_task_without_tables_has_none() -> None:
 
 
 def test_an_unknown_table_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(LeaderboardError, match="no published table 'x'; known are ixi_test, "):
+    with pytest.raises(LeaderboardError, match="no published table 'x'; known are ixi_baselines, "):
         load_table("x")
 
 
