@@ -172,6 +172,8 @@ def test_the_gate_and_the_cap_hold_among_means_too() -> None:
 def test_a_task_without_tables_has_none() -> None:
     assert tables_of("any") == []
     assert [table.name for table in tables_of("lumir24")] == [
+        "lumir24_p0",
+        "lumir24_p2",
         "lumir24_snapshot",
         "lumir24_test",
         "lumir24_validation",
