@@ -30,6 +30,11 @@ def environment(folder: Path) -> Environment:
     return made
 
 
+def look() -> str:
+    """The style that all pages share."""
+    return (SHARED / "look.css").read_text(encoding="utf-8")
+
+
 def linked(text: str) -> Markup:
     """Text whose web addresses are links; those of GitHub without the protocol too."""
     parts = _URL.split(text)

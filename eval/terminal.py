@@ -5,10 +5,10 @@ from rich.table import Table
 from rich.text import Text
 
 from eval.metrics.base import MetricBase
+from eval.plots.numbers import NOTHING
 from eval.report import CaseScore, ScoreReport
 
 ARROWS = {"higher": "↑", "lower": "↓"}
-NOTHING = "-"
 _DIGITS = 9
 """Characters of the widest usual number: on a narrow terminal the headings wrap, not those."""
 

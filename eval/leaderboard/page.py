@@ -12,13 +12,15 @@ from typing import Any
 
 from jinja2 import Environment
 
-from eval.html import content_policy, embedded_json, environment, trusted
+from eval.html import content_policy, embedded_json, environment, look, trusted
 from eval.leaderboard.board import Board
-from eval.leaderboard.page_parts import numbers
-from eval.leaderboard.page_parts.boxes import LANES, box_plots
+from eval.leaderboard.page_parts.boxes import box_plots
 from eval.leaderboard.page_parts.heat import heat_maps, label_step
+from eval.leaderboard.page_parts.numbers import direction, p_value
 from eval.leaderboard.page_parts.ranking_table import ranking_table, reported
 from eval.leaderboard.page_parts.worst import worst_cases
+from eval.plots.boxes import LANES
+from eval.plots.numbers import percent, short, written
 from eval.terminal import ARROWS
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -52,7 +54,7 @@ def render(board: Board) -> str:
             arrows=ARROWS,
             lanes=LANES,
             label_step=label_step(board),
-            style=trusted(_text("page.css")),
+            style=trusted(look() + _text("page.css")),
             script=trusted(script),
             policy=content_policy(script),
             data=embedded_json(board.model_dump_json()),
@@ -79,11 +81,11 @@ def _content(board: Board) -> dict[str, Any]:
 def _environment() -> Environment:
     made = environment(TEMPLATES)
     for function in (
-        numbers.direction,
-        numbers.p_value,
-        numbers.percent,
-        numbers.short,
-        numbers.written,
+        direction,
+        p_value,
+        percent,
+        short,
+        written,
         reported,
         moment,
         file_name,

@@ -5,7 +5,8 @@ from rich.table import Table
 from rich.text import Text
 
 from eval.leaderboard.board import Board, BoardRow, MetricColumn
-from eval.terminal import ARROWS, NOTHING
+from eval.plots.numbers import NOTHING
+from eval.terminal import ARROWS
 from l2r.console import table_console
 
 

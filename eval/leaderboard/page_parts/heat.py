@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.leaderboard.board import Board, CaseValues, MetricColumn
-from eval.leaderboard.page_parts.numbers import decimals
+from eval.plots.numbers import decimals
 
 STEPS = 15
 """Of the sequential colours, from 0 to this."""

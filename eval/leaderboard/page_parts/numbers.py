@@ -1,19 +1,7 @@
-"""Numbers as text, and the best of them."""
-
-import math
-from collections.abc import Iterable
+"""Numbers of a board as text, and the best of them."""
 
 from eval.leaderboard.board import Board, MetricColumn
-from eval.terminal import NOTHING
-
-_SIGNIFICANT = 5
-
-
-def decimals(numbers: Iterable[float | None]) -> int:
-    """Digits after the point: four below ten, one less for each further digit before the point."""
-    largest = max((abs(n) for n in numbers if n is not None), default=0.0)
-    before = 1 + math.floor(math.log10(largest)) if largest >= 1 else 1
-    return max(0, _SIGNIFICANT - before)
+from eval.plots.numbers import NOTHING, decimals
 
 
 def metric_decimals(board: Board) -> dict[str, int]:
@@ -22,21 +10,6 @@ def metric_decimals(board: Board) -> dict[str, int]:
         column.name: decimals(row.means.get(column.name) for row in board.rows)
         for column in board.columns
     }
-
-
-def written(number: float | None, digits: int) -> str:
-    """A number with so many digits after the point; a dash for None."""
-    return NOTHING if number is None else f"{number:.{digits}f}"
-
-
-def short(number: float) -> str:
-    """A number to four digits, as short as that allows: ranks, weights, ticks.
-
-    Example:
-        >>> short(20.5), short(0.00001)
-        ('20.5', '1e-5')
-    """
-    return f"{number:.4g}".replace("e-0", "e-")
 
 
 def p_value(p: float | None) -> str:
@@ -71,8 +44,3 @@ def direction(column: MetricColumn) -> str:
         'mm, lower is better'
     """
     return ", ".join(filter(None, (column.unit, f"{column.better} is better")))
-
-
-def percent(number: float) -> str:
-    """A place on an axis as SVG writes it."""
-    return f"{number:.2f}%"

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from eval.leaderboard.board import Board, BoardRow
-from eval.leaderboard.page_parts.numbers import best_means, decimals, metric_decimals, short
+from eval.leaderboard.page_parts.numbers import best_means, metric_decimals
+from eval.plots.numbers import decimals, short
 
 
 @dataclass(frozen=True)

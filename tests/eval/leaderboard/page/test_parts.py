@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.leaderboard.board import CaseValues, MetricColumn
-from eval.leaderboard.page_parts.axis import PlotAxis, axis_of
-from eval.leaderboard.page_parts.boxes import BoxSummary, box_of
 from eval.leaderboard.page_parts.heat import SIDE_STEPS, STEPS, ColourScale, medians, scale_of
-from eval.leaderboard.page_parts.numbers import decimals, direction, p_value, short, written
+from eval.leaderboard.page_parts.numbers import direction, p_value
 from eval.leaderboard.page_parts.worst import WorstCase, worst_case
+from eval.plots.axis import PlotAxis, axis_of
+from eval.plots.boxes import BoxSummary, box_of
+from eval.plots.numbers import decimals, short, written
 
 HIGHER = MetricColumn(name="DSC", better="higher", weight=1)
 LOWER = MetricColumn(name="TRE", unit="mm", better="lower", weight=1)

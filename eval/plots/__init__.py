@@ -1,0 +1,1 @@
+"""Plots that pages draw as SVG: axes, boxes, and numbers as text."""
