@@ -2,6 +2,7 @@
 # make test      every quick test, in minutes            make bench   benchmarks, slow
 # make test-all  what is slow, or needs more             make lock    renew the pinned requirements
 # make setup     both environments                       make gpu-pack  wheels for a GPU machine
+# make viewer    the viewer of reports, anew from npm
 PYTHON ?= python3
 VENV ?= .venv
 PIP_ARGS ?=
@@ -10,7 +11,7 @@ PY := $(VENV)/bin/python
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -q -n auto
 SAMPLE := --task aseg --dataset sample/SAMPLE_dataset.json
 
-.PHONY: setup demo test test-all check bench gpu-pack lock
+.PHONY: setup demo test test-all check bench gpu-pack viewer lock
 
 demo: $(VENV)/.run
 	$(PY) -m pipeline run $(SAMPLE) --output output/fields
@@ -49,6 +50,10 @@ bench: $(VENV)/.dev
 # What `benchmarks/gpu.sh` installs where a GPU is and no network.
 gpu-pack: $(VENV)/.dev
 	$(PY) -m benchmarks.gpu.pack gpu-pack
+
+# The viewer of reports, anew from npm; eval/inspection/viewer has its sources and their hashes.
+viewer:
+	eval/inspection/viewer/build.sh
 
 setup: $(VENV)/.dev
 

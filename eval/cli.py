@@ -24,6 +24,7 @@ Configs = Annotated[
     ),
 ]
 SplitName = Annotated[str, typer.Option(help="which list of pairs")]
+ReportTask = Annotated[str, typer.Option("--task", help="name of the task, or a task file")]
 Jobs = Annotated[int, typer.Option(min=1, help="how many cases are scored at the same time")]
 
 
@@ -101,3 +102,41 @@ def grand_challenge(  # noqa: PLR0913
     with one_line_errors():
         reference = Reference(task, dataset, tuple(evaluation_config or ()), ground_truth, split)
         evaluate(submission, reference, output, socket=socket, jobs=jobs)
+
+
+@commands.command(
+    rich_help_panel="Score",
+    epilog="Example: regatta report output --task aseg --dataset sample/SAMPLE_dataset.json",
+)
+def report(  # noqa: PLR0913 - a command has as many options as it has
+    submission: Annotated[Path, typer.Argument(help="folder or zip of the fields")],
+    *,
+    task: ReportTask = "lumir24",
+    dataset: Annotated[Path, typer.Option(help="the pair list, a JSON file")],
+    ground_truth: Annotated[
+        Path | None,
+        typer.Option(help="folder of images, labels and landmarks, by default the pair list's"),
+    ] = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(help="another submission, shown beside; may be given several times"),
+    ] = None,
+    split: SplitName = "validation",
+    jobs: Annotated[int, typer.Option(min=1, help="how many pairs are made at the same time")] = 1,
+    output: Annotated[Path, typer.Option(help="folder of the report")] = Path("report"),
+) -> None:
+    """Make pages to look at a submission with the eye: an index, worst pairs first, a page a pair.
+
+    They work offline and from a file. A pair whose field is missing or faulty is shown as such.
+    """
+    with one_line_errors():
+        from l2r.dataset import read_pairs  # noqa: PLC0415
+
+        folder = ground_truth or dataset.parent
+        pairs = read_pairs(dataset, folder, split)  # a wrong path is named before numpy is loaded
+        from eval.inspection.command import ReportRequest, make_report  # noqa: PLC0415
+        from l2r.task import load_task  # noqa: PLC0415
+
+        submissions = (submission, *(compare or ()))
+        request = ReportRequest(submissions, load_task(task), pairs, folder, output, jobs)
+        typer.echo(make_report(request))

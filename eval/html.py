@@ -13,6 +13,8 @@ from markupsafe import Markup
 
 SHARED = Path(__file__).with_name("templates")
 _URL = re.compile(r"((?:https?://|\bgithub\.com/)[^\s<>\"]+[^\s<>\".,;:)])")
+_BESIDE = " 'self' file:"
+"""Sources of scripts beside a page, on a server and in a folder."""
 _IN_JSON = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 """Characters that could end the script element in which the JSON stands."""
 
@@ -30,9 +32,9 @@ def environment(folder: Path) -> Environment:
     return made
 
 
-def look() -> str:
-    """The style that all pages share."""
-    return (SHARED / "look.css").read_text(encoding="utf-8")
+def shared_text(name: str) -> str:
+    """A style or a script that pages share: `look.css` all of them, `sort.js` those with tables."""
+    return (SHARED / name).read_text(encoding="utf-8")
 
 
 def linked(text: str) -> Markup:
@@ -41,14 +43,20 @@ def linked(text: str) -> Markup:
     return Markup("").join(_link(part) if i % 2 else part for i, part in enumerate(parts))
 
 
-def content_policy(script: str) -> str:
-    """A content security policy: nothing may be loaded or run but the page's own script."""
+def content_policy(script: str, *, files: bool = False) -> str:
+    """A content security policy: nothing may be loaded or run but the page's own script.
+
+    Args:
+        script: in the page.
+        files: scripts that lie beside the page may be loaded too, and may use what is in them.
+    """
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     rules = (
         "default-src 'none'",
         "style-src 'unsafe-inline'",
-        f"script-src 'sha256-{digest}'",
-        "img-src data:",
+        f"script-src 'sha256-{digest}'{_BESIDE if files else ''}",
+        f"img-src data:{' blob:' if files else ''}",
+        *(("connect-src data: blob:", "worker-src blob:") if files else ()),
         "base-uri 'none'",
         "form-action 'none'",
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment
 
-from eval.html import content_policy, embedded_json, environment, look, trusted
+from eval.html import content_policy, embedded_json, environment, shared_text, trusted
 from eval.leaderboard.board import Board
 from eval.leaderboard.page_parts.boxes import box_plots
 from eval.leaderboard.page_parts.heat import heat_maps, label_step
@@ -41,7 +41,7 @@ def render(board: Board) -> str:
     Args:
         board: the content; it may be empty, have published rows only, and lack numbers.
     """
-    script = "\n".join(_text(name) for name in SCRIPTS)
+    script = "\n".join([shared_text("sort.js"), *map(_text, SCRIPTS)])
     content = _content(board)
     return (
         _environment()
@@ -54,7 +54,7 @@ def render(board: Board) -> str:
             arrows=ARROWS,
             lanes=LANES,
             label_step=label_step(board),
-            style=trusted(look() + _text("page.css")),
+            style=trusted(shared_text("look.css") + _text("page.css")),
             script=trusted(script),
             policy=content_policy(script),
             data=embedded_json(board.model_dump_json()),

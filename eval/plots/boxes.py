@@ -29,7 +29,7 @@ class BoxSummary:
 
 
 @dataclass(frozen=True)
-class Sample:
+class CaseSample:
     """A metric of one submission, case by case."""
 
     name: str
@@ -54,7 +54,7 @@ class Sample:
 class Strip:
     """One submission in a plot."""
 
-    sample: Sample
+    sample: CaseSample
     box: BoxSummary
     label: str
     """The box in words."""
@@ -86,7 +86,7 @@ def box_of(numbers: Sequence[float]) -> BoxSummary:
     return BoxSummary(min(inside), lower, median, upper, max(inside))
 
 
-def box_plot(title: str, hint: str, samples: Sequence[Sample], digits: int) -> BoxPlot | None:
+def box_plot(title: str, hint: str, samples: Sequence[CaseSample], digits: int) -> BoxPlot | None:
     """A plot of the samples that have numbers; None if none has."""
     several = [sample for sample in samples if sample.numbers]
     if not several:
@@ -95,7 +95,7 @@ def box_plot(title: str, hint: str, samples: Sequence[Sample], digits: int) -> B
     return BoxPlot(title, hint, axis, digits, tuple(_strip(sample, digits) for sample in several))
 
 
-def _strip(sample: Sample, digits: int) -> Strip:
+def _strip(sample: CaseSample, digits: int) -> Strip:
     numbers = sample.numbers
     box = box_of(numbers)
     label = (

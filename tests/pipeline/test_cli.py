@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 NAMES = {
     "Register": ["run", "pair", "check"],
     "Transform": ["apply", "points", "invert", "compose", "jacobian", "convert"],
-    "Score": ["score", "grand-challenge", "leaderboard"],
+    "Score": ["score", "report", "grand-challenge", "leaderboard"],
     "Train": ["train", "landscape", "dataset", "weights"],
     "Ship": ["doctor", "container"],
 }
@@ -46,7 +46,9 @@ def test_the_help_groups_all_commands(command: Command) -> None:
     assert set(GROUP.commands) == {name for names in NAMES.values() for name in names}
 
 
-@pytest.mark.parametrize("name", ["run", "pair", "check", "score", "train", "landscape", "doctor"])
+@pytest.mark.parametrize(
+    "name", ["run", "pair", "check", "score", "report", "train", "landscape", "doctor"]
+)
 def test_the_help_of_a_command_has_an_example_of_it(command: Command, name: str) -> None:
     assert f"Example: regatta {name} " in command(name, "--help").out
 

@@ -2,7 +2,7 @@
 
 from eval.leaderboard.board import Board
 from eval.leaderboard.page_parts.numbers import direction, metric_decimals
-from eval.plots.boxes import BoxPlot, Sample, box_plot
+from eval.plots.boxes import BoxPlot, CaseSample, box_plot
 from eval.terminal import ARROWS
 
 
@@ -12,7 +12,7 @@ def box_plots(board: Board) -> list[BoxPlot]:
     plots = []
     for column in board.columns:
         samples = [
-            Sample(values.submission, number, values.cases)
+            CaseSample(values.submission, number, values.cases)
             for number, values in enumerate(board.values)
             if values.metric == column.name
         ]

@@ -1,0 +1,1 @@
+"""Inspection of submissions with the eye: a page of every pair, an index with the worst first."""

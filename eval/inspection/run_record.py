@@ -1,0 +1,60 @@
+"""The record of the run that made a submission, as far as a page needs it.
+
+Manifests of older and newer versions are read alike: what one lacks has a default.
+"""
+
+import logging
+from pathlib import Path
+
+from pydantic import Field
+
+from l2r.errors import L2RError, SubmissionError
+from l2r.schema import Tolerant, parse, read_json
+from l2r.submission import MANIFEST
+
+logger = logging.getLogger(__name__)
+
+
+class RecordedSettings(Tolerant):
+    """Everything but the images that decided the fields."""
+
+    config: dict[str, object] = Field(default_factory=dict)
+    """The run file with all its defaults."""
+    weights_sha256: str | None = None
+    device: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+    commit: str | None = None
+    time_budget_s: float | None = None
+
+
+class RecordedPair(Tolerant):
+    """Outcome and times of one pair."""
+
+    status: str = "done"
+    error: str | None = None
+    warnings: list[str] = Field(default_factory=list)
+    over_budget: bool = False
+    seconds: dict[str, float] = Field(default_factory=dict)
+
+
+class RecordedRun(Tolerant):
+    """A run's `manifest.json`."""
+
+    regatta: str = ""
+    """Version."""
+    settings: RecordedSettings = RecordedSettings()
+    pairs: dict[str, RecordedPair] = Field(default_factory=dict)
+    """By the name of the field's file."""
+    peak_memory_gib: dict[str, float] = Field(default_factory=dict)
+
+
+def find_record(submission: Path) -> RecordedRun | None:
+    """The record beside the fields of a folder; None with a warning where it cannot be read."""
+    path = submission / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        return parse(RecordedRun, read_json(path, SubmissionError), str(path), SubmissionError)
+    except L2RError as error:
+        logger.warning("%s; the report goes without it", error)
+        return None

@@ -1,0 +1,194 @@
+"""Still pictures of a pair and a field: one picture of each kind in each of three planes."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from PIL import Image as PillowImage
+
+from eval.inspection.pair_images import PairImages
+from eval.maps.colours import (
+    DIVERGING,
+    FOLD,
+    GREY,
+    LINE,
+    OUTLINES,
+    ColourMap,
+    RgbPicture,
+    edges,
+    mark,
+)
+from eval.maps.fields import deformed_grid, displacement_colours, log_determinants
+from eval.maps.gradients import WINDOW, gradient_correlation_map
+from eval.maps.views import PLANES, ViewPlane
+from eval.structures import IndexMap
+from l2r.arrays import Volume
+
+INTENSITIES = ColourMap(GREY, 0.0, 1.0)
+DIFFERENCES = ColourMap(DIVERGING, -0.5, 0.5)
+LOGARITHMS = ColourMap(DIVERGING, -1.0, 1.0)
+CORRELATIONS = ColourMap(DIVERGING, -1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class StillKind:
+    """One kind of picture in words."""
+
+    key: str
+    title: str
+    hint: str
+    """Colours and their meaning."""
+
+
+FIXED = StillKind("fixed", "Fixed", "the image that stays")
+MOVING = StillKind("moving", "Moving", "the other image, as it is")
+BEFORE = StillKind(
+    "before", "Difference before", "fixed minus moving: blue -0.5, red 0.5 of the shown range"
+)
+WARPED = StillKind("warped", "Warped", "the moving image on the fixed one")
+AFTER = StillKind(
+    "after", "Difference after", "fixed minus warped: blue -0.5, red 0.5 of the shown range"
+)
+GRID = StillKind("grid", "Deformed grid", "lines of the moving grid, 8 voxels apart")
+DISPLACEMENT = StillKind(
+    "displacement", "Displacement", "right, front, up as red, green, blue; grey where none is"
+)
+JACOBIAN = StillKind(
+    "jacobian", "Log Jacobian", "blue -1, white 0 where volumes are kept, red 1; folds are green"
+)
+CORRELATION = StillKind(
+    "correlation", "Gradient correlation", "in cubes of 9 voxels: blue -1, white 0, red 1"
+)
+GAIN = StillKind("gain", "Its change by the field", "red where it rises, blue where it falls")
+OUTLINED = StillKind("outlines", "Structures", "outlines: fixed white, moving orange, warped blue")
+
+
+@dataclass(frozen=True)
+class Still:
+    """One kind of picture in all planes."""
+
+    kind: StillKind
+    sources: dict[ViewPlane, str]
+    """Data URLs."""
+
+
+@dataclass(frozen=True)
+class FieldMaps:
+    """Everything that is drawn of one field, in the box of the pair's images."""
+
+    vectors: Float[np.ndarray, "x y z 3"]
+    warped: Volume
+    determinants: Float[np.ndarray, "x y z"]
+
+
+@dataclass(frozen=True)
+class StructureMaps:
+    """Structures by index, in the box of the pair's images."""
+
+    fixed: IndexMap
+    moving: IndexMap
+
+
+@dataclass(frozen=True)
+class StillPainter:
+    """Paints the stills of a pair."""
+
+    images: PairImages
+    structures: StructureMaps | None = None
+
+    @property
+    def extents_mm(self) -> dict[ViewPlane, tuple[float, float]]:
+        """Width and height of the pictures of each plane."""
+        view, shape = self.images.view, self.images.box.shape
+        return {plane: view.extent_mm(shape, plane) for plane in PLANES}
+
+    def of_pair(self) -> list[Still]:
+        """Fixed and moving image, and their difference."""
+        images = self.images
+        return [
+            self._each(FIXED, lambda plane: self._grey(images.fixed, plane)),
+            self._each(MOVING, lambda plane: self._grey(images.moving, plane)),
+            self._each(BEFORE, lambda plane: self._change(images.moving, plane)),
+        ]
+
+    def of_field(
+        self, maps: FieldMaps, limit_mm: float, warped_labels: IndexMap | None = None
+    ) -> list[Still]:
+        """Warped image, difference, grid, displacement, log Jacobian, gradient correlation.
+
+        Args:
+            maps: of the field.
+            limit_mm: displacement of the strongest colour.
+            warped_labels: structures of the moving image, warped, in the box.
+        """
+        correlation = {plane: self._correlation(maps.warped, plane) for plane in PLANES}
+        kinds: dict[StillKind, Callable[[ViewPlane], RgbPicture]] = {
+            WARPED: lambda plane: self._grey(maps.warped, plane),
+            AFTER: lambda plane: self._change(maps.warped, plane),
+            GRID: lambda plane: self._grid(maps, plane),
+            DISPLACEMENT: lambda plane: self._displacement(maps, limit_mm, plane),
+            JACOBIAN: lambda plane: self._jacobian(maps, plane),
+            CORRELATION: lambda plane: CORRELATIONS(correlation[plane]),
+            GAIN: lambda plane: CORRELATIONS(correlation[plane] - self._before[plane]),
+        }
+        if self.structures is not None and warped_labels is not None:
+            found = self.structures, warped_labels
+            kinds[OUTLINED] = lambda plane: self._outlines(*found, plane)
+        return [self._each(kind, paint) for kind, paint in kinds.items()]
+
+    def _each(self, kind: StillKind, paint: Callable[[ViewPlane], RgbPicture]) -> Still:
+        return Still(kind, {plane: data_url(paint(plane)) for plane in PLANES})
+
+    def _cut(
+        self, volume: Shaped[np.ndarray, "x y z *rest"], plane: ViewPlane
+    ) -> Shaped[np.ndarray, "_ _ *rest"]:
+        return self.images.view.slice_of(volume, plane, self.images.cuts[plane])
+
+    def _grey(self, volume: Volume, plane: ViewPlane) -> RgbPicture:
+        return INTENSITIES(self._cut(volume, plane))
+
+    def _change(self, other: Volume, plane: ViewPlane) -> RgbPicture:
+        return DIFFERENCES(self._cut(self.images.fixed, plane) - self._cut(other, plane))
+
+    def _grid(self, maps: FieldMaps, plane: ViewPlane) -> RgbPicture:
+        steps = self.images.view.in_plane(maps.vectors, plane, self.images.cuts[plane])
+        return mark(self._grey(self.images.fixed, plane), deformed_grid(steps), LINE)
+
+    def _displacement(self, maps: FieldMaps, limit_mm: float, plane: ViewPlane) -> RgbPicture:
+        steps = self.images.view.anatomical_mm(self._cut(maps.vectors, plane))
+        return displacement_colours(steps, limit_mm)
+
+    def _jacobian(self, maps: FieldMaps, plane: ViewPlane) -> RgbPicture:
+        determinants = self._cut(maps.determinants, plane)
+        return mark(LOGARITHMS(log_determinants(determinants)), determinants <= 0, FOLD)
+
+    @cached_property
+    def _before(self) -> dict[ViewPlane, Float[np.ndarray, "_ _"]]:
+        """Gradient correlation without the field."""
+        return {plane: self._correlation(self.images.moving, plane) for plane in PLANES}
+
+    def _correlation(self, other: Volume, plane: ViewPlane) -> Float[np.ndarray, "_ _"]:
+        """The map of one slice, from a slab as thick as its window and the derivatives need."""
+        axis, at = self.images.view.normal(plane), self.images.cuts[plane]
+        low = max(0, at - WINDOW // 2 - 1)
+        index: list[slice] = [slice(None)] * 3
+        index[axis] = slice(low, at + WINDOW // 2 + 2)
+        found = gradient_correlation_map(self.images.fixed[tuple(index)], other[tuple(index)])
+        return self.images.view.slice_of(found, plane, at - low)
+
+    def _outlines(self, maps: StructureMaps, warped: IndexMap, plane: ViewPlane) -> RgbPicture:
+        picture = self._grey(self.images.fixed, plane)
+        for labels, colour in zip((maps.fixed, maps.moving, warped), OUTLINES, strict=True):
+            picture = mark(picture, edges(self._cut(labels, plane)), colour)
+        return picture
+
+
+def data_url(picture: RgbPicture) -> str:
+    """A picture as a PNG that stands in the page itself."""
+    file = BytesIO()
+    PillowImage.fromarray(np.ascontiguousarray(picture)).save(file, "PNG", compress_level=4)
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

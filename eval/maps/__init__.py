@@ -1,0 +1,1 @@
+"""Maps of a pair and its field in a plane: numbers in, colours out, without a plotting library."""
