@@ -16,6 +16,7 @@ from jaxtyping import Float, Shaped
 
 from l2r.arrays import Labels, Volume, triple
 from l2r.errors import ImageError
+from l2r.formats.affine import Affine
 from l2r.formats.volumes import Image, read_image, read_labels
 from l2r.grid import GridRule, WorkingGrid, working_grid
 from l2r.normalise import Normalised
@@ -42,6 +43,23 @@ class Loaded:
 
 
 @dataclass(frozen=True)
+class Alignment:
+    """An affine map that was found before the network, and by which the moving image was brought.
+
+    The network sees the moving image on the fixed grid through this map.
+    """
+
+    matrix: Affine
+    """RAS millimetres of the fixed image to those of the moving one."""
+    voxels: Affine
+    """The same map in voxel indices of the two images."""
+    quality: float
+    """Information that the images share through it, as a correlation."""
+    quality_before: float
+    """The same without it."""
+
+
+@dataclass(frozen=True)
 class Prepared:
     """Two images as networks and refinements want them."""
 
@@ -57,6 +75,8 @@ class Prepared:
     labels: tuple[Labels, Labels] | None = None
     """Label maps of both images on the working grid, if they were read."""
     warnings: tuple[str, ...] = ()
+    alignment: Alignment | None = None
+    """The affine map before the network, if there is one."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def from_learn2reg(
     grid = Grid(triple(vectors.shape[:3]), fixed)
     if grid.has_axes_of(moving):
         return DisplacementTransform(grid, vectors)
-    return DisplacementTransform(grid, _mapped(vectors, grid, grid.to_voxels @ moving))
+    return DisplacementTransform(grid, followed_by(vectors, grid.to_voxels @ moving))
 
 
 def to_learn2reg(transform: DisplacementTransform, moving: Affine) -> Float[np.ndarray, "x y z 3"]:
@@ -36,13 +36,14 @@ def to_learn2reg(transform: DisplacementTransform, moving: Affine) -> Float[np.n
     grid = transform.grid
     if grid.has_axes_of(moving):
         return transform.vectors
-    return _mapped(transform.vectors, grid, np.linalg.inv(moving) @ grid.affine)
+    return followed_by(transform.vectors, np.linalg.inv(moving) @ grid.affine)
 
 
-def _mapped(
-    vectors: Float[np.ndarray, "x y z 3"], grid: Grid, affine: Affine
+def followed_by(
+    vectors: Float[np.ndarray, "x y z 3"], affine: Affine
 ) -> Float[np.ndarray, "x y z 3"]:
-    """`affine (p + u(p)) - p`."""
+    """Compose a field with an affine map of voxel indices: `affine (p + u(p)) - p`."""
+    grid = Grid(triple(vectors.shape[:3]), np.eye(4))
     result = np.empty(vectors.shape, vectors.dtype, order="F")
 
     def work(planes: slice) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from l2r.console import one_line_errors
+from pipeline.register.words import AffineMode
 
 if TYPE_CHECKING:
     from pipeline.register.request import Job
@@ -80,6 +81,13 @@ def run(  # noqa: PLR0913 - the options of the command
             metavar="I/N", help="only part I of N (of the first pairs)", show_default="all"
         ),
     ] = None,
+    affine: Annotated[
+        AffineMode | None,
+        typer.Option(
+            help="affine map before the network, composed with the field",
+            show_default="the run file's, else off",
+        ),
+    ] = None,
     time_budget: TimeBudget = None,
     overrides: Overrides = None,
     resume: Annotated[bool, typer.Option(help="keep what the same run has made before")] = True,
@@ -108,7 +116,7 @@ def run(  # noqa: PLR0913 - the options of the command
             with_saving,
         )
 
-        changes = tuple(overrides or ())
+        changes = (*(overrides or ()), *([f"affine={affine}"] if affine else []))
         words = (config, task, dataset, images, output, split, limit, shard, changes)
         job = resolve(RunRequest(*words))
         if not job.pairs:

@@ -12,6 +12,7 @@ from models.descent.field import InstanceOptimisationConfig
 from models.descent.weights import WeightOptimisationConfig
 from models.networks.catalog import ModelConfig
 from models.networks.identity import IdentityConfig
+from pipeline.register.words import AffineMode
 
 Refinement: TypeAlias = Annotated[
     InstanceOptimisationConfig | WeightOptimisationConfig, Field(discriminator="name")
@@ -42,6 +43,9 @@ class RunConfig(Frozen):
     precision: NetworkPrecision = "float32"
     """Of the network; bfloat16 halves its memory and is fast on GPUs since Ampere, and the last
     convolution of a field keeps single precision. Refinements always have single precision."""
+    affine: AffineMode = "off"
+    """Search for a rigid or an affine map before the network, in millimetres by the headers. It is
+    composed with the field. `auto`: affine, and only where it shows the images more alike."""
     model: ModelConfig = IdentityConfig()
     refine: tuple[Refinement, ...] = ()
     """One after the other, on the network's prediction."""

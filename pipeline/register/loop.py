@@ -28,7 +28,7 @@ from l2r.prepare import Prepared
 from pipeline.register.clock import Budget, Stopwatch
 from pipeline.register.export import ExportField
 from pipeline.register.ledger import Ledger
-from pipeline.register.manifest import PairRecord, PairStatus, hash_inputs
+from pipeline.register.manifest import AffineRecord, PairRecord, PairStatus, hash_inputs
 from pipeline.register.records import Predicted
 from pipeline.register.stages import Stages, place
 
@@ -192,10 +192,23 @@ class RegistrationLoop:
             field_sha256=sha256(path) if path else None,
             error=item.error,
             warnings=warnings,
+            affine=_affine_record(item.prepared),
             refinements=registered.refinements if registered else (),
             over_budget=self._budget.is_exceeded(item.watch.total),
             seconds=item.watch.seconds,
         )
+
+
+def _affine_record(prepared: Prepared | None) -> AffineRecord | None:
+    found = prepared and prepared.alignment
+    if not found:
+        return None
+    rows = tuple(map(tuple, found.matrix.round(6).tolist()))
+    return AffineRecord(
+        matrix=rows,
+        quality=round(found.quality, 4),
+        quality_before=round(found.quality_before, 4),
+    )
 
 
 def _wait_for(device: torch.device) -> None:

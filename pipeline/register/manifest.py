@@ -76,6 +76,15 @@ class RefinementRecord(Frozen):
     """Whether any step made the field better."""
 
 
+class AffineRecord(Frozen):
+    """The affine map before the network."""
+
+    matrix: tuple[tuple[float, ...], ...]
+    """RAS millimetres of the fixed image to those of the moving one, by rows."""
+    quality: float
+    quality_before: float
+
+
 class PairRecord(Frozen):
     """Outcome, inputs and times of one pair."""
 
@@ -87,6 +96,7 @@ class PairRecord(Frozen):
     field_sha256: str | None
     error: str | None = None
     warnings: tuple[str, ...] = ()
+    affine: AffineRecord | None = None
     refinements: tuple[RefinementRecord, ...] = ()
     over_budget: bool = False
     """Whether writing ended later than the time budget allows."""

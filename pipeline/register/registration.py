@@ -53,7 +53,7 @@ class Registration:
             WeightsError, ConfigError: as for `build_stages`.
         """
         self.stages = build_stages(config, task, device)
-        self._by_headers = by_headers
+        self._by_headers = by_headers and config.affine == "off"
 
     @classmethod
     def from_config(

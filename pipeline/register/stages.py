@@ -20,9 +20,11 @@ from l2r.grid import GridRule
 from l2r.pairs import Pair
 from l2r.prepare import Loaded, Prepared, PreparePair
 from l2r.task import Task
+from l2r.transforms.learn2reg import followed_by
 from models.networks.base import RegistrationModel
 from models.networks.passes import PassSettings
 from models.weights.load import build_network
+from pipeline.register.align import PrepareAligned
 from pipeline.register.config import Refinement, RunConfig
 from pipeline.register.predict import PredictField, to_numpy
 from pipeline.register.records import Predicted
@@ -58,8 +60,14 @@ class Stages:
 
 
 def place(predicted: Predicted) -> Vectors:
-    """Bring the field to the host and onto the fixed image's grid, in voxels of that."""
-    return predicted.prepared.grid.place(to_numpy(predicted.field))
+    """Bring the field to the host and onto the fixed image's grid, in voxels of that.
+
+    An affine map before the network is composed with it: the field leads to the moving image as it
+    is stored.
+    """
+    vectors = predicted.prepared.grid.place(to_numpy(predicted.field))
+    alignment = predicted.prepared.alignment
+    return vectors if alignment is None else followed_by(vectors, alignment.voxels)
 
 
 def build_stages(config: RunConfig, task: Task, device: torch.device) -> Stages:
@@ -76,8 +84,9 @@ def build_stages(config: RunConfig, task: Task, device: torch.device) -> Stages:
             that could be refined.
     """
     model = build_network(config.model)
+    prepare = PreparePair(task, _rule(model, config), config.voxel_mm, config.labels)
     return Stages(
-        prepare=PreparePair(task, _rule(model, config), config.voxel_mm, config.labels),
+        prepare=prepare if config.affine == "off" else PrepareAligned(prepare, config.affine),
         predict=PredictField(model, device, _passes(config)),
         refinements=tuple(_refinement(part, model, device) for part in config.refine),
         seed=config.seed,

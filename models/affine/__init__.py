@@ -1,0 +1,1 @@
+"""Affine registration in physical space, for any pair of grids."""
