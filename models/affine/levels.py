@@ -15,8 +15,8 @@ from l2r.transforms.grids import Grid
 from models.affine.similarity import DARK
 from models.types import Volumes
 
-Values = Float32[np.ndarray, "_ _ _"]
-Coordinates = Float[Tensor, "3 x y z"]
+VolumeValues = Float32[np.ndarray, "_ _ _"]
+LevelCoordinates = Float[Tensor, "3 x y z"]
 
 _RANGE = (0.005, 0.995)
 """Quantiles of the foreground that become 0 and 1."""
@@ -42,7 +42,7 @@ class Level:
         """The voxels without their values."""
         return Grid(triple(self.volume.shape[2:]), self.affine)
 
-    def coordinates(self) -> Coordinates:
+    def coordinates(self) -> LevelCoordinates:
         """Voxel indices of every voxel."""
         lines = [torch.arange(size, dtype=torch.float32) for size in self.volume.shape[2:]]
         return torch.stack(torch.meshgrid(*lines, indexing="ij"))
@@ -65,7 +65,7 @@ class Level:
         return Level(self.volume[:, :, x, y, z], shifted, self.ends_in_air)
 
 
-def normalised(array: Values) -> Values:
+def normalised(array: VolumeValues) -> VolumeValues:
     """Intensities with the background at 0 and the bright end of the foreground at 1.
 
     Zero is the background where a tenth of the image has it, whatever lies below.
@@ -77,7 +77,7 @@ def normalised(array: Values) -> Values:
     return ((array - floor) / max(high - floor, 1e-12)).clip(0, 1).astype(np.float32)
 
 
-def pyramid(array: Values, affine: Affine, sides_mm: tuple[float, ...]) -> list[Level]:
+def pyramid(array: VolumeValues, affine: Affine, sides_mm: tuple[float, ...]) -> list[Level]:
     """Bring an image to several resolutions by means over blocks of voxels, coarse to fine.
 
     Args:
@@ -112,7 +112,7 @@ def _pooled(level: Level, side_mm: float) -> Level:
     return Level(functional.avg_pool3d(volume, blocks), level.affine @ step, level.ends_in_air)
 
 
-def _border_share(array: Values) -> float:
+def _border_share(array: VolumeValues) -> float:
     faces = [np.take(array, end, axis).ravel() for axis, end in product(range(3), (0, -1))]
     return float((np.concatenate(faces) > DARK).mean())
 

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 Freedom: TypeAlias = Literal["rigid", "similarity", "affine"]
-Parameters = Float[Tensor, "start 12"]
+MapParameters = Float[Tensor, "start 12"]
 Matrices = Float[Tensor, "start 4 4"]
 
 RADIUS_MM = 60.0
@@ -24,7 +24,7 @@ RADIUS_MM = 60.0
 FAR_DEGREES, DOUBT = 45.0, 0.05
 """Rotation from which a start is doubted, and by how much."""
 COUNT: dict[Freedom, int] = {"rigid": 6, "similarity": 7, "affine": 12}
-"""Parameters that each kind of map has, the first ones of twelve."""
+"""MapParameters that each kind of map has, the first ones of twelve."""
 
 
 def _basis() -> Float[Tensor, "9 3 3"]:
@@ -60,11 +60,11 @@ class Starts:
         angles = [rotation_degrees(turn) for turn in self.rotation.double().numpy()]
         return DOUBT * (torch.tensor(angles) > FAR_DEGREES).float()
 
-    def zeros(self) -> Parameters:
-        """Parameters of the maps to start from."""
+    def zeros(self) -> MapParameters:
+        """MapParameters of the maps to start from."""
         return torch.zeros(len(self.rotation), 12)
 
-    def matrices(self, parameters: Parameters) -> tuple[Matrices, Matrices]:
+    def matrices(self, parameters: MapParameters) -> tuple[Matrices, Matrices]:
         """The maps of millimetres from the fixed to the moving image, and their inverses."""
         shift = parameters[:, :3]
         generator = torch.einsum("sp,pij->sij", parameters[:, 3:], _BASIS)

@@ -11,7 +11,7 @@ from torch import Tensor
 from l2r.formats.affine import Affine
 from models.affine.comparison import Comparison
 from models.affine.levels import Level, pyramid
-from models.affine.parameters import COUNT, Freedom, Matrices, Parameters, Starts
+from models.affine.parameters import COUNT, Freedom, MapParameters, Matrices, Starts
 from models.affine.similarity import (
     SimilarityMeasure,
     correlation,
@@ -94,7 +94,7 @@ class AffineRegistration:
         beaten = quality(*levels[1], own, own.inverse())
         return FoundAffine(matrix, quality(*levels[1], forward, backward), beaten, like)
 
-    def _coarse(self, fixed: Level, moving: Level) -> tuple[Starts, Parameters]:
+    def _coarse(self, fixed: Level, moving: Level) -> tuple[Starts, MapParameters]:
         """The best starts, optimised at the coarsest level."""
         comparison = Comparison(fixed, moving, information(16, 3000))
         starts = all_starts(fixed, moving)
@@ -113,7 +113,7 @@ class AffineRegistration:
         return starts.take(best), parameters[best]
 
     def _fine(
-        self, comparison: Comparison, starts: Starts, parameters: Parameters, iterations: int
+        self, comparison: Comparison, starts: Starts, parameters: MapParameters, iterations: int
     ) -> tuple[Starts, Float[Tensor, "1 12"]]:
         """The best of some starts, each refined."""
         results = []
@@ -125,7 +125,9 @@ class AffineRegistration:
         best = int(scores.argmax())
         return starts.take(torch.tensor([best])), results[best][0]
 
-    def _is_like(self, fixed: Level, moving: Level, starts: Starts, parameters: Parameters) -> bool:
+    def _is_like(
+        self, fixed: Level, moving: Level, starts: Starts, parameters: MapParameters
+    ) -> bool:
         if self.contrasts != "auto":
             return self.contrasts == "like"
         with torch.no_grad():
@@ -157,9 +159,9 @@ def _fine_measure(level: int, *, like: bool) -> SimilarityMeasure:
 def _descend(
     comparison: Comparison,
     starts: Starts,
-    parameters: Parameters,
+    parameters: MapParameters,
     plan: tuple[int, int, float],
-) -> Parameters:
+) -> MapParameters:
     """Gradient ascent from all starts at a time, by Adam, whose steps shrink to nothing."""
     count, steps, rate_mm = plan
     free = parameters.clone().requires_grad_()
@@ -173,14 +175,14 @@ def _descend(
     return _masked(free.detach(), count)
 
 
-def _masked(parameters: Parameters, count: int) -> Parameters:
-    """Parameters of which only the first ones count."""
+def _masked(parameters: MapParameters, count: int) -> MapParameters:
+    """MapParameters of which only the first ones count."""
     return torch.cat([parameters[:, :count], torch.zeros(len(parameters), 12 - count)], dim=1)
 
 
 def _refine(
-    comparison: Comparison, starts: Starts, parameters: Parameters, plan: tuple[int, int]
-) -> tuple[Parameters, float]:
+    comparison: Comparison, starts: Starts, parameters: MapParameters, plan: tuple[int, int]
+) -> tuple[MapParameters, float]:
     """A quasi-Newton search from one start, and the similarity that it reaches."""
     count, iterations = plan
     free = parameters.clone().requires_grad_()

@@ -110,11 +110,13 @@ def information(bins: int, most_voxels: int) -> SimilarityMeasure:
     return bind
 
 
-Samples = Float[Tensor, "start voxel"]
+SampledValues = Float[Tensor, "start voxel"]
 Histograms = Float[Tensor, "start bin bin"]
 
 
-def _mutual_information(ones: Samples, others: Samples, weights: Samples, bins: int) -> Scores:
+def _mutual_information(
+    ones: SampledValues, others: SampledValues, weights: SampledValues, bins: int
+) -> Scores:
     """Mutual information of weighted pairs of values in [0, 1], in nats.
 
     A pair counts in the four bins around it, and the histogram is smoothed. So its derivative by
@@ -137,7 +139,9 @@ def _mutual_information(ones: Samples, others: Samples, weights: Samples, bins: 
     return shared + linear - linear.detach()
 
 
-def _histogram(ones: Samples, others: Samples, weights: Samples, bins: int) -> Histograms:
+def _histogram(
+    ones: SampledValues, others: SampledValues, weights: SampledValues, bins: int
+) -> Histograms:
     rows, row_parts = _place(ones, bins)
     columns, column_parts = _place(others, bins)
     first = torch.arange(len(ones))[:, None] * bins**2
@@ -149,7 +153,7 @@ def _histogram(ones: Samples, others: Samples, weights: Samples, bins: int) -> H
     return counts.view(-1, bins, bins)
 
 
-def _place(values: Samples, bins: int) -> tuple[Int64[Tensor, "start voxel"], Samples]:
+def _place(values: SampledValues, bins: int) -> tuple[Int64[Tensor, "start voxel"], SampledValues]:
     """The bin below each value, and how far it is on its way to the next."""
     place = values.clamp(0, 1) * (bins - 1)
     below = place.floor().clamp(max=bins - 2)
