@@ -16,7 +16,7 @@ LEAST_OVERLAP = 0.3
 """Share of the foreground in both fields of view below which a similarity counts less."""
 
 
-class Comparison:
+class AffineComparison:
     """The two images at one resolution, and the figure by which they are compared."""
 
     def __init__(self, fixed: Level, moving: Level, measure: SimilarityMeasure) -> None:

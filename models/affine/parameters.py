@@ -24,7 +24,7 @@ RADIUS_MM = 60.0
 FAR_DEGREES, DOUBT = 45.0, 0.05
 """Rotation from which a start is doubted, and by how much."""
 COUNT: dict[Freedom, int] = {"rigid": 6, "similarity": 7, "affine": 12}
-"""MapParameters that each kind of map has, the first ones of twelve."""
+"""Parameters that each kind of map has, the first ones of twelve."""
 
 
 def _basis() -> Float[Tensor, "9 3 3"]:
@@ -61,7 +61,7 @@ class Starts:
         return DOUBT * (torch.tensor(angles) > FAR_DEGREES).float()
 
     def zeros(self) -> MapParameters:
-        """MapParameters of the maps to start from."""
+        """Parameters of the maps to start from."""
         return torch.zeros(len(self.rotation), 12)
 
     def matrices(self, parameters: MapParameters) -> tuple[Matrices, Matrices]:

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
 from l2r.formats.affine import Affine
-from models.affine.comparison import Comparison
+from models.affine.comparison import AffineComparison
 from models.affine.levels import Level, pyramid
 from models.affine.parameters import COUNT, Freedom, MapParameters, Matrices, Starts
 from models.affine.similarity import (
@@ -85,7 +85,7 @@ class AffineRegistration:
         starts, parameters = self._coarse(*levels[0])
         like = self._is_like(*levels[0], starts, parameters)
         for index, iterations in enumerate(_ITERATIONS, start=1):
-            comparison = Comparison(*levels[index], _fine_measure(index, like=like))
+            comparison = AffineComparison(*levels[index], _fine_measure(index, like=like))
             starts, parameters = self._fine(comparison, starts, parameters, iterations)
         with torch.no_grad():
             forward, backward = starts.matrices(parameters)
@@ -96,13 +96,13 @@ class AffineRegistration:
 
     def _coarse(self, fixed: Level, moving: Level) -> tuple[Starts, MapParameters]:
         """The best starts, optimised at the coarsest level."""
-        comparison = Comparison(fixed, moving, information(16, 3000))
+        comparison = AffineComparison(fixed, moving, information(16, 3000))
         starts = all_starts(fixed, moving)
         with torch.no_grad():
             forward, _ = starts.matrices(starts.zeros())
             scores = torch.cat([comparison.one_sided(part) for part in torch.split(forward, 16)])
         starts = starts.take(_screened(scores, starts.doubt > 0))
-        comparison = Comparison(fixed, moving, information(16, 20_000))
+        comparison = AffineComparison(fixed, moving, information(16, 20_000))
         first: Freedom = "rigid" if self.freedom == "rigid" else "similarity"
         parameters = starts.zeros()
         for freedom, steps, rate in zip((first, self.freedom), _STEPS, _RATE_MM, strict=True):
@@ -113,7 +113,11 @@ class AffineRegistration:
         return starts.take(best), parameters[best]
 
     def _fine(
-        self, comparison: Comparison, starts: Starts, parameters: MapParameters, iterations: int
+        self,
+        comparison: AffineComparison,
+        starts: Starts,
+        parameters: MapParameters,
+        iterations: int,
     ) -> tuple[Starts, Float[Tensor, "1 12"]]:
         """The best of some starts, each refined."""
         results = []
@@ -131,7 +135,7 @@ class AffineRegistration:
         if self.contrasts != "auto":
             return self.contrasts == "like"
         with torch.no_grad():
-            found = Comparison(fixed, moving, correlation)(*starts.matrices(parameters))
+            found = AffineComparison(fixed, moving, correlation)(*starts.matrices(parameters))
         return bool(found[0] > _ALIKE)
 
 
@@ -147,7 +151,7 @@ def _screened(scores: Float[Tensor, " start"], doubted: Bool[Tensor, " start"]) 
 def quality(fixed: Level, moving: Level, forward: Matrices, backward: Matrices) -> float:
     """Information that two images share through a map, as a correlation."""
     with torch.no_grad():
-        return float(Comparison(fixed, moving, information(32, 60_000))(forward, backward)[0])
+        return float(AffineComparison(fixed, moving, information(32, 60_000))(forward, backward)[0])
 
 
 def _fine_measure(level: int, *, like: bool) -> SimilarityMeasure:
@@ -157,7 +161,7 @@ def _fine_measure(level: int, *, like: bool) -> SimilarityMeasure:
 
 
 def _descend(
-    comparison: Comparison,
+    comparison: AffineComparison,
     starts: Starts,
     parameters: MapParameters,
     plan: tuple[int, int, float],
@@ -176,12 +180,12 @@ def _descend(
 
 
 def _masked(parameters: MapParameters, count: int) -> MapParameters:
-    """MapParameters of which only the first ones count."""
+    """Parameters of which only the first ones count."""
     return torch.cat([parameters[:, :count], torch.zeros(len(parameters), 12 - count)], dim=1)
 
 
 def _refine(
-    comparison: Comparison, starts: Starts, parameters: MapParameters, plan: tuple[int, int]
+    comparison: AffineComparison, starts: Starts, parameters: MapParameters, plan: tuple[int, int]
 ) -> tuple[MapParameters, float]:
     """A quasi-Newton search from one start, and the similarity that it reaches."""
     count, iterations = plan

@@ -110,12 +110,12 @@ def information(bins: int, most_voxels: int) -> SimilarityMeasure:
     return bind
 
 
-SampledValues = Float[Tensor, "start voxel"]
+ValuePairs = Float[Tensor, "start voxel"]
 Histograms = Float[Tensor, "start bin bin"]
 
 
 def _mutual_information(
-    ones: SampledValues, others: SampledValues, weights: SampledValues, bins: int
+    ones: ValuePairs, others: ValuePairs, weights: ValuePairs, bins: int
 ) -> Scores:
     """Mutual information of weighted pairs of values in [0, 1], in nats.
 
@@ -139,9 +139,7 @@ def _mutual_information(
     return shared + linear - linear.detach()
 
 
-def _histogram(
-    ones: SampledValues, others: SampledValues, weights: SampledValues, bins: int
-) -> Histograms:
+def _histogram(ones: ValuePairs, others: ValuePairs, weights: ValuePairs, bins: int) -> Histograms:
     rows, row_parts = _place(ones, bins)
     columns, column_parts = _place(others, bins)
     first = torch.arange(len(ones))[:, None] * bins**2
@@ -153,7 +151,7 @@ def _histogram(
     return counts.view(-1, bins, bins)
 
 
-def _place(values: SampledValues, bins: int) -> tuple[Int64[Tensor, "start voxel"], SampledValues]:
+def _place(values: ValuePairs, bins: int) -> tuple[Int64[Tensor, "start voxel"], ValuePairs]:
     """The bin below each value, and how far it is on its way to the next."""
     place = values.clamp(0, 1) * (bins - 1)
     below = place.floor().clamp(max=bins - 2)
