@@ -26,9 +26,9 @@ Source: TypeAlias = tuple[Float32[np.ndarray, "_ _ _"], Affine]
 
 SIDES_MM = (8.0, 4.0, 2.0)
 """Of the voxels of each level."""
-_SCREENED, _FOLLOWED = (6, 4), 2
-"""Starts that are optimised at the coarsest level, the headers' and doubted ones, and how many go
-on to the next."""
+_SCREENED, _NEAR = (6, 4), 0.1
+"""Starts that are optimised at the coarsest level, those near the headers and doubted ones, and the
+similarity by which a doubted one may be worse and still go on to the next."""
 _STEPS, _RATE_MM = (25, 15), (5.0, 2.0)
 """Of the descents at the coarsest level: rigid, or with the scale, and then with all parameters."""
 _ITERATIONS = (20, 10)
@@ -108,8 +108,8 @@ class AffineRegistration:
         for freedom, steps, rate in zip((first, self.freedom), _STEPS, _RATE_MM, strict=True):
             parameters = _descend(comparison, starts, parameters, (COUNT[freedom], steps, rate))
         with torch.no_grad():
-            scores = comparison(*starts.matrices(parameters)) - starts.doubt
-        best = scores.topk(_FOLLOWED).indices
+            scores = comparison(*starts.matrices(parameters))
+        best = _followed(scores, starts.doubt > 0)
         return starts.take(best), parameters[best]
 
     def _fine(
@@ -137,6 +137,18 @@ class AffineRegistration:
         with torch.no_grad():
             found = AffineComparison(fixed, moving, correlation)(*starts.matrices(parameters))
         return bool(found[0] > _ALIKE)
+
+
+def _followed(scores: Float[Tensor, " start"], doubted: Bool[Tensor, " start"]) -> Tensor:
+    """The best start that is not doubted, and with it the best doubted one or its own runner-up.
+
+    A coarse level cannot decide between the two kinds, unless they are far apart.
+    """
+    first, second = scores.masked_fill(doubted, -1).topk(2).indices
+    other = scores.masked_fill(~doubted, -1).argmax()
+    if scores[other] > scores[first] - _NEAR:
+        second = other
+    return torch.stack([first, second])
 
 
 def _screened(scores: Float[Tensor, " start"], doubted: Bool[Tensor, " start"]) -> Tensor:
