@@ -1,4 +1,4 @@
-# make demo      register and score the sample brains    make check   lint, types, layers, docstrings
+# make demo      register, score, show the sample       make check   lint, types, layers, docstrings
 # make test      every quick test, in minutes            make bench   benchmarks, slow
 # make test-all  what is slow, or needs more             make lock    renew the pinned requirements
 # make setup     both environments                       make gpu-pack  wheels for a GPU machine
@@ -17,6 +17,8 @@ demo: $(VENV)/.run
 	$(PY) -m pipeline run $(SAMPLE) --output output/fields
 	$(PY) -m pipeline check output/fields $(SAMPLE)
 	$(PY) -m eval score output/fields $(SAMPLE) --ground-truth sample --output output/metrics.json
+	$(PY) -m pipeline report output/fields $(SAMPLE) --output output/report
+	@echo "open output/report/index.html in a browser"
 
 test: $(VENV)/.dev
 	$(PYTEST)

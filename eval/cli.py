@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from eval.figures import cli as figures
 from eval.leaderboard import cli as leaderboard
 from eval.leaderboard.cli import JudgedTask
 from l2r.console import one_line_errors
@@ -12,6 +13,7 @@ from l2r.console import one_line_errors
 commands = typer.Typer()
 """Commands of `python -m eval` and of `regatta`."""
 commands.add_typer(leaderboard.app, name="leaderboard", rich_help_panel="Score")
+commands.add_typer(figures.app, name="figure", rich_help_panel="Score")
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(commands)
 

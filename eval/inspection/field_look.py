@@ -7,9 +7,9 @@ from jaxtyping import Float
 
 from eval.inspection.measures import Flag, flags_of, measure
 from eval.inspection.outcome import FieldOutcome, StructureScore
-from eval.inspection.pair_images import PairImages
 from eval.inspection.run_record import RecordedPair, RecordedRun
 from eval.inspection.stills import FieldMaps
+from eval.maps.pair_images import PairImages
 from eval.metrics.base import Case
 from eval.metrics.catalog import Metric
 from eval.metrics.dice import overlaps

@@ -8,7 +8,6 @@ import numpy as np
 
 from eval.inspection.field_look import Candidate, FieldLook, FieldReader, unusable
 from eval.inspection.outcome import FieldOutcome, PairOutcome
-from eval.inspection.pair_images import PairImages
 from eval.inspection.pair_page import FieldPart, PairPage, render_pair
 from eval.inspection.stills import StillPainter, StructureMaps
 from eval.inspection.volumes import (
@@ -18,6 +17,7 @@ from eval.inspection.volumes import (
     structure_layer,
     volumes_script,
 )
+from eval.maps.pair_images import PairImages
 from eval.truth import IMAGES
 from l2r.disk import writing
 from l2r.errors import ImageError

@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from PIL import Image as PillowImage
 
-from eval.inspection.pair_images import PairImages
 from eval.maps.colours import (
     DIVERGING,
     FOLD,
@@ -24,6 +23,7 @@ from eval.maps.colours import (
 )
 from eval.maps.fields import deformed_grid, displacement_colours, log_determinants
 from eval.maps.gradients import WINDOW, gradient_correlation_map
+from eval.maps.pair_images import PairImages
 from eval.maps.views import PLANES, ViewPlane
 from eval.structures import IndexMap
 from l2r.arrays import Volume

@@ -40,6 +40,8 @@ class BoardRow(Frozen):
     """Origin of a published line."""
     manifest: str = ""
     """The submission's `manifest.json`, as it was added; empty where there was none."""
+    report: str = ""
+    """Address of the submission's report, relative to the page; empty where there is none."""
     rank_by_means: float | None = None
     """Among all rows, published ones too, where the better mean beats the worse: no test, no
     significance. None where a row lacks a mean that the others have."""

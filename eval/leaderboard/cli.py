@@ -99,15 +99,22 @@ def export(  # noqa: PLR0913 - the options of the command
     metric: MetricNames = None,
     published: TableNames = None,
     every: ReplacedToo = False,
+    reports: Annotated[
+        Path | None,
+        typer.Option(help="folder of reports to link to, each in a folder of a submission's name"),
+    ] = None,
     database: DatabasePlace = DEFAULT,
 ) -> None:
     """Write the board as one HTML file that needs no network."""
     from eval.leaderboard.commands import Selection, board  # noqa: PLC0415
     from eval.leaderboard.page import render  # noqa: PLC0415
+    from eval.leaderboard.reports import with_reports  # noqa: PLC0415
     from l2r.disk import writing  # noqa: PLC0415
 
     with one_line_errors():
         made = board(database, Selection(task, rule, metric or (), published, every))
+        if reports is not None:
+            made = with_reports(made, reports, output)
         page = render(made).encode()
         with writing(output) as file:
             file.write(page)

@@ -103,15 +103,16 @@ class OptimisationResult:
         """Share of steps at which the gradients of two losses conflicted."""
         if not self.cosines:
             return None
-        return sum(worst < 0 for worst in self._smallest_cosines) / len(self.cosines)
+        return sum(worst < 0 for worst in self.smallest_cosines) / len(self.cosines)
 
     @property
     def mean_cosine(self) -> float | None:
         """Mean over the steps of the smallest cosine between two gradients."""
-        return sum(self._smallest_cosines) / len(self.cosines) if self.cosines else None
+        return sum(self.smallest_cosines) / len(self.cosines) if self.cosines else None
 
     @property
-    def _smallest_cosines(self) -> list[float]:
+    def smallest_cosines(self) -> list[float]:
+        """The smallest cosine between two gradients at each step."""
         return [min(step.values()) for step in self.cosines]
 
 

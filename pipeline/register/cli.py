@@ -102,6 +102,9 @@ def run(  # noqa: PLR0913 - the options of the command
     save_to: Annotated[
         Path | None, typer.Option(help="their folder", show_default="OUTPUT_derivatives")
     ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="make pages to look at, in OUTPUT_report")
+    ] = False,
 ) -> None:
     """Register every pair of a list and write the fields that its scorer accepts.
 
@@ -124,7 +127,11 @@ def run(  # noqa: PLR0913 - the options of the command
             return
         if save is not None:
             job = with_saving(job, save, save_to)
-        _register(job, device, time_budget, resume=resume)
+        if report:
+            from pipeline.register.report import check_report  # noqa: PLC0415
+
+            check_report(job)
+        _register(job, device, time_budget, resume=resume, report=report)
 
 
 @app.command(
@@ -170,11 +177,17 @@ def with_command(words: list[str]) -> list[str]:
     return ["pair", *words] if "/" in first or first.endswith((".nii.gz", ".nii")) else words
 
 
-def _register(job: "Job", device: str, time_budget: float | None, *, resume: bool) -> None:
+def _register(
+    job: "Job", device: str, time_budget: float | None, *, resume: bool, report: bool = False
+) -> None:
     from pipeline.register.command import register  # noqa: PLC0415 - torch
 
     counts = register(job, device, time_budget, resume=resume)
     typer.echo(f"{', '.join(f'{n} {state}' for state, n in counts.items())} in {job.folder}")
+    if report:
+        from pipeline.register.report import report_of  # noqa: PLC0415
+
+        typer.echo(report_of(job))
     if any(counts[status] for status in ("unimproved", "fallback", "failed")):
         raise typer.Exit(1)
 

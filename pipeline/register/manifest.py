@@ -63,6 +63,8 @@ class LevelRecord(Frozen):
     """Curve of each loss: its value at every iterate, from the start on."""
     seconds: float | None = None
     """Wall time of the level."""
+    cosines: tuple[float, ...] = ()
+    """The smallest cosine between the gradients of two losses at every step, where measured."""
     conflict_rate: float | None = None
     """Share of the steps at which two losses pulled against each other, where that was measured."""
     mean_cosine: float | None = None

@@ -124,6 +124,7 @@ def _level(result: OptimisationResult) -> LevelRecord:
         losses_at_start=dict(losses[0]) if losses else {},
         losses_at_best=dict(losses[result.best]) if losses else {},
         losses=_curves(losses),
+        cosines=tuple(round(cosine, 5) for cosine in result.smallest_cosines),
         seconds=round(result.seconds, 3),
         conflict_rate=result.conflict_rate,
         mean_cosine=result.mean_cosine,

@@ -92,7 +92,7 @@ def landscape(  # noqa: PLR0913 - the options of the command
 ) -> None:
     """Compute a training's losses around given weights, along two random directions.
 
-    `python -m benchmarks.figures.landscape` draws such tables.
+    `regatta figure landscape` draws such tables.
 
     Exit code: 0 the table is written; 2 it cannot be.
     """

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 NAMES = {
     "Register": ["run", "pair", "check"],
     "Transform": ["apply", "points", "invert", "compose", "jacobian", "convert"],
-    "Score": ["score", "report", "grand-challenge", "leaderboard"],
+    "Score": ["score", "report", "figure", "grand-challenge", "leaderboard"],
     "Train": ["train", "landscape", "dataset", "weights"],
     "Ship": ["doctor", "container"],
 }

@@ -29,6 +29,7 @@ class RankingTable:
     intervals: bool
     dated: bool
     manifests: bool
+    reports: bool
 
     def at(self, rank: float) -> str:
         """The place of a rank on the bar of its interval."""
@@ -53,6 +54,7 @@ def ranking_table(board: Board) -> RankingTable:
         intervals=any(row.interval is not None for row in rows),
         dated=any(row.added for row in rows),
         manifests=any(row.manifest for row in rows),
+        reports=any(row.report for row in rows),
     )
 
 

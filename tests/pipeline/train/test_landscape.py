@@ -1,7 +1,5 @@
 """`python -m pipeline landscape`, as its user sees it."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,7 @@ from l2r.phantom import write_phantom
 from models.training.config import load_training
 from pipeline.train.landscape import LandscapeRequest, landscape
 from tests.models.networks.small_networks import awake
-from tests.pipeline.train.test_command import ONE_THREAD, ROOT, run, written
+from tests.pipeline.train.test_command import run, written
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +44,7 @@ def test_a_table_of_losses_and_its_picture(tmp_path: Path, words: tuple[object, 
     assert len(np.unique(table[:, 2])) == 9
     assert table[:, 2].max() < 0 < table[:, 3].min()
     picture = tmp_path / "l.png"
-    draw = [sys.executable, "-m", "benchmarks.figures.landscape", tmp_path / "l.csv", picture]
-    subprocess.run(draw, cwd=ROOT, env=ONE_THREAD, check=True)
+    run("figure", "landscape", tmp_path / "l.csv", "--output", picture)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 

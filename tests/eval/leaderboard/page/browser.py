@@ -20,6 +20,13 @@ OPTIONS = (
 )  # fmt: skip
 
 
+WITH_WEBGL = (
+    *(option for option in OPTIONS if option != "--disable-gpu"),
+    "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+)  # fmt: skip
+"""WebGL by a software renderer, also where there is no GPU."""
+
+
 class Browser(webdriver.Chrome):
     """Shorter names for what the tests do."""
 
@@ -62,10 +69,10 @@ Show = Callable[[Board], None]
 
 
 @contextmanager
-def chromium(profile: Path) -> Iterator[Browser]:
+def chromium(profile: Path, options_of: tuple[str, ...] = OPTIONS) -> Iterator[Browser]:
     """A browser with an empty profile, which writes down what it asks for and complains of."""
     options = webdriver.ChromeOptions()
-    for option in OPTIONS:
+    for option in options_of:
         options.add_argument(option)
     options.add_argument(f"--user-data-dir={profile}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})

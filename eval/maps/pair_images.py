@@ -99,9 +99,14 @@ class PairImages:
 
     def warped(self, vectors: Float[np.ndarray, "x y z 3"]) -> Volume:
         """The warped image in the box, from 0 to 1."""
-        start = np.array(self.box.start, vectors.dtype)
+        return self.shown_in(self.box, vectors)
+
+    def shown_in(self, box: Box, vectors: Float[np.ndarray, "x y z 3"]) -> Volume:
+        """The warped image in another box of the fixed grid, from 0 to 1."""
+        slab = tuple(slice(a, a + n) for a, n in zip(box.start, box.shape, strict=True))
+        start = np.array(box.start, vectors.dtype)
         return self._moving_range.scaled(
-            warp_linear(self.moving_image.array, vectors[self.slab] + start)
+            warp_linear(self.moving_image.array, vectors[slab] + start)
         )
 
     @cached_property

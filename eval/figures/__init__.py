@@ -1,0 +1,1 @@
+"""Figures for papers, one kind a function: pairs in three planes, curves, box plots."""

@@ -1,0 +1,219 @@
+"""Figures of one pair and some fields of it: three planes as rows, what is shown as columns."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patheffects import AbstractPathEffect, withStroke
+
+from eval.figures.canvas import panels
+from eval.jacobian import central_determinants
+from eval.maps.colours import DIVERGING, FOLD, GREY, LINE, ColourMap, RgbPicture, mark
+from eval.maps.fields import deformed_grid, displacement_colours, log_determinants
+from eval.maps.gradients import gradient_correlation_map
+from eval.maps.pair_images import PairImages
+from eval.maps.views import PLANES, ViewPlane
+from l2r.arrays import Volume
+from l2r.errors import FieldError
+from l2r.formats.fields import read_field
+from l2r.formats.volumes import read_image
+from l2r.transforms.compose import as_displacement
+from l2r.transforms.learn2reg import from_learn2reg
+from l2r.transforms.residual import round_trip
+
+_PANEL_IN = (2.1, 2.3)
+_BAR_MM = 50.0
+"""Length of the scale bar, unless an image is too small for it."""
+_WHITE = "#ffffff"
+SEQUENTIAL = "viridis"
+
+Paint = Callable[[ViewPlane], RgbPicture]
+GREYS = ColourMap(GREY, 0.0, 1.0)
+UNIT = ColourMap(DIVERGING, -1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class ShownField:
+    """A field with a title for its column."""
+
+    title: str
+    vectors: Float[np.ndarray, "x y z 3"]
+    """Displacements in voxels on the whole fixed grid."""
+
+
+@dataclass(frozen=True)
+class PairFigure:
+    """A pair with the fields that figures show."""
+
+    images: PairImages
+    fields: tuple[ShownField, ...]
+
+    def slices(self) -> Figure:
+        """Fixed and moving image, and the moving one warped by each field."""
+        fixed, moving = self.images.fixed, self.images.moving
+        columns = {"fixed": self._greys(fixed), "moving": self._greys(moving)}
+        for field in self.fields:
+            columns[self._named("warped", field)] = self._greys(self._warped(field))
+        return self._drawn(columns)
+
+    def displacement(self) -> Figure:
+        """Each field as colours and as a deformed grid."""
+        limit = max(1.0, *(self._limit_mm(field) for field in self.fields))
+        columns: dict[str, Paint] = {}
+        for field in self.fields:
+            columns[self._named("displacement", field)] = self._colours(field, limit)
+            columns[self._named("grid", field)] = self._grid(field.vectors, self.images.fixed)
+        figure = self._drawn(columns)
+        text = f"right, front, up as red, green, blue; full colour at {limit:g} mm"
+        figure.supxlabel(text, fontsize=8)
+        return figure
+
+    def correlation(self) -> Figure:
+        """Gradient correlation before and after, and their difference, of each field."""
+        before = gradient_correlation_map(self.images.fixed, self.images.moving)
+        columns: dict[str, Paint] = {"before": self._mapped(before, UNIT)}
+        for field in self.fields:
+            after = gradient_correlation_map(self.images.fixed, self._warped(field))
+            columns[self._named("after", field)] = self._mapped(after, UNIT)
+            columns[self._named("difference", field)] = self._mapped(after - before, UNIT)
+        figure = self._drawn(columns)
+        _colour_bar(figure, UNIT, "gradient correlation")
+        return figure
+
+    def jacobian(self) -> Figure:
+        """The logarithm of each field's Jacobian determinant, folds in green."""
+        columns: dict[str, Paint] = {}
+        for field in self.fields:
+            determinants = np.pad(central_determinants(field.vectors), 1, constant_values=1.0)
+            folds = int(np.count_nonzero(determinants <= 0))
+            title = self._named("log Jacobian", field)
+            columns[f"{title}\n{folds} voxels fold"] = self._logarithm(determinants)
+        figure = self._drawn(columns)
+        _colour_bar(figure, UNIT, "log of the Jacobian determinant; folds green")
+        return figure
+
+    def inverse(self) -> Figure:
+        """Forward and inverse grid, both warped images, and the error of the composition."""
+        (field,) = self.fields[:1]
+        fixed, moving = self.images.fixed_image, self.images.moving_image
+        forward = from_learn2reg(field.vectors, fixed.affine, moving.affine)
+        inverse = as_displacement(forward.inverse(), fixed.grid)
+        _, error_vox = round_trip(inverse, forward, fixed.grid, moving.grid)
+        error_mm = np.nan_to_num(error_vox)[self.images.slab] * min(self.images.view.spacing_mm)
+        most = max(float(np.quantile(error_mm[::3, ::3, ::3], 0.995)), 0.01)
+        swapped = PairImages(moving, fixed)
+        errors = ScalarMappable(Normalize(0, most), SEQUENTIAL)
+        warped_back = swapped.shown_in(self.images.box, inverse.vectors)
+        figure = self._drawn(
+            {
+                "forward grid": self._grid(field.vectors, self.images.fixed),
+                "moving, warped": self._greys(self._warped(field)),
+                "inverse grid": self._grid(inverse.vectors, self.images.moving),
+                "fixed, warped back": self._greys(warped_back),
+                "error of the composition": lambda plane: _rgb(errors, self._cut(error_mm, plane)),
+            }
+        )
+        figure.colorbar(errors, ax=figure.axes, label="mm", shrink=0.6, aspect=30)
+        return figure
+
+    def _drawn(self, columns: dict[str, Paint]) -> Figure:
+        figure, table = panels(len(PLANES), len(columns), _PANEL_IN)
+        for row, plane in zip(table, PLANES, strict=True):
+            width, height = self.images.view.extent_mm(self.images.box.shape, plane)
+            for axes, (title, paint) in zip(row, columns.items(), strict=True):
+                axes.imshow(paint(plane), extent=(0, width, 0, height), interpolation="nearest")
+                axes.set_axis_off()
+                if plane == PLANES[0]:
+                    axes.set_title(title)
+            _scale_bar(row[0], width, height)
+        return figure
+
+    def _named(self, what: str, field: ShownField) -> str:
+        return f"{what}, {field.title}" if len(self.fields) > 1 else what
+
+    def _cut(self, volume: Float[np.ndarray, "x y z *rest"], plane: ViewPlane) -> np.ndarray:
+        return self.images.view.slice_of(volume, plane, self.images.cuts[plane])
+
+    def _greys(self, volume: Volume) -> Paint:
+        return self._mapped(volume, GREYS)
+
+    def _mapped(self, volume: Float[np.ndarray, "x y z"], colours: ColourMap) -> Paint:
+        return lambda plane: colours(self._cut(volume, plane))
+
+    def _warped(self, field: ShownField) -> Volume:
+        return self.images.warped(field.vectors)
+
+    def _limit_mm(self, field: ShownField) -> float:
+        few = self.images.view.anatomical_mm(field.vectors[self.images.slab][::3, ::3, ::3])
+        return float(np.ceil(np.quantile(np.abs(few), 0.995)))
+
+    def _colours(self, field: ShownField, limit_mm: float) -> Paint:
+        vectors, view = field.vectors[self.images.slab], self.images.view
+        return lambda plane: displacement_colours(
+            view.anatomical_mm(self._cut(vectors, plane)), limit_mm
+        )
+
+    def _grid(self, vectors: Float[np.ndarray, "x y z 3"], under: Volume) -> Paint:
+        inside, images = vectors[self.images.slab], self.images
+
+        def paint(plane: ViewPlane) -> RgbPicture:
+            steps = images.view.in_plane(inside, plane, images.cuts[plane])
+            return mark(GREYS(self._cut(under, plane)), deformed_grid(steps), LINE)
+
+        return paint
+
+    def _logarithm(self, determinants: Float[np.ndarray, "x y z"]) -> Paint:
+        inside = determinants[self.images.slab]
+
+        def paint(plane: ViewPlane) -> RgbPicture:
+            cut = self._cut(inside, plane)
+            return mark(UNIT(log_determinants(cut)), cut <= 0, FOLD)
+
+        return paint
+
+
+def read_pair_figure(fixed: Path, moving: Path, fields: Sequence[Path]) -> PairFigure:
+    """Read a pair and its fields; a field's title is the name of its folder.
+
+    Raises:
+        ImageError: an image cannot be used.
+        FieldError: a field cannot be used, or is on another grid than the fixed image.
+    """
+    images = PairImages(read_image(fixed), read_image(moving))
+    return PairFigure(images, tuple(_field(path, images) for path in fields))
+
+
+def _field(path: Path, images: PairImages) -> ShownField:
+    vectors, expected = read_field(path), (*images.fixed_image.shape, 3)
+    if vectors.shape != expected:
+        raise FieldError(f"{path}: shape {vectors.shape}, but the fixed image asks for {expected}")
+    if not np.isfinite(vectors).all():
+        raise FieldError(f"{path}: holds values that are NaN or infinite")
+    return ShownField(path.resolve().parent.name, vectors)
+
+
+def _rgb(colours: ScalarMappable, values: Float[np.ndarray, "_ _"]) -> RgbPicture:
+    return np.asarray(colours.to_rgba(values, bytes=True))[..., :3]
+
+
+def _scale_bar(axes: Axes, width_mm: float, height_mm: float) -> None:
+    """A bar of a round length in the lower left corner, with its unit."""
+    length = _BAR_MM if width_mm > 2 * _BAR_MM else 10.0 ** np.floor(np.log10(width_mm / 2))
+    left, low = 0.04 * width_mm, 0.05 * height_mm
+    edge: list[AbstractPathEffect] = [withStroke(linewidth=3, foreground="#000000")]
+    (bar,) = axes.plot([left, left + length], [low, low], color=_WHITE, linewidth=2)
+    text = axes.text(left, low + 0.02 * height_mm, f"{length:g} mm", color=_WHITE, fontsize=7)
+    bar.set_path_effects(edge)
+    text.set_path_effects(edge)
+
+
+def _colour_bar(figure: Figure, colours: ColourMap, label: str) -> None:
+    table = ListedColormap((colours.table / 255).tolist())
+    mappable = ScalarMappable(Normalize(colours.low, colours.high), table)
+    figure.colorbar(mappable, ax=figure.axes, label=label, shrink=0.6, aspect=30)
