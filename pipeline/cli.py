@@ -9,6 +9,7 @@ from eval import cli as judge
 from pipeline.container import cli as container
 from pipeline.dataset import cli as dataset
 from pipeline.doctor import cli as doctor
+from pipeline.prepare import cli as prepare
 from pipeline.register import cli as register
 from pipeline.train import cli as train
 from pipeline.transforms import cli as transforms
@@ -39,6 +40,7 @@ def regatta(
 
 
 app.add_typer(register.app)
+app.add_typer(prepare.app)
 app.add_typer(transforms.app)
 app.add_typer(judge.commands)
 app.add_typer(train.app)
