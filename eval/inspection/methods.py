@@ -121,11 +121,12 @@ def _refinement(writer: _Writer, part: Mapping[str, object]) -> Iterator[str]:
         f"Each pair was then refined by instance optimisation of {what}, over "
         f"{_counted(len(steps), 'level')} of {' + '.join(f'{n:g}' for n in steps)} steps."
     )
+    compared = writer.mention(known.similarities, similarity)
     listed = [writer.mention(known.regularisers, term) for term in terms]
     smooth = f", regularised by {' and '.join(listed)}" if listed else ""
     optimiser = part.get("optimiser")
     by = f", with {writer.mention(known.optimisers, optimiser)}" if optimiser else ""
-    yield f"It minimised {writer.mention(known.similarities, similarity)}{smooth}{by}."
+    yield f"It minimised {compared}{smooth}{by}."
 
 
 def _measured(writer: _Writer) -> str:

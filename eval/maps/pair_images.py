@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Float32, Shaped
 
 from eval.maps.views import PLANES, AnatomicalView, ViewPlane
 from eval.warp import warp_linear
@@ -97,11 +97,13 @@ class PairImages:
         """The moving image at the same indices, from 0 to 1."""
         return self._moving_range.scaled(self.box.cut(self.moving_image.array))
 
-    def warped(self, vectors: Float[np.ndarray, "x y z 3"]) -> Volume:
+    def warped(self, vectors: Float[np.ndarray, "x y z 3"]) -> Float32[np.ndarray, "_ _ _"]:
         """The warped image in the box, from 0 to 1."""
         return self.shown_in(self.box, vectors)
 
-    def shown_in(self, box: Box, vectors: Float[np.ndarray, "x y z 3"]) -> Volume:
+    def shown_in(
+        self, box: Box, vectors: Float[np.ndarray, "x y z 3"]
+    ) -> Float32[np.ndarray, "_ _ _"]:
         """The warped image in another box of the fixed grid, from 0 to 1."""
         slab = tuple(slice(a, a + n) for a, n in zip(box.start, box.shape, strict=True))
         start = np.array(box.start, vectors.dtype)

@@ -86,7 +86,8 @@ def test_the_box_holds_both_foregrounds() -> None:
     images = PairImages(blob(), blob(3))
     start, shape = images.box.start, images.box.shape
     assert start[0] == 20 - 11 - 6
-    assert start[0] + shape[0] == 23 + 11 + 6 + 1
+    assert start[0] + shape[0] == 40  # 23 + 11 + 6 + 1 would be beyond the grid
+    assert start[1] + shape[1] == 20 + 11 + 6 + 1
     assert images.affine @ [0, 0, 0, 1] == pytest.approx([2 * start[0], start[1], start[2], 1])
 
 
