@@ -25,7 +25,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from torch import nn
 
 from l2r.grid import GridRule
-from models.networks.base import NetworkConfig, RegistrationModel
+from models.networks.base import InvertibleModel, NetworkConfig
 from models.networks.blocks import ConvBlock, Features, FieldHead, OtherFeatures, double
 from models.networks.correlation import OFFSETS, correlation
 from models.networks.recompute import recomputed
@@ -73,7 +73,7 @@ class PyramidLevel(nn.Module):
         return self.think(self.join(seen))
 
 
-class Pyramid(RegistrationModel):
+class Pyramid(InvertibleModel):
     """The flows of the velocities of all levels, composed."""
 
     def __init__(self, config: PyramidConfig) -> None:
@@ -98,18 +98,34 @@ class Pyramid(RegistrationModel):
 
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
         """Displacement in voxels, intensities in [0, 1]."""
+        return upsample_field(self._composed(fixed, moving, inverse=False)[0])
+
+    def forward_and_inverse(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
+        """Field and inverse: the flows of the negative velocities, composed in reverse."""
+        field, undone = self._composed(fixed, moving, inverse=True)
+        return upsample_field(field), upsample_field(undone)
+
+    def _composed(
+        self, fixed: Volumes, moving: Volumes, *, inverse: bool
+    ) -> tuple[OtherFields, OtherFields]:
+        """The field at half the resolution, and its inverse, which is right only if it is wanted."""
         self.check_grid(fixed)
         *finer, coarsest = self._described(torch.cat([fixed, moving]))
         *others, first = self.decoder
         seen = self._run(first, *coarsest.chunk(2))
-        field: OtherFields = self._motion(first, seen)
+        velocity = self._velocity(first, seen)
+        field: OtherFields = self._flow.forward(velocity)
+        undone: OtherFields = self._flow.inverse(velocity) if inverse else field
         for level, features in zip(reversed(others), reversed(finer), strict=True):
             ours, theirs = features.chunk(2)
             field = upsample_field(field)
             theirs = warp(theirs, field, padding="border")
             seen = self._run(level, ours, theirs, double(seen, "nearest"))
-            field = compose(field, self._motion(level, seen))
-        return upsample_field(field)
+            velocity = self._velocity(level, seen)
+            field = compose(field, self._flow.forward(velocity))
+            if inverse:
+                undone = compose(self._flow.inverse(velocity), upsample_field(undone))
+        return field, undone
 
     def _described(self, images: Volumes) -> list[OtherFeatures]:
         """Features from half the resolution on; those of the fixed images, then of the moving."""
@@ -119,8 +135,9 @@ class Pyramid(RegistrationModel):
             found.append(features)
         return found
 
-    def _motion(self, level: nn.Module, seen: Features) -> Fields:
-        return self._flow.forward(level.get_submodule("flow")(seen))
+    def _velocity(self, level: nn.Module, seen: Features) -> Fields:
+        flow: Fields = level.get_submodule("flow")(seen)
+        return flow
 
     def _run(self, part: nn.Module, *inputs: OtherFeatures) -> OtherFeatures:
         return recomputed(part, *inputs, when=self._recompute)

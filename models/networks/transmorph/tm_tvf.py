@@ -12,7 +12,7 @@ Source:
 from typing import Literal
 
 import torch
-from pydantic import PositiveInt
+from pydantic import PositiveInt, model_validator
 from torch import nn
 
 from models.networks.base import VelocityModel
@@ -22,9 +22,11 @@ from models.networks.transmorph.four_levels import FourLevelConfig, FourLevelTra
 from models.networks.transmorph.read_sizes import classic_sizes_in
 from models.networks.transmorph.sizes import ClassicSizes, SizeName
 from models.networks.transmorph.velocities import (
+    Integration,
     VelocityStep,
     follow_velocities,
     inverse_displacement,
+    refuse_bias_of_printed,
 )
 from models.spatial.warp import correct_lumir_bias
 from models.types import Fields, OtherFields, State, Volumes
@@ -36,8 +38,15 @@ class TimeVaryingConfig(FourLevelConfig):
     sizes: ClassicSizes | SizeName = "large"
     time_steps: PositiveInt
     """Velocities that are predicted one after the other and added up."""
+    integration: Integration = "published"
+    """How velocities add up; `printed` for weights that are trained so."""
     correct_bias: bool = False
     """Translate the fields from the warp of the training to the scorer's, up to half a voxel."""
+
+    @model_validator(mode="after")
+    def _bias_is_there(self) -> "TimeVaryingConfig":
+        refuse_bias_of_printed(self.integration, correct_bias=self.correct_bias)
+        return self
 
     @classmethod
     def candidates(cls, state: State) -> tuple["TimeVaryingConfig", ...]:
@@ -74,7 +83,7 @@ class TmTvf(FourLevelTransMorph, VelocityModel):
         self.reg_heads = nn.ModuleList(nn.Sequential(FieldHead(last)) for _ in steps)
         self.up3s = nn.ModuleList(DecoderBlock(channels, half, last) for _ in steps)
         self.cs = nn.ModuleList(conv_block(2, half, nn.InstanceNorm3d(half)) for _ in steps)
-        self._correct_bias = config.correct_bias
+        self._correct_bias, self._integration = config.correct_bias, config.integration
 
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
         """Displacement in voxels, intensities in [0, 1]."""
@@ -87,12 +96,12 @@ class TmTvf(FourLevelTransMorph, VelocityModel):
         return self._on_full_grid(field), velocities
 
     def forward_and_inverse(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
-        """The inverse subtracts every velocity where it leads, which inverts only roughly."""
+        """Field and inverse; of the published integration an inverse only roughly."""
         field, velocities = self.forward_with_velocities(fixed, moving)
-        return field, self._on_full_grid(inverse_displacement(velocities))
+        return field, self._on_full_grid(inverse_displacement(velocities, self._integration))
 
     def velocities(self, fixed: Volumes, moving: Volumes) -> tuple[OtherFields, list[OtherFields]]:
-        """On the half grid: the sum of the carried velocities, and the velocities as predicted."""
+        """On the half grid: where the velocities lead, and the velocities as predicted."""
         self.check_grid(fixed)
         pair = torch.cat([moving, fixed], dim=1)
         features = double(self.quarter_features(pair))
@@ -104,6 +113,7 @@ class TmTvf(FourLevelTransMorph, VelocityModel):
             fixed=coarse[:, 1:],
             moving=coarse[:, :1],
             recompute=self._recompute,
+            integration=self._integration,
         )
 
     def _on_full_grid(self, coarse: Fields) -> OtherFields:
