@@ -108,7 +108,7 @@ class Pyramid(InvertibleModel):
     def _composed(
         self, fixed: Volumes, moving: Volumes, *, inverse: bool
     ) -> tuple[OtherFields, OtherFields]:
-        """The field at half the resolution, and its inverse, which is right only if it is wanted."""
+        """The field at half the resolution, and its inverse, right only if it is wanted."""
         self.check_grid(fixed)
         *finer, coarsest = self._described(torch.cat([fixed, moving]))
         *others, first = self.decoder

@@ -95,7 +95,8 @@ def run(  # noqa: PLR0913 - the options of the command
         str | None,
         typer.Option(
             metavar="WORDS",
-            help="warped,inverse,itk,json: warped images, ITK's transforms, sidecars",
+            help="warped,inverse,network-inverse,itk,json: warped images, ITK's transforms, "
+            "sidecars",
             show_default="fields alone",
         ),
     ] = None,

@@ -18,7 +18,7 @@ from pipeline.register.loop import RegistrationLoop
 from pipeline.register.manifest import settings_of
 from pipeline.register.registration import Registration
 from pipeline.register.request import Job
-from pipeline.register.save import SaveTransforms
+from pipeline.register.save import SaveTransforms, check_saved
 from pipeline.workdir import open_folder
 
 
@@ -56,6 +56,8 @@ def register_list(
     if job.save is not None:
         make_folder(job.save.folder)
     registration = Registration(config, job.task, device)
+    if job.save is not None:
+        check_saved(job.save, registration.stages, str(job.config))
     settings = settings_of(
         job.task,
         config,
@@ -75,7 +77,7 @@ def register_list(
         with progress(len(job.pairs), f"{job.task.name} on {device}") as advance:
             counts = loop(job.pairs, advance)
     if job.save is not None:
-        save = SaveTransforms(job.task, job.save, folder)
+        save = SaveTransforms(job.task, job.save, folder, registration.stages)
         with progress(len(job.pairs), "save") as advance:
             save(job.pairs, advance)
     return counts

@@ -4,13 +4,15 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool3d
 
 from l2r.arrays import Labels, Vectors, Volume
 from l2r.field import from_channels_first, to_channels_first
 from l2r.prepare import Prepared
 from models.descent.objective import ImagePair
-from models.networks.base import RegistrationModel
+from models.networks.base import InvertibleModel, RegistrationModel
 from models.networks.passes import MultiPass, PassSettings
+from models.spatial.warp import upsample_field
 from models.types import Fields, Volumes
 from pipeline.register.records import Predicted
 
@@ -42,6 +44,22 @@ class PredictField:
         if done == self._passes:
             return ()
         return (f"no time for {self._passes - done} of the network's {self._passes} passes",)
+
+
+class PredictInverse:
+    """The inverse that a network itself predicts, in one pass without gradients."""
+
+    def __init__(self, model: InvertibleModel, device: torch.device, shrink: int) -> None:
+        """`shrink`: the network sees means over cubes of so many voxels a side."""
+        self._model, self._device, self._shrink = model, device, shrink
+
+    def __call__(self, item: Prepared) -> Float32[np.ndarray, "x y z 3"]:
+        """Displacement on the moving image's working grid, in its voxels."""
+        images = (to_torch(volume, self._device) for volume in (item.fixed, item.moving))
+        with torch.no_grad():
+            seen = (avg_pool3d(image, self._shrink) for image in images)
+            _, inverse = self._model.forward_and_inverse(*seen)
+            return to_numpy(upsample_field(inverse, self._shrink))
 
 
 def arrange_for(device: torch.device, model: RegistrationModel) -> None:

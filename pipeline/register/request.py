@@ -35,7 +35,7 @@ OUTPUT = f"output{MetaImage.suffixes[0]}"
 """The image in the folder of an image socket; the platform gives it a name of its own."""
 
 
-SAVED = ("warped", "inverse", "itk", "json")
+SAVED = ("warped", "inverse", "network-inverse", "itk", "json")
 """Words for what a run saves besides the fields, see `pipeline.register.save`."""
 
 
@@ -62,7 +62,7 @@ class SaveRequest:
         if unknown := sorted(kinds - set(SAVED)):
             raise ConfigError(f"--save {text}: {unknown[0]!r} is none of {', '.join(SAVED)}")
         if kinds == {"json"}:
-            raise ConfigError(f"--save {text}: json goes with itk or inverse")
+            raise ConfigError(f"--save {text}: json goes with itk or an inverse")
         place = folder or fields.with_name(f"{fields.resolve().name}_derivatives")
         if place.resolve() == fields.resolve():
             raise ConfigError(f"--save-to {place}: the scorer wants nothing but fields there")

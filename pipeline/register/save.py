@@ -5,18 +5,19 @@ The folder of the fields stays as the scorer wants it. Names follow BIDS derivat
     <moving>_space-<fixed>.nii.gz                      warped image
     from-<moving>_to-<fixed>_mode-image_xfm.nii.gz     ITK's transform, fetches the moving image
     from-<fixed>_to-<moving>_mode-image_xfm.nii.gz     its inverse, fetches the fixed image
+    from-<fixed>_to-<moving>_mode-image_desc-network_xfm.nii.gz     the network's own inverse
 """
 
 import json
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from l2r.console import Advance
 from l2r.disk import writing
-from l2r.errors import L2RError, OutputError, TransformError
+from l2r.errors import ConfigError, L2RError, OutputError, TransformError
 from l2r.formats.fields import read_field
 from l2r.formats.table import format_of
 from l2r.formats.transforms.base import PairGrids
@@ -32,6 +33,7 @@ from l2r.transforms.learn2reg import from_learn2reg
 from l2r.transforms.resample import Resampling
 from l2r.transforms.residual import round_trip
 from pipeline.register.request import SaveRequest
+from pipeline.register.stages import Stages
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class SaveTransforms:
     wanted: SaveRequest
     fields: Path
     """Folder of the fields."""
+    stages: Stages
 
     def __call__(self, pairs: Mapping[str, Pair], advance: Advance) -> None:
         """Save what is wanted of every pair; a pair that has no field is left out with a warning.
@@ -79,12 +82,24 @@ class SaveTransforms:
             written.append(self._write(forward, moving_label, fixed_label, {}))
         if "inverse" in self.wanted.kinds:
             inverse = as_displacement(forward.inverse(), moving)
-            residual, _ = round_trip(inverse, forward, moving, forward.grid)
-            facts = {
-                "ResidualVoxels": {"Mean": residual.mean, "P99": residual.p99, "Max": residual.most}
-            }
+            facts = _residual(inverse, forward)
             written.append(self._write(inverse, fixed_label, moving_label, facts))
+        if "network-inverse" in self.wanted.kinds:
+            inverse = self._of_network(pair, forward, moving)
+            facts = _residual(inverse, forward)
+            written.append(self._write(inverse, fixed_label, moving_label, facts, "_desc-network"))
         return written
+
+    def _of_network(
+        self, pair: Pair, forward: DisplacementTransform, moving: Grid
+    ) -> DisplacementTransform:
+        """The inverse that the network itself predicts."""
+        if self.stages.inverse is None:
+            raise TransformError(f"{pair.name}: the network has no inverse")
+        prepared = self.stages.prepare(pair)
+        grid = replace(prepared.grid, shape=moving.shape, scaled=moving.shape)
+        vectors = grid.place(self.stages.inverse(prepared))
+        return from_learn2reg(vectors, moving.affine, forward.grid.affine)
 
     def _transform(self, pair: Pair, path: Path) -> tuple[DisplacementTransform, Grid]:
         """The transform of a field, and the grid of the moving image."""
@@ -95,9 +110,14 @@ class SaveTransforms:
         return from_learn2reg(vectors, fixed.affine, moving.affine), moving
 
     def _write(
-        self, field: DisplacementTransform, start: str, end: str, facts: Mapping[str, object]
+        self,
+        field: DisplacementTransform,
+        start: str,
+        end: str,
+        facts: Mapping[str, object],
+        description: str = "",
     ) -> Path:
-        stem = f"from-{start}_to-{end}_mode-image_xfm"
+        stem = f"from-{start}_to-{end}_mode-image{description}_xfm"
         target = self.wanted.folder / f"{stem}.nii.gz"
         ItkField().write(target, [field], PairGrids())
         if "json" in self.wanted.kinds:
@@ -114,6 +134,27 @@ class SaveTransforms:
             with writing(self.wanted.folder / f"{stem}.json") as file:
                 file.write((json.dumps(record, indent=2) + "\n").encode())
         return target
+
+
+def check_saved(wanted: SaveRequest, stages: Stages, config: str) -> None:
+    """Refuse to save what the stages do not have.
+
+    Raises:
+        ConfigError: the network's own inverse is wanted, and the field is not that of one pass of a
+            network that has one.
+    """
+    if "network-inverse" in wanted.kinds and stages.inverse is None:
+        raise ConfigError(
+            f"--save network-inverse: {config}: the field is not that of one pass of a network "
+            "that predicts an inverse, without refinement; `inverse` is found for every field"
+        )
+
+
+def _residual(
+    inverse: DisplacementTransform, forward: DisplacementTransform
+) -> dict[str, dict[str, float]]:
+    found, _ = round_trip(inverse, forward, inverse.grid, forward.grid)
+    return {"ResidualVoxels": {"Mean": found.mean, "P99": found.p99, "Max": found.most}}
 
 
 def _label(scan: Scan) -> str:

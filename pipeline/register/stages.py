@@ -21,12 +21,12 @@ from l2r.pairs import Pair
 from l2r.prepare import Loaded, Prepared, PreparePair
 from l2r.task import Task
 from l2r.transforms.learn2reg import followed_by
-from models.networks.base import RegistrationModel
+from models.networks.base import InvertibleModel, RegistrationModel
 from models.networks.passes import PassSettings
 from models.weights.load import build_network
 from pipeline.register.align import PrepareAligned
 from pipeline.register.config import Refinement, RunConfig
-from pipeline.register.predict import PredictField, to_numpy
+from pipeline.register.predict import PredictField, PredictInverse, to_numpy
 from pipeline.register.records import Predicted
 from pipeline.register.refine import RefineField
 
@@ -45,6 +45,9 @@ class Stages:
     seed: int = 0
     labels: bool = False
     """Whether label maps decide fields too."""
+    inverse: Callable[[Prepared], Vectors] | None = None
+    """The network's own inverse, on the moving image's working grid; None where the field is not
+    that of one pass of a network that has one."""
 
     def refine(self, predicted: Predicted, deadline: float | None = None) -> Predicted:
         """Refine one after the other; each draws from a generator of its own with the run's seed.
@@ -91,7 +94,18 @@ def build_stages(config: RunConfig, task: Task, device: torch.device) -> Stages:
         refinements=tuple(_refinement(part, model, device) for part in config.refine),
         seed=config.seed,
         labels=config.labels,
+        inverse=_inverse(config, model, device),
     )
+
+
+def _inverse(
+    config: RunConfig, model: RegistrationModel, device: torch.device
+) -> PredictInverse | None:
+    plain = len(config.passes) == 1 and config.mirror is None and config.voxel_mm is None
+    composed = config.refine or config.affine != "off"
+    if composed or not plain or not isinstance(model, InvertibleModel):
+        return None
+    return PredictInverse(model, device, config.passes[0])
 
 
 def _refinement(part: Refinement, model: RegistrationModel, device: torch.device) -> Refine:

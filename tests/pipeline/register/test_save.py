@@ -7,6 +7,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from l2r.errors import ConfigError
 from l2r.formats.fields import read_field
@@ -14,6 +16,7 @@ from l2r.formats.transforms.base import PairGrids
 from l2r.formats.transforms.table import read_transform
 from l2r.task import load_task
 from l2r.transforms.displacement import DisplacementTransform
+from models.networks.pyramid import PyramidConfig
 from pipeline.register.request import Job, with_saving
 from tests.pipeline.conftest import Command
 
@@ -22,6 +25,25 @@ FIXED, MOVING = "PHANTOM+0002+0000", "PHANTOM+0001+0000"
 FORWARD = f"from-{MOVING}_to-{FIXED}_mode-image_xfm"
 INVERSE = f"from-{FIXED}_to-{MOVING}_mode-image_xfm"
 FIELD = "disp_0002_0001.nii.gz"
+VELOCITIES = """
+[model]
+name = "pyramid"
+first = 4
+encoder = [6, 8]
+decoder = [8, 8]
+weights = "{weights}"
+"""
+
+
+def awake_weights(folder: Path) -> Path:
+    """Weights of a small pyramid that moves images visibly."""
+    torch.manual_seed(0)
+    model = PyramidConfig(first=4, encoder=(6, 8), decoder=(8, 8)).build()
+    for name, parameter in model.named_parameters():
+        if name.endswith("flow.weight"):
+            torch.nn.init.normal_(parameter, std=0.03)
+    save_file(model.state_dict(), folder / "awake.safetensors")
+    return folder / "awake.safetensors"
 
 
 def test_the_folder_of_the_fields_stays_as_the_scorer_wants_it(
@@ -64,6 +86,28 @@ def test_what_is_saved_is_what_the_field_does(
     assert sidecar["ResidualVoxels"]["P99"] < 0.01
 
 
+def test_a_network_writes_its_own_inverse(command: Command, words: Words, tmp_path: Path) -> None:
+    (tmp_path / "quick.toml").write_text(VELOCITIES.format(weights=awake_weights(tmp_path)))
+    ran = command("run", *words, "--save", "inverse,network-inverse,json")
+    assert ran.code == 0, ran.err
+    found = {
+        kind: read_transform(
+            tmp_path / "out_derivatives" / f"{INVERSE.replace('_xfm', kind)}.nii.gz", PairGrids()
+        )
+        for kind in ("_xfm", "_desc-network_xfm")
+    }
+    exact, own = (transform.vectors for transform in found.values())  # type: ignore[attr-defined]
+    inner = (slice(8, -8),) * 3
+    assert np.abs(exact[inner]).mean() > 0.2
+    assert 1e-4 < np.abs(own - exact)[inner].mean() < 0.2 * np.abs(exact[inner]).mean()
+    folder = tmp_path / "out_derivatives"
+    means = [
+        json.loads((folder / f"{INVERSE.replace('_xfm', kind)}.json").read_text())["ResidualVoxels"]
+        for kind in found
+    ]
+    assert means[0]["Mean"] < means[1]["Mean"]
+
+
 def test_a_run_that_is_done_saves_without_registering_again(
     command: Command, words: Words, tmp_path: Path
 ) -> None:
@@ -89,8 +133,12 @@ def test_a_pair_that_failed_has_nothing_to_save(
 @pytest.mark.parametrize(
     ("save", "message"),
     [
-        (("--save", "warp"), "'warp' is none of warped, inverse, itk, json"),
-        (("--save", "json"), "json goes with itk or inverse"),
+        (("--save", "warp"), "'warp' is none of warped, inverse, network-inverse, itk, json"),
+        (("--save", "json"), "json goes with itk or an inverse"),
+        (
+            ("--save", "network-inverse"),
+            "not that of one pass of a network",
+        ),
         (("--save", "itk", "--save-to", "{0}/out"), "the scorer wants nothing but fields there"),
     ],
 )
