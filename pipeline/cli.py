@@ -9,6 +9,7 @@ from eval import cli as judge
 from pipeline.container import cli as container
 from pipeline.dataset import cli as dataset
 from pipeline.doctor import cli as doctor
+from pipeline.experiment import cli as experiment
 from pipeline.prepare import cli as prepare
 from pipeline.register import cli as register
 from pipeline.train import cli as train
@@ -44,6 +45,7 @@ app.add_typer(prepare.app)
 app.add_typer(transforms.app)
 app.add_typer(judge.commands)
 app.add_typer(train.app)
+app.add_typer(experiment.app)
 app.add_typer(dataset.app, name="dataset", rich_help_panel="Train")
 app.add_typer(weights.app, name="weights", rich_help_panel="Train")
 app.add_typer(container.app, name="container", rich_help_panel="Ship")

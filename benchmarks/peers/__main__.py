@@ -2,37 +2,37 @@
 
 python -m benchmarks.peers --dataset PAIRS.json --tools greedy convexadam syn --output FOLDER
 
-The tools are in benchmarks/peers/requirements.txt. A field that FOLDER has from the same version
-and settings of a tool is not made again, so take another one to time anew.
+Each tool gets an environment of its own, made when it is first used. A field that FOLDER has from
+the same version and settings of a tool is not made again, so take another one to time anew.
+With `--leaderboard` the scores go into the leaderboard too.
 """
 
 import argparse
 import statistics
 import subprocess
-import sys
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.machine import describe
 from benchmarks.peers.catalog import TOOLS
+from benchmarks.peers.environment import PLACE, python_of
 from benchmarks.peers.record import read_records
+from eval.leaderboard.cli import DEFAULT
+from eval.leaderboard.commands import Addition, add_submission
 from eval.metrics.base import MetricBase
 from eval.metrics_file import write_metrics
 from eval.report import ScoreReport
 from eval.scoring import Scorer
 from l2r.console import progress
-from l2r.errors import ConfigError, L2RError
+from l2r.errors import L2RError
 from l2r.submission import open_submission
 from pipeline.register.request import Job, RunRequest, resolve
 
 
-def main(names: list[str], what: Job, ground_truth: Path) -> None:
+def main(names: list[str], what: Job, ground_truth: Path, place: Path) -> None:
     """Make all fields, score them, and print a table."""
-    for name in names:
-        require(name)
-    for name in names:
-        make(name, what)
+    pythons = {name: python_of(name, TOOLS[name], place) for name in names}
+    for name, python in pythons.items():
+        make(name, what, python)
     reports = {}
     for name in names:
         reports[name] = judge(what.folder / name, what, ground_truth)
@@ -40,25 +40,18 @@ def main(names: list[str], what: Job, ground_truth: Path) -> None:
     print(table(reports, what))
 
 
-def require(name: str) -> None:
-    """See that a tool is there.
-
-    Raises:
-        ConfigError: it is not.
-    """
-    tool = TOOLS[name]
-    if find_spec(tool.module) is None:
-        raise ConfigError(
-            f"--tools {name}: {tool.package} is not installed; "
-            "see benchmarks/peers/requirements.txt"
-        )
+def enter(name: str, what: Job) -> str:
+    """Add a tool's scores to the leaderboard."""
+    metrics, tool = what.folder / name / "metrics.json", TOOLS[name]
+    title = f"{name} {tool.version}"
+    return add_submission(DEFAULT, Addition(metrics, what.task.name, title, None, tool.settings))
 
 
-def make(name: str, what: Job) -> None:
+def make(name: str, what: Job, python: Path) -> None:
     """The fields of one tool that are not there yet, each in a process of its own."""
     tool, folder = TOOLS[name], what.folder / name
     folder.mkdir(parents=True, exist_ok=True)
-    now = (version(tool.package), tool.settings)
+    now = (tool.version, tool.settings)
     records = read_records(folder)
     made = {
         field
@@ -68,7 +61,7 @@ def make(name: str, what: Job) -> None:
     with progress(len(what.pairs), name) as advance:
         for field, pair in what.pairs.items():
             if field not in made:
-                words = [sys.executable, "-m", "benchmarks.peers.one_pair", name]
+                words = [str(python), "-m", "benchmarks.peers.one_pair", name]
                 words += [str(path) for path in (pair.fixed.path, pair.moving.path, folder / field)]
                 code = subprocess.run(words, stdout=subprocess.DEVNULL, check=False).returncode
                 if code:  # below 0, the signal that ended it
@@ -127,6 +120,8 @@ if __name__ == "__main__":
     parser.add_argument("--split", default="validation")
     parser.add_argument("--limit", type=int, help="only the first pairs")
     parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--environments", type=Path, default=PLACE)
+    parser.add_argument("--leaderboard", action="store_true", help="add the scores to it")
     words = parser.parse_args()
     folder = words.ground_truth or words.dataset.parent
     try:
@@ -138,6 +133,9 @@ if __name__ == "__main__":
             split=words.split,
             limit=words.limit,
         )
-        main(words.tools, resolve(request), folder)
+        job = resolve(request)
+        main(words.tools, job, folder, words.environments)
+        for tool in words.tools if words.leaderboard else ():
+            print(enter(tool, job))
     except L2RError as error:
         parser.error(str(error))

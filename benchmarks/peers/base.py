@@ -26,12 +26,21 @@ class Registered:
 class Tool:
     """A tool as its users run it on images that are affinely aligned."""
 
-    package: str
-    """Its name on PyPI."""
-    module: str
-    """Its name in Python."""
+    requirements: tuple[str, ...]
+    """Pinned packages of an environment of its own, the tool first. They are installed without what
+    they ask for: the rest is Regatta's."""
     settings: str
     """In the tool's own words."""
     register: Callable[[Volume, Volume, Affine], Registered]
     """From the fixed and the moving image, which both get the fixed one's affine, because scorers
     take arrays as they are stored. Imports the tool, so that its time and memory count."""
+
+    @property
+    def package(self) -> str:
+        """Its name on PyPI."""
+        return self.requirements[0].partition("==")[0]
+
+    @property
+    def version(self) -> str:
+        """Of the package."""
+        return self.requirements[0].partition("==")[2]

@@ -19,4 +19,5 @@ def register(fixed: Volume, moving: Volume, affine: Affine) -> Registered:  # no
     return Registered(field.astype(np.float32), lambda: apply_convex(field, moving))
 
 
-TOOL = Tool("convexAdam", "convexAdam", "convex_adam_pt(fixed, moving)", register)
+REQUIREMENTS = ("convexAdam==0.2.0", "SimpleITK==2.5.7", "tqdm==4.67.1")
+TOOL = Tool(REQUIREMENTS, "convex_adam_pt(fixed, moving)", register)

@@ -4,10 +4,8 @@ Source:
     github.com/pyushkevich/greedy
 """
 
-from typing import Any
-
 from benchmarks.peers.base import Affine, Registered, Tool
-from benchmarks.peers.itk import geometry, to_voxels
+from benchmarks.peers.itk import simple_image, to_voxels
 from l2r.arrays import Volume
 
 SETTINGS = "-m NCC 2x2x2 -n 100x50x10"
@@ -21,15 +19,15 @@ def register(fixed: Volume, moving: Volume, affine: Affine) -> Registered:
     greedy = Greedy3D()
     greedy.execute(
         f"-i fixed moving -o warp {SETTINGS}",
-        fixed=_image(fixed, affine),
-        moving=_image(moving, affine),
+        fixed=simple_image(fixed, affine),
+        moving=simple_image(moving, affine),
         warp=None,
     )
 
     def warped() -> Volume:
         # Anew under another name: greedy has added its noise to the other one.
         greedy.execute(
-            "-rf fixed -rm again warped -r warp", again=_image(moving, affine), warped=None
+            "-rf fixed -rm again warped -r warp", again=simple_image(moving, affine), warped=None
         )
         return GetArrayFromImage(greedy["warped"]).T
 
@@ -37,15 +35,5 @@ def register(fixed: Volume, moving: Volume, affine: Affine) -> Registered:
     return Registered(to_voxels(field, affine), warped)
 
 
-def _image(volume: Volume, affine: Affine) -> Any:
-    from SimpleITK import GetImageFromArray  # noqa: PLC0415
-
-    image = GetImageFromArray(volume.T)
-    spacing_mm, origin, direction = geometry(affine)
-    image.SetSpacing(spacing_mm)
-    image.SetOrigin(origin)
-    image.SetDirection(direction.ravel().tolist())
-    return image
-
-
-TOOL = Tool("picsl-greedy", "picsl_greedy", SETTINGS, register)
+REQUIREMENTS = ("picsl-greedy==1.4.0.3", "SimpleITK==2.5.7")
+TOOL = Tool(REQUIREMENTS, SETTINGS, register)

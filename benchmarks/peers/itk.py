@@ -1,10 +1,12 @@
 """ITK's space, millimetres along left, posterior, superior, where NIfTI has right and anterior."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 
 from benchmarks.peers.base import Affine
-from l2r.arrays import Vectors
+from l2r.arrays import Vectors, Volume
 
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -14,6 +16,18 @@ def geometry(affine: Affine) -> tuple[list[float], list[float], Float[np.ndarray
     matrix = _LPS @ affine
     spacing_mm = np.linalg.norm(matrix[:3, :3], axis=0)
     return spacing_mm.tolist(), matrix[:3, 3].tolist(), matrix[:3, :3] / spacing_mm
+
+
+def simple_image(volume: Volume, affine: Affine) -> Any:
+    """SimpleITK's image of a volume."""
+    from SimpleITK import GetImageFromArray  # noqa: PLC0415
+
+    image = GetImageFromArray(volume.T)
+    spacing_mm, origin, direction = geometry(affine)
+    image.SetSpacing(spacing_mm)
+    image.SetOrigin(origin)
+    image.SetDirection(direction.ravel().tolist())
+    return image
 
 
 def to_voxels(millimetres: Float[np.ndarray, "x y z 3"], affine: Affine) -> Vectors:

@@ -6,7 +6,6 @@ python -m benchmarks.peers.one_pair greedy fixed.nii.gz moving.nii.gz folder/fie
 import resource
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +35,7 @@ def main(name: str, fixed_path: str, moving_path: str, field: str) -> None:
     if not found <= ALLOWED:
         raise SystemExit(f"{name}: its own warped image differs from ours by {found:.1%}")
     record = Record(
-        version=version(tool.package),
+        version=tool.version,
         settings=tool.settings,
         seconds=seconds,
         peak_gib=peak_gib,

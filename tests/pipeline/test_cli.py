@@ -21,7 +21,7 @@ NAMES = {
     "Register": ["run", "pair", "check"],
     "Transform": ["apply", "points", "invert", "compose", "jacobian", "convert"],
     "Score": ["score", "report", "figure", "grand-challenge", "leaderboard"],
-    "Train": ["train", "landscape", "dataset", "weights"],
+    "Train": ["train", "landscape", "experiment", "dataset", "weights"],
     "Ship": ["doctor", "container"],
 }
 GROUP = typer.main.get_command(app)
@@ -47,7 +47,8 @@ def test_the_help_groups_all_commands(command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["run", "pair", "check", "score", "report", "train", "landscape", "doctor"]
+    "name",
+    ["run", "pair", "check", "score", "report", "train", "landscape", "experiment", "doctor"],
 )
 def test_the_help_of_a_command_has_an_example_of_it(command: Command, name: str) -> None:
     assert f"Example: regatta {name} " in command(name, "--help").out

@@ -1,0 +1,1 @@
+"""Experiments: several systems, trained with several seeds, on the same pairs, in one table."""
