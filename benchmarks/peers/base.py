@@ -42,5 +42,5 @@ class Tool:
 
     @property
     def version(self) -> str:
-        """Of the package."""
+        """Version of the package."""
         return self.requirements[0].partition("==")[2]
