@@ -17,8 +17,15 @@ from benchmarks.peers.base import Affine, Registered, Tool
 from benchmarks.peers.itk import geometry, to_voxels
 from l2r.arrays import Volume
 
-REQUIREMENTS = ("antspyx==0.6.3", "numpy==2.2.6", "pandas==2.3.3", "pytz==2025.2")
-"""antspyx wants an older numpy than Regatta."""
+REQUIREMENTS = (
+    *("antspyx==0.6.3", "numpy==2.3.5", "scipy==1.15.3", "pandas==3.1.1", "statsmodels==0.15.0"),
+    *("scikit-learn==1.9.1", "joblib==1.6.0", "threadpoolctl==3.8.0", "patsy==1.0.3"),
+    *("formulaic==1.2.2", "interface-meta==2.0.1", "wrapt==2.5.2", "narwhals==2.29.0"),
+    *("packaging==26.4", "python-dateutil==4.0.0", "tzdata==2026.6", "webcolors==25.10.0"),
+    *("requests==2.34.2", "urllib3==2.8.0", "idna==3.20", "certifi==2026.10.19.post1"),
+    "charset-normalizer==3.5.3",
+)
+"""antspyx wants an older numpy and scipy than Regatta."""
 PAPERS = {"reg_iterations": (160, 80, 40), "syn_metric": "meansquares"}
 
 
