@@ -48,6 +48,7 @@ bench: $(VENV)/.dev
 	$(PY) -m benchmarks.scoring
 	$(PY) -m benchmarks.transforms
 	$(PY) -m benchmarks.ranking
+	$(PY) -m benchmarks.reports
 
 # What `benchmarks/gpu.sh` installs where a GPU is and no network.
 gpu-pack: $(VENV)/.dev
