@@ -19,6 +19,7 @@ from tests.pipeline.conftest import Command
 ROOT = Path(__file__).parents[2]
 NAMES = {
     "Register": ["run", "pair", "check"],
+    "Raw heads": ["prepare", "register-pair", "to-native"],
     "Transform": ["apply", "points", "invert", "compose", "jacobian", "convert"],
     "Score": ["score", "report", "figure", "grand-challenge", "leaderboard"],
     "Train": ["train", "landscape", "experiment", "dataset", "weights"],
