@@ -31,11 +31,13 @@ ENV INSTALL="/opt/pip/bin/pip --python /opt/venv/bin/python install --no-compile
     COMPILE="python3 -I -m compileall -qq -j 0" PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_FIND_LINKS=/wheels PIP_CONSTRAINT=/wheels/requirements.txt
 
+# DRIVER is a package of the leaderboard's database: psycopg[binary]==3.3.9 for PostgreSQL.
 FROM tools AS eval-packages
 ARG PIP_NO_INDEX
+ARG DRIVER
 RUN sed -n '/^dependencies/,/^]/s/^ *"\([a-z0-9-]*\).*/\1/p' /wheels/pyproject.toml \
   | grep -vE '^(torch|safetensors|docker|pillow|tensorboardx|nvidia-ml-py)$' > /tmp/eval.txt \
- && $INSTALL -r /tmp/eval.txt \
+ && $INSTALL -r /tmp/eval.txt ${DRIVER} \
  && find /opt/venv -type d -name tests -prune -exec rm -r {} + \
  && $COMPILE /opt/venv
 

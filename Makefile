@@ -23,9 +23,9 @@ demo: $(VENV)/.run
 test: $(VENV)/.dev
 	$(PYTEST)
 
-# Container engines, browsers and real brains are found by the tests, which skip with a reason.
+# Container engines, browsers, servers and real brains are found by the tests, which skip with a reason.
 test-all: test
-	$(PYTEST) -m "slow or docker or browser or real"
+	$(PYTEST) -m "slow or docker or browser or real or postgres or slurm"
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff check

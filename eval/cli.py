@@ -8,6 +8,7 @@ import typer
 from eval.figures import cli as figures
 from eval.leaderboard import cli as leaderboard
 from eval.leaderboard.cli import JudgedTask
+from l2r.cluster.option import ClusterOption
 from l2r.console import one_line_errors
 
 commands = typer.Typer()
@@ -51,6 +52,7 @@ def score(  # noqa: PLR0913 - a command has as many options as it has
     ] = None,
     split: SplitName = "validation",
     jobs: Jobs = 1,
+    cluster: ClusterOption = None,
     output: Annotated[
         list[Path] | None,
         typer.Option(
@@ -70,7 +72,7 @@ def score(  # noqa: PLR0913 - a command has as many options as it has
         from eval.commands import Reference, ScoreRequest, run  # noqa: PLC0415
 
         reference = Reference(task, dataset, tuple(evaluation_config or ()), ground_truth, split)
-        run(ScoreRequest(submission, reference, tuple(output or ()), jobs))
+        run(ScoreRequest(submission, reference, tuple(output or ()), jobs, cluster))
 
 
 @commands.command(rich_help_panel="Score", epilog="Example: regatta grand-challenge --task lumir24")

@@ -1,8 +1,9 @@
 """The work of `python -m eval score`, once its arguments are parsed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import typer
 from rich.console import Console
 
 from eval.evaluation_config import with_configs
@@ -10,6 +11,8 @@ from eval.report import ScoreReport
 from eval.scores_files import check_output, write_scores
 from eval.scoring import Scorer
 from eval.terminal import line, table
+from eval.truth import GroundTruth
+from l2r.cluster.option import open_workers
 from l2r.console import progress, table_console
 from l2r.dataset import read_pairs
 from l2r.errors import ConfigError
@@ -70,6 +73,8 @@ class ScoreRequest:
     reference: Reference
     outputs: tuple[Path, ...]
     jobs: int
+    cluster: str | None = None
+    """Where the cases are scored; None for this machine."""
 
 
 def run(request: ScoreRequest) -> None:
@@ -82,7 +87,10 @@ def run(request: ScoreRequest) -> None:
         check_output(output)
     scorer, pairs = request.reference.load()
     submission = open_submission(request.submission)
-    report = score_with_progress(scorer, submission, pairs, request.jobs)
+    if request.cluster is None:
+        report = score_with_progress(scorer, submission, pairs, request.jobs)
+    else:
+        report = _score_on(request.cluster, scorer, submission, pairs)
     console = table_console()
     show(report, console)
     if extra := surplus(submission.names(), scorer.task.field, pairs):
@@ -103,6 +111,22 @@ def score_with_progress(
     with progress(len(pairs), "scoring") as advance:
         return scorer.score_submission(
             submission, pairs, jobs=jobs, done=lambda case: advance(line(case))
+        )
+
+
+def _score_on(
+    cluster: str, scorer: Scorer, submission: Submission, pairs: list[Pair]
+) -> ScoreReport:
+    """Score on workers, which see the files under the same paths, whatever their folder is."""
+    scorer = replace(scorer, truth=GroundTruth(scorer.truth.folder.absolute()))
+    submission = open_submission(submission.path.absolute())
+    with (
+        open_workers(cluster) as workers,
+        progress(len(pairs), "scoring", time_left=True) as advance,
+    ):
+        typer.echo(f"Dask's dashboard: {workers.dashboard}", err=True)
+        return scorer.score_submission(
+            submission, pairs, workers=workers, done=lambda case: advance(line(case))
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -21,6 +22,9 @@ from l2r.name_rules import NAME_RULES
 from l2r.pairs import Pair
 from l2r.submission import Submission, as_vectors, locate, most_bytes
 from l2r.task import Task
+
+if TYPE_CHECKING:  # an extra
+    from l2r.cluster.workers import Workers
 
 
 def _ignore(_: CaseScore) -> None:
@@ -78,6 +82,7 @@ class Scorer:
         pairs: list[Pair],
         *,
         jobs: int = 1,
+        workers: "Workers | None" = None,
         done: Callable[[CaseScore], None] = _ignore,
     ) -> ScoreReport:
         """Score a submission as the task's scorer would.
@@ -86,6 +91,7 @@ class Scorer:
             submission: the fields.
             pairs: at least one.
             jobs: processes that score at the same time; each holds one case in memory.
+            workers: of a cluster, which do it instead.
             done: called with every case as soon as it and all before it are scored.
 
         Raises:
@@ -94,11 +100,13 @@ class Scorer:
             FieldError: a field is missing, has a wrong shape, or holds values
                 that are not finite.
             ScoringError: a process was killed.
+            ClusterError: a worker was killed several times, or the scheduler is gone.
         """
         located = locate(submission, self.task.field, pairs)
         self._require_truth(pairs)
         cases = []
-        for case in in_order(partial(self._score_stored, submission), list(located.items()), jobs):
+        work, items = partial(self._score_stored, submission), list(located.items())
+        for case in workers.in_order(work, items) if workers else in_order(work, items, jobs):
             cases.append(case)
             done(case)
         return ScoreReport(self.protocol, tuple(cases))

@@ -2,8 +2,10 @@
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import typer
 from rich.console import Console
@@ -46,8 +48,14 @@ def one_line_errors() -> Iterator[None]:
 
 
 @contextmanager
-def progress(total: int, title: str) -> Iterator[Advance]:
-    """A bar with the time left on a terminal, numbered lines elsewhere; both on stderr."""
+def progress(total: int, title: str, *, time_left: bool = False) -> Iterator[Advance]:
+    """A bar with the time left on a terminal, numbered lines elsewhere; both on stderr.
+
+    Args:
+        total: number of items.
+        title: of the bar.
+        time_left: numbered lines estimate it too, for long lists.
+    """
     console = Console(stderr=True)
     if console.is_terminal:
         with _bar(console) as bar:
@@ -60,12 +68,14 @@ def progress(total: int, title: str) -> Iterator[Advance]:
             with _logging_through(console):
                 yield advance
     else:
-        done = 0
+        done, start = 0, time.monotonic()
 
         def count(news: str) -> None:
             nonlocal done
             done += 1
-            sys.stderr.write(f"[{done}/{total}] {news}\n")
+            left = round((time.monotonic() - start) * (total - done) / done)
+            ahead = f", {timedelta(seconds=left)} left" if time_left else ""
+            sys.stderr.write(f"[{done}/{total}{ahead}] {news}\n")
             sys.stderr.flush()
 
         with _logging_through(console):

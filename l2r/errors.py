@@ -11,6 +11,7 @@
         WeightsError        a weights file that does not fit the network
         OutputError         a place that cannot be written to
         ScoringError        a scoring process that came to a sudden end
+        ClusterError        workers of a cluster, or its scheduler, that are gone
         TrainingError       a training that cannot go on
         LeaderboardError    a database, a ranking rule or scores that a leaderboard cannot use
         ContainerError      a container engine or an image that cannot be used
@@ -62,6 +63,10 @@ class OutputError(L2RError):
 
 class ScoringError(L2RError):
     """A scoring process that came to a sudden end."""
+
+
+class ClusterError(L2RError):
+    """Workers of a cluster, or its scheduler, that are gone."""
 
 
 class TrainingError(L2RError):

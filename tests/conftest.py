@@ -17,8 +17,13 @@ settings.load_profile("regatta")
 
 LIMITS_S = {"docker": 1800, "browser": 900, "slow": 900}
 """Longest time of a test with a mark: an image is built in the first of its tests."""
-SHARING = ("tests/container/", "tests/eval/leaderboard/page/")
-"""Folders whose tests share an engine with its images, or a browser."""
+SHARING = (
+    "tests/container/",
+    "tests/eval/leaderboard/page/",
+    "tests/eval/leaderboard/test_postgresql.py",
+    "tests/pipeline/register/test_slurm.py",
+)
+"""Where tests share an engine with its images, a browser or a server."""
 
 
 class OneProcessPerEngine(LoadScopeScheduling):
@@ -28,7 +33,7 @@ class OneProcessPerEngine(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in SHARING if nodeid.startswith(folder)), nodeid)
+        return next((place for place in SHARING if nodeid.startswith(place)), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,5 +1,6 @@
-"""The commands that keep submissions and rank them: init, add, show, export, serve."""
+"""The commands that keep submissions and rank them."""
 
+from getpass import getuser
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,9 @@ TableNames = Annotated[
 ReplacedToo = Annotated[
     bool, typer.Option("--all", help="also what a newer submission of the same name replaces")
 ]
+
+Author = Annotated[str | None, typer.Option("--by", help="who wants it", show_default="the user")]
+Reason = Annotated[str, typer.Option(help="for the record")]
 
 
 @app.command()
@@ -143,3 +147,91 @@ def serve(  # noqa: PLR0913 - the options of the command
         selection = Selection(task, rule, metric or (), published, every)
         board(database, selection)  # what is wrong is said now, and not to the first visitor
         serve_pages(lambda: board(database, selection), port, host)
+
+
+@app.command()
+def remove(
+    name: Annotated[str, typer.Argument(help="of the team or the method")],
+    *,
+    task: JudgedTask,
+    by: Author = None,
+    reason: Reason = "",
+    database: DatabasePlace = DEFAULT,
+) -> None:
+    """Take all submissions of a name out; `changes` tells who did that."""
+    from eval.leaderboard.changes import BoardChange  # noqa: PLC0415
+    from eval.leaderboard.changes import remove as remove_named  # noqa: PLC0415
+    from eval.leaderboard.database import Database  # noqa: PLC0415
+    from l2r.task import load_task  # noqa: PLC0415
+
+    with one_line_errors():
+        change = BoardChange(load_task(task).name, name, by or getuser(), reason)
+        removed = remove_named(place := Database(database), change)
+        typer.echo(f"{place}: {name!r} removed from {change.task}, {removed} submissions")
+
+
+@app.command()
+def rename(
+    name: Annotated[str, typer.Argument(help="of the team or the method")],
+    new_name: Annotated[str, typer.Argument(help="what it is called from now on")],
+    *,
+    task: JudgedTask,
+    by: Author = None,
+    reason: Reason = "",
+    database: DatabasePlace = DEFAULT,
+) -> None:
+    """Give all submissions of a name another one; `changes` tells who did that."""
+    from eval.leaderboard.changes import BoardChange  # noqa: PLC0415
+    from eval.leaderboard.changes import rename as rename_named  # noqa: PLC0415
+    from eval.leaderboard.commands import checked_name  # noqa: PLC0415
+    from eval.leaderboard.database import Database  # noqa: PLC0415
+    from l2r.task import load_task  # noqa: PLC0415
+
+    with one_line_errors():
+        change = BoardChange(load_task(task).name, name, by or getuser(), reason)
+        new_name = checked_name(new_name)
+        renamed = rename_named(place := Database(database), change, new_name)
+        typer.echo(f"{place}: {name!r} is now {new_name!r}, {renamed} submissions")
+
+
+@app.command()
+def changes(*, database: DatabasePlace = DEFAULT) -> None:
+    """Print what was removed and renamed, when, by whom and why."""
+    from eval.leaderboard.changes import changes as all_changes  # noqa: PLC0415
+    from eval.leaderboard.database import Database  # noqa: PLC0415
+
+    with one_line_errors():
+        for row in all_changes(Database(database)):
+            into = f" to {row.new_name!r}" if row.new_name else ""
+            why = f": {row.reason}" if row.reason else ""
+            typer.echo(f"{row.at}Z {row.who} {row.action} {row.name!r} of {row.task}{into}{why}")
+
+
+@app.command()
+def archive(
+    output: Annotated[Path, typer.Argument(help="the JSON file to write")],
+    *,
+    database: DatabasePlace = DEFAULT,
+) -> None:
+    """Write the whole database into one file, submissions and changes of every task."""
+    from eval.leaderboard.archive import write_archive  # noqa: PLC0415
+    from eval.leaderboard.database import Database  # noqa: PLC0415
+
+    with one_line_errors():
+        count = write_archive(Database(database), output)
+        typer.echo(f"{output}: {count} submissions")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="a file of `archive`")],
+    *,
+    database: DatabasePlace = DEFAULT,
+) -> None:
+    """Add what an archive holds and the database lacks: all of it, or nothing after an error."""
+    from eval.leaderboard.archive import restore_archive  # noqa: PLC0415
+    from eval.leaderboard.database import Database  # noqa: PLC0415
+
+    with one_line_errors():
+        added, count = restore_archive(place := Database(database), source)
+        typer.echo(f"{place}: {added} of {count} submissions added, the others were there")

@@ -49,11 +49,7 @@ def add_submission(database: str, addition: Addition) -> str:
     Raises:
         L2RError: the files, the name or the database cannot be used.
     """
-    name = addition.name.strip()
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        raise LeaderboardError(
-            f"--name {addition.name!r}: expected are 1 to {LONGEST_NAME} printable characters"
-        )
+    name = checked_name(addition.name)
     task = load_task(addition.task)
     scores = read_scores(addition.metrics, task.name, protocol_of(task))
     submission = NewSubmission(task.name, name, scores, addition.note, _manifest(addition.manifest))
@@ -63,6 +59,20 @@ def add_submission(database: str, addition: Addition) -> str:
     if not added.new:
         return f"{place}: {what} exists already, with the same scores; nothing was changed"
     return f"{place}: {what}, {len(scores.cases)} cases"
+
+
+def checked_name(text: str) -> str:
+    """A name of a team or a method without spaces around it.
+
+    Raises:
+        LeaderboardError: it is too long, or cannot be printed.
+    """
+    name = text.strip()
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        raise LeaderboardError(
+            f"--name {text!r}: expected are 1 to {LONGEST_NAME} printable characters"
+        )
+    return name
 
 
 def board(database: str, selection: Selection) -> Board:

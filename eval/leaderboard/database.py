@@ -22,6 +22,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 WAIT_S = 60
 """How long a writer waits for the others before it gives up."""
 _WRITES = "regatta_writes"
+_SCHEMA_LOCK = 0x726567617474610
+"""Key of PostgreSQL's advisory lock."""
 
 
 class Database:
@@ -59,6 +61,7 @@ class Database:
         """
         self._require_folder()
         with self._connect(writes=True) as connection:
+            self._wait_for_others(connection)
             command.upgrade(_config(connection), revision)
 
     def downgrade(self, revision: str) -> None:
@@ -114,6 +117,11 @@ class Database:
             raise LeaderboardError(f"{self}: {reason}") from cause
         finally:
             self._engine.dispose()
+
+    def _wait_for_others(self, connection: Connection) -> None:
+        """Two that make the tables at once would collide; SQLite's lock keeps them apart."""
+        if self.url.get_backend_name() == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
 
     def _require_folder(self) -> None:
         if self._is_sqlite and not (folder := Path(str(self.url.database)).parent).is_dir():

@@ -3,6 +3,7 @@
     task 1 - n task_case            a task's cases are those of its first submission
     task 1 - n submission 1 - n score 1 - n label_score
                                     a score is one metric of one case, a label_score one structure
+    change                          what was removed or renamed, by whom and when; refers to nothing
 
 A value that is not a number is stored as NULL and read as NaN; infinity is stored as it is.
 """
@@ -92,3 +93,24 @@ class StoredLabel(StoredRecord):
     position: Mapped[int]
     """In the list of the metrics file."""
     value: Mapped[float | None] = mapped_column(Double())
+
+
+class StoredChange(StoredRecord):
+    """A submission that was removed or renamed."""
+
+    __tablename__ = "change"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime())
+    """UTC, without a time zone."""
+    who: Mapped[str] = mapped_column(String(200))
+    action: Mapped[str] = mapped_column(String(20))
+    """`removed` or `renamed`."""
+    task: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(String(200))
+    """Before the change."""
+    new_name: Mapped[str] = mapped_column(String(200))
+    """Empty where it was removed."""
+    submissions: Mapped[int]
+    """How many the name had."""
+    reason: Mapped[str] = mapped_column(Text)

@@ -38,6 +38,8 @@ class NewSubmission:
     scores: MetricsFile
     note: str = ""
     manifest: str = ""
+    added: datetime | None = None
+    """UTC, without a time zone; None for now."""
 
 
 @dataclass(frozen=True)
@@ -131,10 +133,11 @@ def load(database: Database, task: str, *, every: bool = False) -> TaskSubmissio
 
 def _attempt(database: Database, submission: NewSubmission) -> AddedSubmission:
     with database.writing() as connection:
-        return _add(connection, submission)
+        return add_within(connection, submission)
 
 
-def _add(connection: Connection, submission: NewSubmission) -> AddedSubmission:
+def add_within(connection: Connection, submission: NewSubmission) -> AddedSubmission:
+    """Store a submission as a part of a transaction."""
     digest = content_hash(submission.scores, submission.task, submission.name)
     with Session(connection) as session:
         task = _task(session, submission)
@@ -151,12 +154,17 @@ def _add(connection: Connection, submission: NewSubmission) -> AddedSubmission:
     return AddedSubmission(number, new=True)
 
 
+def now() -> datetime:
+    """The time as the database keeps it: UTC, without a time zone, in whole seconds."""
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+
+
 def _new_row(submission: NewSubmission, task: int, digest: str) -> StoredSubmission:
     return StoredSubmission(
         task_id=task,
         name=submission.name,
         sha256=digest,
-        added=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+        added=submission.added or now(),
         note=submission.note,
         manifest=submission.manifest,
     )
@@ -177,7 +185,8 @@ def _task(session: Session, submission: NewSubmission) -> StoredTask:
 
 def _require_cases(found: list[str], expected: list[str], task: str) -> None:
     for names, others, verb in ((found, expected, "adds"), (expected, found, "lacks")):
-        if odd := [name for name in names if name not in set(others)]:
+        known = set(others)
+        if odd := [name for name in names if name not in known]:
             raise LeaderboardError(
                 f"{odd[0]}: the submission {verb} this case; it has {len(found)} cases, but the "
                 f"earlier ones of task {task} have {len(expected)}; other pairs need a database "
@@ -188,21 +197,31 @@ def _require_cases(found: list[str], expected: list[str], task: str) -> None:
 def _add_scores(
     session: Session, submission: int, cases: dict[str, int], scores: MetricsFile
 ) -> None:
-    for case, results in scores.cases.items():
-        for metric, score in results.items():
-            row = StoredScore(
-                submission_id=submission, case_id=cases[case], metric=metric, mean=score.mean
-            )
-            session.add(row)
-            session.flush()
-            if score.values:
-                session.execute(
-                    insert(StoredLabel),
-                    [
-                        {"score_id": row.id, "position": position, "value": value}
-                        for position, value in enumerate(score.values)
-                    ],
-                )
+    found = [
+        (case, metric, score)
+        for case, results in scores.cases.items()
+        for metric, score in results.items()
+    ]
+    rows = [
+        {
+            "submission_id": submission,
+            "case_id": cases[case],
+            "metric": metric,
+            "mean": score.mean,
+        }
+        for case, metric, score in found
+    ]
+    if not rows:
+        return
+    made = insert(StoredScore).returning(StoredScore.id, sort_by_parameter_order=True)
+    numbers = session.scalars(made, rows).all()
+    labels = [
+        {"score_id": number, "position": position, "value": value}
+        for number, (_, _, score) in zip(numbers, found, strict=True)
+        for position, value in enumerate(score.values)
+    ]
+    if labels:
+        session.execute(insert(StoredLabel), labels)
 
 
 def _submissions(connection: Connection, task: str) -> Sequence[Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from l2r.cluster.option import ClusterOption
 from l2r.console import one_line_errors
 from pipeline.register.words import AffineMode
 
@@ -106,6 +107,7 @@ def run(  # noqa: PLR0913 - the options of the command
     report: Annotated[
         bool, typer.Option("--report", help="make pages to look at, in OUTPUT_report")
     ] = False,
+    cluster: ClusterOption = None,
 ) -> None:
     """Register every pair of a list and write the fields that its scorer accepts.
 
@@ -132,7 +134,7 @@ def run(  # noqa: PLR0913 - the options of the command
             from pipeline.register.report import check_report  # noqa: PLC0415
 
             check_report(job)
-        _register(job, device, time_budget, resume=resume, report=report)
+        _register(job, device, time_budget, resume=resume, report=report, cluster=cluster)
 
 
 @app.command(
@@ -179,11 +181,17 @@ def with_command(words: list[str]) -> list[str]:
 
 
 def _register(
-    job: "Job", device: str, time_budget: float | None, *, resume: bool, report: bool = False
+    job: "Job",
+    device: str,
+    time_budget: float | None,
+    *,
+    resume: bool,
+    report: bool = False,
+    cluster: str | None = None,
 ) -> None:
     from pipeline.register.command import register  # noqa: PLC0415 - torch
 
-    counts = register(job, device, time_budget, resume=resume)
+    counts = register(job, device, time_budget, resume=resume, cluster=cluster)
     typer.echo(f"{', '.join(f'{n} {state}' for state, n in counts.items())} in {job.folder}")
     if report:
         from pipeline.register.report import report_of  # noqa: PLC0415

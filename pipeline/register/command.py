@@ -4,26 +4,34 @@ from collections import Counter
 from pathlib import Path
 
 import torch
+import typer
 
+from l2r.cluster.option import open_workers
 from l2r.console import progress
-from l2r.disk import make_folder
 from l2r.errors import ConfigError
-from l2r.submission import MANIFEST
 from models.weights.registry import find_weights
 from pipeline.device import describe_device, file_threads, find_device
 from pipeline.register.config import RunConfig, load_run
+from pipeline.register.distribute import register_on
 from pipeline.register.export import ExportField
-from pipeline.register.ledger import WHOLE, Ledger
 from pipeline.register.loop import RegistrationLoop
 from pipeline.register.manifest import settings_of
+from pipeline.register.outputs import open_ledger, open_outputs, save_files
 from pipeline.register.registration import Registration
+from pipeline.register.remote import RemoteRun
 from pipeline.register.request import Job
-from pipeline.register.save import SaveTransforms, check_saved
+from pipeline.register.save import check_saved
+from pipeline.register.stages import build_stages
 from pipeline.workdir import open_folder
 
 
 def register(
-    job: Job, device: str = "auto", time_budget_s: float | None = None, *, resume: bool = True
+    job: Job,
+    device: str = "auto",
+    time_budget_s: float | None = None,
+    *,
+    resume: bool = True,
+    cluster: str | None = None,
 ) -> Counter[str]:
     """Register all pairs of a job.
 
@@ -32,13 +40,16 @@ def register(
         device: `auto`, `cpu`, `cuda` or `cuda:n`.
         time_budget_s: wall time per pair.
         resume: keep what the same job has made before.
+        cluster: where the pairs are registered; None for this process.
 
     Returns:
         Number of pairs by status, see `PairRecord`, and of those `skipped`.
 
     Raises:
-        L2RError: nothing could be begun, or the output folder is full.
+        L2RError: nothing could be begun, the output folder is full, or the cluster is gone.
     """
+    if cluster is not None:
+        return register_on_cluster(job, device, time_budget_s, resume=resume, cluster=cluster)
     found = find_device(device)
     if job.one_field:
         return register_one(job, found, time_budget_s)
@@ -50,11 +61,7 @@ def register_list(
 ) -> Counter[str]:
     """Register the pairs of a list, with a manifest from which the same job can go on."""
     config = load_run(job.config, job.overrides)
-    journal = job.shard.journal if job.shard else WHOLE
-    own = {journal} if job.shard else {journal, MANIFEST}
-    folder = open_folder(job.folder, {*job.pairs, *own})
-    if job.save is not None:
-        make_folder(job.save.folder)
+    folder = open_outputs(job)
     registration = Registration(config, job.task, device)
     if job.save is not None:
         check_saved(job.save, registration.stages, str(job.config))
@@ -65,7 +72,7 @@ def register_list(
         device=describe_device(device),
         budget=time_budget_s,
     ).model_copy(update={"overrides": job.overrides})
-    with Ledger(folder, settings, journal, {*job.pairs, *job.others}) as ledger:
+    with open_ledger(job, folder, settings) as ledger:
         loop = RegistrationLoop(
             registration.stages,
             ExportField(job.task, folder),
@@ -76,10 +83,26 @@ def register_list(
         )
         with progress(len(job.pairs), f"{job.task.name} on {device}") as advance:
             counts = loop(job.pairs, advance)
+    save_files(job, folder, registration.stages)
+    return counts
+
+
+def register_on_cluster(
+    job: Job, device: str, time_budget_s: float | None, *, resume: bool, cluster: str
+) -> Counter[str]:
+    """Register the pairs of a list on workers, with the manifest that one process would write."""
+    if job.one_field:
+        raise ConfigError(f"--cluster {cluster}: this organiser gives one pair; leave it out")
+    config, folder = load_run(job.config, job.overrides), open_outputs(job)
+    stages = build_stages(config, job.task, torch.device("cpu"))  # faults are found here
     if job.save is not None:
-        save = SaveTransforms(job.task, job.save, folder, registration.stages)
-        with progress(len(job.pairs), "save") as advance:
-            save(job.pairs, advance)
+        check_saved(job.save, stages, str(job.config))
+    run = RemoteRun(job.task, config, device, folder.absolute(), Path.cwd(), time_budget_s)
+    gpus = 0 if device == "cpu" else torch.cuda.device_count()
+    with open_workers(cluster, gpus) as workers:
+        typer.echo(f"Dask's dashboard: {workers.dashboard}", err=True)
+        counts = register_on(workers, job, run, resume=resume)
+    save_files(job, folder, stages)
     return counts
 
 

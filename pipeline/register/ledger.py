@@ -67,10 +67,12 @@ class Ledger:
     def is_done(self, name: str, inputs_sha256: str | None) -> bool:
         """True if the file of that name holds the field of these inputs and settings."""
         record = self._known.get(name)
-        if record is None or record.status != "done" or record.inputs_sha256 != inputs_sha256:
-            return False
-        path = self._folder / name
-        return path.is_file() and sha256(path) == record.field_sha256
+        return record is not None and is_made(self._folder / name, record, inputs_sha256)
+
+    def claimed(self, name: str) -> PairRecord | None:
+        """The record of a field that was done for the same settings, if its file is still that."""
+        record = self._known.get(name)
+        return record if record is not None and record.status == "done" else None
 
     def record(self, name: str, record: PairRecord, peak_memory_gib: dict[str, float]) -> None:
         """Add or replace the record of a pair, on the disk too.
@@ -104,6 +106,13 @@ class Ledger:
         write_manifest(path, self._settings, known.pairs, known.peak_memory_gib)
         for each in journals:
             each.unlink(missing_ok=True)
+
+
+def is_made(path: Path, record: PairRecord, inputs_sha256: str | None) -> bool:
+    """True if a file is the field that a record of these inputs speaks of."""
+    if record.status != "done" or record.inputs_sha256 != inputs_sha256:
+        return False
+    return path.is_file() and sha256(path) == record.field_sha256
 
 
 def _known(folder: Path, settings: RunSettings) -> _Known:

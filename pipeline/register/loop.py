@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -27,7 +28,6 @@ from l2r.pairs import Pair
 from l2r.prepare import Prepared
 from pipeline.register.clock import Budget, Stopwatch
 from pipeline.register.export import ExportField
-from pipeline.register.ledger import Ledger
 from pipeline.register.manifest import AffineRecord, PairRecord, PairStatus, hash_inputs
 from pipeline.register.records import Predicted
 from pipeline.register.stages import Stages, place
@@ -35,6 +35,17 @@ from pipeline.register.stages import Stages, place
 logger = logging.getLogger(__name__)
 
 UNIMPROVED = "no step of the refinement made the field better; see the images and the run file"
+
+
+@runtime_checkable
+class PairLedger(Protocol):
+    """Keeps the records of pairs, and knows those of earlier runs."""
+
+    def is_done(self, name: str, inputs_sha256: str | None) -> bool:
+        """True if the file of that name holds the field of these inputs and settings."""
+
+    def record(self, name: str, record: PairRecord, peak_memory_gib: dict[str, float]) -> None:
+        """Add or replace the record of a pair."""
 
 
 @dataclass
@@ -75,7 +86,7 @@ class RegistrationLoop:
         stages: Stages,
         export: ExportField,
         *,
-        ledger: Ledger | None = None,
+        ledger: PairLedger | None = None,
         resume: bool = True,
         time_budget_s: float | None = None,
         file_threads: int = 1,

@@ -14,7 +14,7 @@ from eval.leaderboard.store import add, load
 from l2r.errors import LeaderboardError
 from tests.eval.leaderboard.conftest import submission
 
-TABLES = {"task", "task_case", "submission", "score", "label_score"}
+TABLES = {"task", "task_case", "submission", "score", "label_score", "change"}
 
 
 def tables(path: Path) -> set[str]:
@@ -92,7 +92,7 @@ def test_where_there_is_none_the_error_says_how_to_make_one(tmp_path: Path) -> N
 def test_another_schema_is_refused(database: Database) -> None:
     database.downgrade("base")
     with (
-        pytest.raises(LeaderboardError, match=r"has schema none, but this version needs 0001"),
+        pytest.raises(LeaderboardError, match=r"has schema none, but this version needs 0002"),
         database.reading(),
     ):
         pass

@@ -1,0 +1,1 @@
+"""Work for many items on the workers of dask.distributed, an optional extra."""

@@ -1,0 +1,142 @@
+"""Three places of workers: processes of this machine, a running scheduler, a batch system."""
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dask
+import dask_jobqueue
+from distributed import Client, Nanny, Scheduler, SpecCluster, Status
+
+from l2r.cluster.batch import BatchJob
+from l2r.cluster.local import local_count
+from l2r.cluster.workers import Workers
+from l2r.errors import ClusterError, ConfigError
+from l2r.machine import usable_cores
+from l2r.schema import parse, read_toml
+
+SETTINGS: dict[str, Any] = {
+    "distributed.scheduler.allowed-failures": 2,  # three workers are killed by one task
+    "distributed.scheduler.worker-saturation": 1.0,  # no task waits on a worker that may die
+    "distributed.worker.memory.target": False,  # a pair's memory is torch's: nothing to spill,
+    "distributed.worker.memory.spill": False,  # and a pause would never end
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": False,
+    "distributed.nanny.pre-spawn-environ.MKL_NUM_THREADS": None,  # as in a run without Dask
+    "distributed.nanny.pre-spawn-environ.OPENBLAS_NUM_THREADS": None,
+}
+SYSTEMS = {
+    "slurm": (dask_jobqueue.SLURMCluster, "sbatch"),
+    "pbs": (dask_jobqueue.PBSCluster, "qsub"),
+    "sge": (dask_jobqueue.SGECluster, "qsub"),
+    "lsf": (dask_jobqueue.LSFCluster, "bsub"),
+}
+"""Dask's class of each batch system, and the command that it calls."""
+QUIET = logging.CRITICAL
+"""Level of Dask's own messages: our lines say what a user can do."""
+ANSWER_S = 10
+"""How long a scheduler may take to answer."""
+
+
+@contextmanager
+def opened(text: str, gpus: int) -> Iterator[Workers]:
+    """Start or find workers, see `l2r.cluster.option.open_workers`."""
+    count = local_count(text)
+    if count is not None:
+        threads = int(os.environ.get("OMP_NUM_THREADS") or max(1, usable_cores() // count))
+        threads_of = {"distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": threads}
+        with (
+            dask.config.set(SETTINGS | threads_of),
+            _local(count, gpus) as cluster,
+            Client(cluster) as client,
+        ):
+            yield Workers(client, gpus=gpus > 0)
+    elif "://" in text:
+        with _connected(text) as client:
+            yield Workers(client, gpus=_have_gpus(client))
+    else:
+        job = parse(BatchJob, read_toml(Path(text), ConfigError), text, ConfigError)
+        with dask.config.set(SETTINGS), _batch(job) as cluster, Client(cluster) as client:
+            yield Workers(client, gpus=job.gpus > 0)
+
+
+def _local(count: int, gpus: int) -> SpecCluster:
+    """Worker processes of this machine; GPU k belongs to worker k, and again from the first."""
+    options: dict[str, Any] = {"nthreads": 1, "memory_limit": 0, "silence_logs": QUIET}
+    workers = {
+        number: {"cls": Nanny, "options": options | _gpu_of(number, gpus)}
+        for number in range(count)
+    }
+    nobody_else = {"host": "127.0.0.1", "port": 0, "dashboard_address": "127.0.0.1:0"}
+    scheduler = {"cls": Scheduler, "options": nobody_else}
+    return SpecCluster(workers=workers, scheduler=scheduler, silence_logs=QUIET)
+
+
+def _gpu_of(number: int, gpus: int) -> dict[str, Any]:
+    if not gpus:
+        return {}
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(gpus)))
+    own = visible.split(",")[number % gpus]
+    return {"resources": {"GPU": 1}, "env": {"CUDA_VISIBLE_DEVICES": own}}
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Client]:
+    try:
+        client = Client(address, timeout=ANSWER_S)
+    except (OSError, TimeoutError, ValueError) as cause:
+        raise ClusterError(
+            f"--cluster {address}: no scheduler answers: {cause}; is `dask scheduler` running?"
+        ) from None
+    with client:
+        yield client
+
+
+def _have_gpus(client: Client) -> bool:
+    """True if workers state GPUs as a resource; there must be one to say so."""
+    client.wait_for_workers(1)
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    return any(worker["resources"].get("GPU") for worker in workers)
+
+
+@contextmanager
+def _batch(job: BatchJob) -> Iterator[Any]:
+    """Jobs of a batch system, as many as the file allows and the work needs."""
+    kind, command = SYSTEMS[job.system]
+    if shutil.which(command) is None:
+        raise ConfigError(
+            f"system {job.system}: there is no {command} here; call this where jobs are submitted"
+        )
+    minimum, maximum = job.bounds
+    options = {"dashboard_address": ":0"}
+    with kind(**job.arguments(), scheduler_options=options, silence_logs=QUIET) as cluster:
+        _submit(cluster, max(1, minimum))
+        cluster.adapt(minimum=minimum, maximum=maximum)
+        yield cluster
+
+
+def _submit(cluster: Any, count: int) -> None:
+    """Submit the first jobs; one that is refused later costs a worker and no more."""
+
+    async def settled() -> None:
+        await cluster
+
+    heard = logging.getLogger("asyncio")
+    heard.disabled = True  # it would print the refusal with its traceback
+    try:
+        cluster.scale(count)
+        cluster.sync(settled)
+        refused = [job for job in cluster.workers.values() if job.job_id is None]
+        for job in refused:
+            job.status = Status.closed  # else closing the cluster fails
+        for job in refused[:1]:
+            cluster.sync(job.start)  # once more, for the reason
+    except RuntimeError as cause:
+        reason = " ".join((str(cause).partition("stderr:")[2] or str(cause)).split())
+        raise ClusterError(f"the batch system refuses the job: {reason}") from None
+    finally:
+        heard.disabled = False
