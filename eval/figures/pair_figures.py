@@ -105,8 +105,8 @@ class PairFigure:
         forward = from_learn2reg(field.vectors, fixed.affine, moving.affine)
         inverse = as_displacement(forward.inverse(), fixed.grid)
         _, error_vox = round_trip(inverse, forward, fixed.grid, moving.grid)
-        error_mm = np.nan_to_num(error_vox)[self.images.slab] * min(self.images.view.spacing_mm)
-        most = max(float(np.quantile(error_mm[::3, ::3, ::3], 0.995)), 0.01)
+        error_vox = np.nan_to_num(error_vox)[self.images.slab]
+        most = max(float(np.quantile(error_vox[::3, ::3, ::3], 0.995)), 0.01)
         swapped = PairImages(moving, fixed)
         errors = ScalarMappable(Normalize(0, most), SEQUENTIAL)
         warped_back = swapped.shown_in(self.images.box, inverse.vectors)
@@ -116,10 +116,10 @@ class PairFigure:
                 "moving, warped": self._greys(self._warped(field)),
                 "inverse grid": self._grid(inverse.vectors, self.images.moving),
                 "fixed, warped back": self._greys(warped_back),
-                "error of the composition": lambda plane: _rgb(errors, self._cut(error_mm, plane)),
+                "error of the composition": lambda plane: _rgb(errors, self._cut(error_vox, plane)),
             }
         )
-        figure.colorbar(errors, ax=figure.axes, label="mm", shrink=0.6, aspect=30)
+        figure.colorbar(errors, ax=figure.axes, label="voxels", shrink=0.6, aspect=30)
         return figure
 
     def _drawn(self, columns: dict[str, Paint]) -> Figure:
