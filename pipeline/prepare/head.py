@@ -22,6 +22,7 @@ from pipeline.prepare.template import (
     WHITE_LEVEL,
     correlation,
     coverage,
+    is_t1,
     template,
     white_level,
 )
@@ -92,11 +93,11 @@ class PrepareHead:
             "brain_ml": round(_volume_ml(image, brain), 1),
             "affine": "none, it is on the grid" if stays else "12 parameters to the MNI152 brain",
             "quality": round(found.quality, 4),
-            "like_contrast": found.like,
+            "t1": is_t1(scaled.astype(np.float32)),
             "coverage": round(coverage(image.grid, matrix), 4),
             "correlation": round(correlation(scaled.astype(np.float32)), 4),
         }
-        warnings = (*image.warnings, *_oddities(image, matrix, found))
+        warnings = (*image.warnings, *_oddities(image, matrix, t1=bool(steps["t1"])))
         return PreparedHead(scaled, brain, matrix, steps, warnings, seconds)
 
     def _brain(self, image: Image) -> tuple[Mask, bool]:
@@ -148,12 +149,12 @@ def _check_found(found: FoundAffine) -> None:
         )
 
 
-def _oddities(image: Image, matrix: Affine, found: FoundAffine) -> Iterator[str]:
+def _oddities(image: Image, matrix: Affine, *, t1: bool) -> Iterator[str]:
     if (share := coverage(image.grid, matrix)) < _WHOLE:
         yield f"its field of view holds {share:.0%} of the brain; the rest is left black"
     if (turn := rotation_degrees(matrix)) > _MOST_TURN_DEGREES:
         yield f"the brain is turned by {turn:.0f} degrees; is the orientation of the header right?"
-    if not found.like:
+    if not t1:
         yield "its contrast is not T1's; networks for T1-weighted brains do not know it"
 
 

@@ -48,7 +48,7 @@ class RawPair:
         one, other = (folder.path(head) for head in heads)
         write_sheet(self.output / SHEET, [one, other])
         pair = NativePair.of(one, other)
-        t1 = all(read_record(path).steps["like_contrast"] for path in (one, other))
+        t1 = all(read_record(path).steps["t1"] for path in (one, other))
         chosen = config or ("t1_default" if t1 else "any_mind")
         task = "lumir24" if t1 else "any"
         found = Registration.from_config(chosen, task=task, device=device)(one, other)

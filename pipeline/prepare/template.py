@@ -20,8 +20,11 @@ GRID = Grid(
 """Voxels of 1 mm, RAS."""
 WHITE_LEVEL = 110.0
 """Median of white matter in prepared images, of 255."""
-_WHITE = 205
-"""Brightness of the template from which it shows white matter, of 255."""
+_WHITE, _GREY = 205, (130, 185)
+"""Brightness of the template from which it shows white matter, and between which grey, of 255."""
+_T1 = 0.2
+"""Correlation with the template within white and grey matter from which an image is T1-weighted;
+such heads have .5 to .7, T2 and FLAIR -.2 to -.3."""
 
 
 @cache
@@ -40,6 +43,19 @@ def white_level(volume: Float32[np.ndarray, "x y z"]) -> float:
     """The median of an image on the grid where the template shows deep white matter."""
     white = binary_erosion(template_on_grid() > _WHITE) & (volume > 0)
     return float(np.median(volume[white])) if white.any() else 0.0
+
+
+def is_t1(volume: Float32[np.ndarray, "x y z"]) -> bool:
+    """Tell if an image on the grid has white matter bright and grey matter darker, as T1 shows it.
+
+    The outline of the brain, which all contrasts share, does not count.
+    """
+    brain, (low, high) = template_on_grid(), _GREY
+    tissue = binary_erosion(brain > _WHITE) | binary_erosion((brain > low) & (brain < high))
+    tissue &= volume > 0
+    if not tissue.any() or volume[tissue].std() == 0:
+        return False
+    return float(np.corrcoef(volume[tissue], brain[tissue])[0, 1]) > _T1
 
 
 def correlation(volume: Float32[np.ndarray, "x y z"]) -> float:

@@ -9,7 +9,7 @@ from l2r.transforms.grids import Grid
 from pipeline.prepare.bias import bias_field
 from pipeline.prepare.brain import largest
 from pipeline.prepare.head import PrepareHead
-from pipeline.prepare.template import GRID, coverage, template, template_on_grid, white_level
+from pipeline.prepare.template import GRID, coverage, is_t1, template, template_on_grid, white_level
 from tests.models.affine.heads import error_mm
 from tests.pipeline.prepare.conftest import TRUE, brain_in_head
 
@@ -46,6 +46,13 @@ def test_half_a_brain_is_prepared_with_a_warning(head: Image, prepare_head: Prep
     found = prepare_head(half)
 
     assert any("field of view holds" in warning for warning in found.warnings)
+
+
+def test_grey_matter_brighter_than_white_is_not_t1() -> None:
+    brain = template_on_grid()
+    assert is_t1(brain)
+    assert not is_t1(np.where(brain > 0, 260 - brain, 0).astype(np.float32))
+    assert not is_t1((brain > 0).astype(np.float32))
 
 
 def test_the_bias_field_of_a_brain_is_found(head: Image) -> None:
