@@ -34,7 +34,7 @@ _STEPS, _RATE_MM = (25, 15), (5.0, 2.0)
 _ITERATIONS = (20, 10)
 """Of the quasi-Newton searches at the finer levels."""
 LEAST_QUALITY = 0.4
-"""Quality below which no map was found: two brains reach .85, a brain and noise .2."""
+"""Quality below which no map was found: two brains reach .87, a painted one and noise .06."""
 _ALIKE = 0.3
 """Correlation within both foregrounds, after the coarsest level, from which two images are of like
 contrast."""

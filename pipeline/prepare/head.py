@@ -32,7 +32,7 @@ _LEAST_EXTENT_MM, _MOST_SIDE_MM = 60.0, 8.0
 _BRAIN_ML = (250.0, 2500.0)
 """Volumes that are taken for a brain, or for a part of one that a thin field of view holds."""
 _STRIPPED = (0.75, 1.3)
-"""Volume of all that is not background, in volumes of the brain: a head has more than 1.7."""
+"""Volume of all that is not background, in volumes of the brain: set by hand."""
 _WHOLE = 0.97
 """Share of the template's brain within the field of view from which it counts as whole."""
 _MOST_TURN_DEGREES = 45.0

@@ -15,7 +15,7 @@ from l2r.transforms.resample import Resampling
 from models.affine.registration import AffineRegistration, FoundAffine
 
 _GAIN = 0.03
-"""Gain of quality from which `auto` takes a map. Brains that are aligned gain up to .02."""
+"""Gain of quality from which `auto` takes a map; set by hand."""
 
 
 @dataclass(frozen=True)
