@@ -1,15 +1,16 @@
 """Three places of workers: processes of this machine, a running scheduler, a batch system."""
 
+import importlib
 import logging
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import dask
-import dask_jobqueue
 from distributed import Client, Nanny, Scheduler, SpecCluster, Status
 
 from l2r.cluster.batch import BatchJob
@@ -30,10 +31,10 @@ SETTINGS: dict[str, Any] = {
     "distributed.nanny.pre-spawn-environ.OPENBLAS_NUM_THREADS": None,
 }
 SYSTEMS = {
-    "slurm": (dask_jobqueue.SLURMCluster, "sbatch"),
-    "pbs": (dask_jobqueue.PBSCluster, "qsub"),
-    "sge": (dask_jobqueue.SGECluster, "qsub"),
-    "lsf": (dask_jobqueue.LSFCluster, "bsub"),
+    "slurm": ("SLURMCluster", "sbatch"),
+    "pbs": ("PBSCluster", "qsub"),
+    "sge": ("SGECluster", "qsub"),
+    "lsf": ("LSFCluster", "bsub"),
 }
 """Dask's class of each batch system, and the command that it calls."""
 QUIET = logging.CRITICAL
@@ -106,17 +107,25 @@ def _have_gpus(client: Client) -> bool:
 @contextmanager
 def _batch(job: BatchJob) -> Iterator[Any]:
     """Jobs of a batch system, as many as the file allows and the work needs."""
-    kind, command = SYSTEMS[job.system]
+    name, command = SYSTEMS[job.system]
     if shutil.which(command) is None:
         raise ConfigError(
             f"system {job.system}: there is no {command} here; call this where jobs are submitted"
         )
     minimum, maximum = job.bounds
     options = {"dashboard_address": ":0"}
-    with kind(**job.arguments(), scheduler_options=options, silence_logs=QUIET) as cluster:
+    with _kind(name)(**job.arguments(), scheduler_options=options, silence_logs=QUIET) as cluster:
         _submit(cluster, max(1, minimum))
         cluster.adapt(minimum=minimum, maximum=maximum)
         yield cluster
+
+
+def _kind(name: str) -> Any:
+    """A class of dask-jobqueue, whose import would end a run with 0 at Ctrl-C."""
+    before = signal.getsignal(signal.SIGINT)
+    module = importlib.import_module("dask_jobqueue")
+    signal.signal(signal.SIGINT, before)
+    return getattr(module, name)
 
 
 def _submit(cluster: Any, count: int) -> None:

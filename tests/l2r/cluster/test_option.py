@@ -52,3 +52,15 @@ def test_where_dask_is_not_installed_the_error_says_how_to_get_it() -> None:
     )
     expected = "pip install 'regatta[cluster]'"
     assert ran.stdout.strip().endswith(f"dask.distributed is not installed; {expected}")
+
+
+def test_ctrl_c_means_what_it_meant_with_dask_loaded() -> None:
+    """dask-jobqueue takes it over when it is imported."""
+    code = (
+        "import signal; before = signal.getsignal(signal.SIGINT)\n"
+        "from l2r.cluster import opening\n"
+        "assert signal.getsignal(signal.SIGINT) is before\n"
+        "assert opening._kind('SLURMCluster').__name__ == 'SLURMCluster'\n"
+        "assert signal.getsignal(signal.SIGINT) is before\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
