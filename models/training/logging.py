@@ -48,9 +48,9 @@ class EpochLog:
     """Of a summed similarity, each without its weight: means over the steps."""
     validation_parts: dict[str, float] = field(default_factory=dict)
     """The same, means over the validation pairs."""
-    seconds_per_step: float = 0.0
+    seconds_per_step: float = field(default=0.0, compare=False)
     """Wall time, reading and making of the pairs included."""
-    peak_memory_gib: float = 0.0
+    peak_memory_gib: float = field(default=0.0, compare=False)
     """Of the device, or of the process where that is the CPU, since it began."""
     picture: UInt8[np.ndarray, "height width 3"] | None = None
     """Of one validation pair."""
