@@ -77,9 +77,14 @@ class Scan:
         return PurePosixPath(*(part.replace("images", kind) for part in folders), name)
 
     @property
+    def root(self) -> Path:
+        """The folder that the list's paths are relative to."""
+        return self.path.parents[len(self.relative.parts) - 1]
+
+    @property
     def labels(self) -> Path:
         """The path of the image's label map, if there is one."""
-        return self.path.parents[len(self.relative.parts) - 1] / self.beside("labels")
+        return self.root / self.beside("labels")
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,8 @@ def _opened(output: Path) -> Path:
                 f"{output}: holds {others[0]} and is no report; give a new or an empty folder"
             )
     try:
-        shutil.rmtree(assets, ignore_errors=True)
+        if assets.exists():
+            shutil.rmtree(assets)
     except OSError as cause:
         raise OutputError(f"{assets}: cannot be replaced: {cause.strerror}") from None
     make_folder(assets)

@@ -43,8 +43,6 @@ class PairOutcome:
     """Relative address of the pair's page."""
     fields: tuple[FieldOutcome, ...]
     """In the order of the submissions."""
-    notes: tuple[str, ...] = ()
-    """On its ground truth."""
 
     @property
     def order(self) -> tuple[bool, int, int, float]:

@@ -22,7 +22,7 @@ class FieldPart:
 
     outcome: FieldOutcome
     stills: tuple[Still, ...]
-    """None where the field cannot be used."""
+    """Empty where the field cannot be used."""
 
     @property
     def by_key(self) -> dict[str, Still]:

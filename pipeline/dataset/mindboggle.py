@@ -1,7 +1,7 @@
 """Mindboggle-101: manually labelled cortices, of which the volumes in MNI152 are used.
 
-<cohort>_volumes/OASIS-TRT-20-1/t1weighted_brain.MNI152.nii.gz
-labels.DKT31.manual.MNI152.nii.gz
+<cohort>_volumes/<subject>/t1weighted_brain.MNI152.nii.gz
+                           labels.DKT31.manual.MNI152.nii.gz
 """
 
 from pathlib import Path

@@ -38,9 +38,9 @@ class Head:
         return strip_suffix(self.image.name)
 
     @property
-    def sources(self) -> list[Path]:
-        """All files that decide the outputs."""
-        return [self.image, *([self.labels] if self.labels else [])]
+    def sources(self) -> dict[str, Path]:
+        """All files that decide the outputs, by what they are: names may be alike."""
+        return {"image": self.image} | ({"labels": self.labels} if self.labels else {})
 
 
 def heads_of(images: Sequence[Path], labels: Sequence[Path]) -> list[Head]:
@@ -168,6 +168,6 @@ class PrepareFolder:
 
 def _hashes(head: Head) -> dict[str, str]:
     try:
-        return {path.name: sha256(path) for path in head.sources}
+        return {role: sha256(path) for role, path in head.sources.items()}
     except OSError as cause:
         raise ImageError(f"{cause.filename}: {cause.strerror}") from None

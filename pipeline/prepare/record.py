@@ -25,7 +25,7 @@ class HeadRecord(Frozen):
     source: str
     """Path of the image as it is stored."""
     sources_sha256: dict[str, str]
-    """Of the image, its label map and its landmarks."""
+    """Of `image`, and of `labels` if there are any."""
     outputs_sha256: dict[str, str]
     """By the names of files in the folder."""
     matrix: tuple[tuple[float, float, float, float], ...]

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from eval.inspection.command import ReportRequest, make_report
 from l2r.errors import ConfigError
-from l2r.pairs import Scan
 from pipeline.register.request import Job
 
 
@@ -28,9 +27,4 @@ def report_of(job: Job) -> Path:
     """
     pairs = list(job.pairs.values())
     output = job.folder.with_name(f"{job.folder.resolve().name}_report")
-    return make_report(ReportRequest([job.folder], job.task, pairs, _root(pairs[0].fixed), output))
-
-
-def _root(scan: Scan) -> Path:
-    """The folder that the list's paths are relative to."""
-    return scan.path.parents[len(scan.relative.parts) - 1]
+    return make_report(ReportRequest([job.folder], job.task, pairs, pairs[0].fixed.root, output))

@@ -52,6 +52,22 @@ def prepared(folder: Path, heads: list[Head]) -> list[str]:
     return news
 
 
+@pytest.mark.parametrize("changed", ["image", "labels"])
+def test_images_and_label_maps_of_one_name_are_told_apart(
+    changed: str, source: Head, tmp_path: Path
+) -> None:
+    """As challenges have them: imagesTr/a.nii.gz and labelsTr/a.nii.gz."""
+    assert source.labels is not None
+    (tmp_path / "labelsTr").mkdir()
+    head = Head(source.image, source.labels.rename(tmp_path / "labelsTr" / "a.nii.gz"))
+    folder = PrepareFolder(tmp_path / "out", prepare=TrueMap())
+    prepared(tmp_path / "out", [head])
+    assert folder.is_done(head)
+    path = head.sources[changed]
+    write_volume(path, 2 * np.asarray(nib.load(path).dataobj), HEAD_GRID.affine)
+    assert not folder.is_done(head)
+
+
 def test_image_labels_mask_transform_record_and_picture_are_written(
     source: Head, tmp_path: Path
 ) -> None:
