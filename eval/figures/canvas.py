@@ -11,10 +11,13 @@ from matplotlib.figure import Figure
 
 from l2r.disk import writing
 from l2r.errors import OutputError
+from l2r.path_names import distinct_names
 
 SUFFIXES = (".png", ".svg", ".pdf")
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000")
 """Of Okabe and Ito, told apart with any kind of colour vision."""
+_GENERIC = frozenset({"log", "manifest", "metrics"})
+"""Names of files that every run has."""
 STYLES = ("-", "--", "-.", ":")
 _LOOK: Any = {
     "font.size": 9,
@@ -70,6 +73,15 @@ def save(figure: Figure, path: Path) -> None:
     """
     with writing(path) as file, look():
         figure.savefig(file, format=path.suffix[1:], metadata=_NO_DATE[path.suffix])
+
+
+def titles_of(files: Sequence[Path]) -> list[str]:
+    """Name several runs by their files, or by the folders where files have one name in all runs."""
+    stems = [path.with_name(path.name.partition(".")[0]) for path in files]
+    alike = len(stems) > 1 and len({path.name for path in stems}) == 1
+    return distinct_names(
+        [path.resolve().parent if alike or path.name in _GENERIC else path for path in stems]
+    )
 
 
 def colours_of(names: Sequence[str]) -> dict[str, str]:

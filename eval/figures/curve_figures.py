@@ -11,9 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from eval.figures.canvas import colours_of, panels
+from eval.figures.canvas import colours_of, panels, titles_of
+from eval.run_record import RecordedLevel, RecordedRun, read_record
 from l2r.errors import ConfigError
-from l2r.schema import Tolerant, parse, read_json, read_text
+from l2r.schema import Tolerant, parse, read_text
+from l2r.submission import MANIFEST
 
 _SIZE_IN = (4.2, 3.2)
 _LEVELS = 25
@@ -31,40 +33,13 @@ class LoggedEpoch(Tolerant):
     scores: dict[str, float] = Field(default_factory=dict)
 
 
-class LoggedLevel(Tolerant):
-    """One level of a refinement in a manifest."""
-
-    losses: dict[str, list[float]] = Field(default_factory=dict)
-    """Value of each loss at every iterate."""
-    cosines: list[float] = Field(default_factory=list)
-    """The smallest cosine between two gradients at every step, where it was measured."""
-
-
-class LoggedRefinement(Tolerant):
-    """A refinement in a manifest."""
-
-    levels: list[LoggedLevel] = Field(default_factory=list)
-
-
-class LoggedPair(Tolerant):
-    """A pair in a manifest."""
-
-    refinements: list[LoggedRefinement] = Field(default_factory=list)
-
-
-class LoggedRun(Tolerant):
-    """A manifest, as far as curves need it."""
-
-    pairs: dict[str, LoggedPair] = Field(default_factory=dict)
-
-
 def training(logs: Sequence[Path]) -> Figure:
     """Losses and scores of several trainings by epoch, a panel for each.
 
     Raises:
         ConfigError: a log cannot be read or is empty.
     """
-    runs = {_title(path): _epochs(path) for path in logs}
+    runs = dict(zip(titles_of(logs), map(_epochs, logs), strict=True))
     colours, quantities = colours_of([*runs]), _quantities(runs)
     rows = -(-len(quantities) // 3)
     figure, table = panels(rows, min(3, len(quantities)), _SIZE_IN)
@@ -92,7 +67,8 @@ def refinement(manifests: Sequence[Path], field: str | None = None) -> Figure:
     Raises:
         ConfigError: a manifest cannot be read or has no curves of the pair.
     """
-    runs = {_title(path): _run(path) for path in manifests}
+    files = [path / MANIFEST if path.is_dir() else path for path in manifests]
+    runs = dict(zip(titles_of(files), map(read_record, files), strict=True))
     name = field or _first_common(runs)
     levels = {title: _levels(run, name, title) for title, run in runs.items()}
     losses = list(
@@ -122,7 +98,7 @@ def landscape(tables: Sequence[Path]) -> Figure:
     Raises:
         ConfigError: a table cannot be read.
     """
-    read = {_title(path): _heights(path) for path in tables}
+    read = dict(zip(titles_of(tables), map(_heights, tables), strict=True))
     above = np.concatenate([(total - np.nanmin(total)).ravel() for _, total in read.values()])
     levels = np.linspace(0, max(float(np.nanquantile(above, 0.95)), 1e-12), _LEVELS)
     figure, (row,) = panels(1, len(read), (4.4, 4.0))
@@ -141,7 +117,7 @@ def landscape(tables: Sequence[Path]) -> Figure:
 
 
 def _curve(
-    axes: Axes, quantity: str, levels: Sequence[LoggedLevel], colour: str, title: str
+    axes: Axes, quantity: str, levels: Sequence[RecordedLevel], colour: str, title: str
 ) -> None:
     """One quantity over all levels, whose ends are dotted lines."""
     parts = [_values(level, quantity) for level in levels]
@@ -159,7 +135,7 @@ def _curve(
         axes.legend()
 
 
-def _values(level: LoggedLevel, quantity: str) -> list[float]:
+def _values(level: RecordedLevel, quantity: str) -> list[float]:
     return level.cosines if quantity == _COSINE else level.losses.get(quantity, [])
 
 
@@ -186,12 +162,7 @@ def _epochs(path: Path) -> list[LoggedEpoch]:
     return [parse(LoggedEpoch, each, f"{where} {n}", ConfigError) for n, each in enumerate(raw, 1)]
 
 
-def _run(path: Path) -> LoggedRun:
-    file = path / "manifest.json" if path.is_dir() else path
-    return parse(LoggedRun, read_json(file, ConfigError), str(file), ConfigError)
-
-
-def _first_common(runs: dict[str, LoggedRun]) -> str:
+def _first_common(runs: dict[str, RecordedRun]) -> str:
     first, *others = runs.values()
     for name, pair in first.pairs.items():
         if pair.refinements and all(name in run.pairs for run in others):
@@ -199,7 +170,7 @@ def _first_common(runs: dict[str, LoggedRun]) -> str:
     raise ConfigError("the manifests have no refined pair in common; name one as --pair")
 
 
-def _levels(run: LoggedRun, name: str, title: str) -> list[LoggedLevel]:
+def _levels(run: RecordedRun, name: str, title: str) -> list[RecordedLevel]:
     pair = run.pairs.get(name)
     levels = [level for part in pair.refinements for level in part.levels] if pair else []
     levels = [level for level in levels if level.losses]
@@ -220,9 +191,3 @@ def _heights(path: Path) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n 
     except (ValueError, IndexError) as cause:
         raise ConfigError(f"{path}: not a table of `regatta landscape`: {cause}") from None
     return steps, np.where(np.isfinite(total), total, np.nan)
-
-
-def _title(path: Path) -> str:
-    """The file's name, or its folder's where all of a kind have one name."""
-    generic = path.stem in {"log", "manifest", "metrics"}
-    return path.resolve().parent.name if generic else path.stem

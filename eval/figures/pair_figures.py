@@ -12,7 +12,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 
-from eval.figures.canvas import panels
+from eval.figures.canvas import panels, titles_of
 from eval.jacobian import central_determinants
 from eval.maps.colours import DIVERGING, FOLD, GREY, LINE, ColourMap, RgbPicture, mark
 from eval.maps.fields import deformed_grid, displacement_colours, log_determinants
@@ -179,23 +179,25 @@ class PairFigure:
 
 
 def read_pair_figure(fixed: Path, moving: Path, fields: Sequence[Path]) -> PairFigure:
-    """Read a pair and its fields; a field's title is the name of its folder.
+    """Read a pair and its fields, with titles that tell them apart.
 
     Raises:
         ImageError: an image cannot be used.
         FieldError: a field cannot be used, or is on another grid than the fixed image.
     """
     images = PairImages(read_image(fixed), read_image(moving))
-    return PairFigure(images, tuple(_field(path, images) for path in fields))
+    titles = titles_of(fields)
+    shown = [_field(*each, images) for each in zip(fields, titles, strict=True)]
+    return PairFigure(images, tuple(shown))
 
 
-def _field(path: Path, images: PairImages) -> ShownField:
+def _field(path: Path, title: str, images: PairImages) -> ShownField:
     vectors, expected = read_field(path), (*images.fixed_image.shape, 3)
     if vectors.shape != expected:
         raise FieldError(f"{path}: shape {vectors.shape}, but the fixed image asks for {expected}")
     if not np.isfinite(vectors).all():
         raise FieldError(f"{path}: holds values that are NaN or infinite")
-    return ShownField(path.resolve().parent.name, vectors)
+    return ShownField(title, vectors)
 
 
 def _rgb(colours: ScalarMappable, values: Float[np.ndarray, "_ _"]) -> RgbPicture:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from eval.figures.canvas import COLOURS, colours_of, panels
+from eval.figures.canvas import COLOURS, colours_of, panels, titles_of
 from eval.metrics_file import MetricsFile, read_metrics
 from eval.protocol import Protocol
 from l2r.errors import ConfigError
@@ -28,7 +28,8 @@ def structures(files: Sequence[Path], protocol: Protocol, metric: str) -> Figure
         LeaderboardError: a file cannot be read.
         ConfigError: it has no values by structure of that metric.
     """
-    scores = {_title(path, files): _values(path, read_metrics(path), metric) for path in files}
+    values = [_values(path, read_metrics(path), metric) for path in files]
+    scores = dict(zip(titles_of(files), values, strict=True))
     count = max(len(case) for cases in scores.values() for case in cases)
     labels = [str(label) for label in protocol.labels or ()]
     labels = labels if len(labels) == count else [str(n) for n in range(1, count + 1)]
@@ -69,9 +70,3 @@ def _values(path: Path, file: MetricsFile, metric: str) -> list[list[float | Non
             f"{path}: no values by structure of {metric!r}; it has {', '.join(known) or 'none'}"
         )
     return [values for values in found if values]
-
-
-def _title(path: Path, files: Sequence[Path]) -> str:
-    """The file's name, or its folder's where several have one name."""
-    alike = sum(other.name == path.name for other in files) > 1
-    return path.resolve().parent.name if alike else path.stem

@@ -9,15 +9,16 @@ from eval.inspection.field_look import Candidate, FieldReader
 from eval.inspection.index_page import ReportIndex, render_index
 from eval.inspection.inspector import Inspector, NumberedPair
 from eval.inspection.outcome import PairOutcome
-from eval.inspection.run_record import find_record
 from eval.inspection.viewer import write_viewer
 from eval.parallel import in_order
 from eval.protocol import protocol_of
+from eval.run_record import find_record
 from eval.truth import GroundTruth
 from l2r.console import progress
 from l2r.disk import make_folder, writing
 from l2r.errors import OutputError
 from l2r.pairs import Pair
+from l2r.path_names import distinct_names
 from l2r.submission import Submission, field_names, open_submission
 from l2r.task import Task
 
@@ -53,7 +54,7 @@ def make_report(request: ReportRequest) -> Path:
     submissions = [open_submission(path) for path in request.submissions]
     assets = _opened(request.output)
     reader = FieldReader(request.task, protocol_of(request.task), GroundTruth(request.ground_truth))
-    names = _distinct_names(request.submissions)
+    names = distinct_names(request.submissions)
     candidates = tuple(map(_candidate, names, submissions))
     inspector = Inspector(reader, candidates, assets)
     items = [NumberedPair(pair, number, len(pairs)) for number, pair in enumerate(pairs, start=1)]
@@ -95,15 +96,3 @@ def _opened(output: Path) -> Path:
 def _candidate(name: str, submission: Submission) -> Candidate:
     record = find_record(submission.path)
     return Candidate(name, submission, frozenset(submission.names()), record)
-
-
-def _distinct_names(paths: Sequence[Path]) -> list[str]:
-    """The names of folders, with as many of their parents as tell them apart."""
-    resolved = [path.resolve() for path in paths]
-    depth = 1
-    while depth < max(len(path.parts) for path in resolved):
-        names = ["/".join(path.parts[-depth:]) for path in resolved]
-        if len(set(names)) == len(names):
-            return names
-        depth += 1
-    return [f"{path.name} ({number})" for number, path in enumerate(resolved, start=1)]

@@ -7,13 +7,13 @@ from jaxtyping import Float
 
 from eval.inspection.measures import Flag, flags_of, measure
 from eval.inspection.outcome import FieldOutcome, StructureScore
-from eval.inspection.run_record import RecordedPair, RecordedRun
 from eval.inspection.stills import FieldMaps
 from eval.maps.pair_images import PairImages
 from eval.metrics.base import Case
 from eval.metrics.catalog import Metric
 from eval.metrics.dice import overlaps
 from eval.protocol import Protocol
+from eval.run_record import RecordedPair, RecordedRun
 from eval.structures import Structures
 from eval.truth import GroundTruth
 from eval.warps import WARPS

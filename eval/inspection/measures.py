@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from eval.inspection.run_record import RecordedPair
 from eval.maps.pair_images import PairImages
+from eval.run_record import RecordedPair
 from l2r.check.similarity import FLOOR, take_samples
 
 LITTLE_GAIN = 0.02

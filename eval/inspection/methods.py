@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from eval.inspection.run_record import RecordedRun
+from eval.run_record import RecordedRun
 from l2r.errors import ConfigError
 from l2r.schema import Tolerant, parse, read_toml
 

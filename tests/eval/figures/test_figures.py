@@ -99,6 +99,15 @@ def test_curves_are_those_of_the_logs(tmp_path: Path) -> None:
     assert drawn["b"] == pytest.approx([2, 1, 2 / 3, 1 / 2])
 
 
+def test_runs_in_folders_of_one_name_all_have_their_curves(tmp_path: Path) -> None:
+    paths = [tmp_path / name / "training" / "log.jsonl" for name in ("x", "y")]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+    figure = training([log(paths[0], -1.0), log(paths[1], 2.0)])
+    labels = [line.get_label() for line in figure.axes[0].lines]
+    assert labels == ["x/training", "y/training"]
+
+
 def test_a_refinement_has_its_losses_its_cosines_and_how_often_they_conflict(
     tmp_path: Path,
 ) -> None:
@@ -152,6 +161,15 @@ def test_two_fields_are_named_after_their_folders(phantom: Phantom) -> None:
     figure = read_pair_figure(*images(phantom), [phantom.fields / FIRST, other]).slices()
     titles = [axes.get_title() for axes in figure.axes[:4]]
     assert titles == ["fixed", "moving", "warped, fields", "warped, other"]
+
+
+def test_two_fields_of_one_folder_are_named_after_their_files(phantom: Phantom) -> None:
+    fields = [phantom.folder / name for name in ("one.nii.gz", "two.nii.gz")]
+    for path in fields:
+        write_field(path, np.zeros((*SHAPE, 3), np.float32), np.eye(4))
+    figure = read_pair_figure(*images(phantom), fields).slices()
+    titles = [axes.get_title() for axes in figure.axes[:4]]
+    assert titles == ["fixed", "moving", "warped, one", "warped, two"]
 
 
 def test_a_field_that_moves_nothing_leaves_the_composition_without_an_error(

@@ -5,8 +5,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from eval.inspection.measures import Flag, PairMeasures, flags_of, measure
-from eval.inspection.run_record import RecordedPair
 from eval.maps.pair_images import DisplayRange, PairImages
+from eval.run_record import RecordedPair
 from l2r.formats.volumes import Image
 
 GOOD = PairMeasures(

@@ -3,7 +3,7 @@
 import re
 
 from eval.inspection.methods import load_citations, methods_of
-from eval.inspection.run_record import RecordedRun, RecordedSettings
+from eval.run_record import RecordedRun, RecordedSettings
 
 CONFIG = {
     "model": {"name": "pyramid"},

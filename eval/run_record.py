@@ -1,4 +1,4 @@
-"""The record of the run that made a submission, as far as a page needs it.
+"""The record of the run that made a submission, as far as pages and figures need it.
 
 Manifests of older and newer versions are read alike: what one lacks has a default.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from l2r.errors import L2RError, SubmissionError
+from l2r.errors import ConfigError, L2RError
 from l2r.schema import Tolerant, parse, read_json
 from l2r.submission import MANIFEST
 
@@ -27,12 +27,28 @@ class RecordedSettings(Tolerant):
     time_budget_s: float | None = None
 
 
+class RecordedLevel(Tolerant):
+    """One level of a refinement."""
+
+    losses: dict[str, list[float]] = Field(default_factory=dict)
+    """Value of each loss at every iterate."""
+    cosines: list[float] = Field(default_factory=list)
+    """The smallest cosine between two gradients at every step, where it was measured."""
+
+
+class RecordedRefinement(Tolerant):
+    """Levels of one refinement."""
+
+    levels: list[RecordedLevel] = Field(default_factory=list)
+
+
 class RecordedPair(Tolerant):
     """Outcome and times of one pair."""
 
     status: str = "done"
     error: str | None = None
     warnings: list[str] = Field(default_factory=list)
+    refinements: list[RecordedRefinement] = Field(default_factory=list)
     over_budget: bool = False
     seconds: dict[str, float] = Field(default_factory=dict)
 
@@ -54,7 +70,16 @@ def find_record(submission: Path) -> RecordedRun | None:
     if not path.is_file():
         return None
     try:
-        return parse(RecordedRun, read_json(path, SubmissionError), str(path), SubmissionError)
+        return read_record(path)
     except L2RError as error:
         logger.warning("%s; the report goes without it", error)
         return None
+
+
+def read_record(path: Path) -> RecordedRun:
+    """The record in a file.
+
+    Raises:
+        ConfigError: it cannot be read, or is no manifest.
+    """
+    return parse(RecordedRun, read_json(path, ConfigError), str(path), ConfigError)
