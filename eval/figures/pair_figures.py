@@ -14,9 +14,9 @@ from matplotlib.patheffects import AbstractPathEffect, withStroke
 
 from eval.figures.canvas import panels, titles_of
 from eval.jacobian import central_determinants
-from eval.maps.colours import DIVERGING, FOLD, GREY, LINE, ColourMap, RgbPicture, mark
-from eval.maps.fields import deformed_grid, displacement_colours, log_determinants
+from eval.maps.colours import ColourMap, RgbPicture
 from eval.maps.gradients import gradient_correlation_map
+from eval.maps.paint import UNIT, PlanePainter
 from eval.maps.pair_images import PairImages
 from eval.maps.views import PLANES, ViewPlane
 from l2r.arrays import Volume
@@ -34,8 +34,6 @@ _WHITE = "#ffffff"
 SEQUENTIAL = "viridis"
 
 Paint = Callable[[ViewPlane], RgbPicture]
-GREYS = ColourMap(GREY, 0.0, 1.0)
-UNIT = ColourMap(DIVERGING, -1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,9 @@ class PairFigure:
                 "moving, warped": self._greys(self._warped(field)),
                 "inverse grid": self._grid(inverse.vectors, self.images.moving),
                 "fixed, warped back": self._greys(warped_back),
-                "error of the composition": lambda plane: _rgb(errors, self._cut(error_vox, plane)),
+                "error of the composition": lambda plane: _rgb(
+                    errors, self._paint.cut(error_vox, plane)
+                ),
             }
         )
         figure.colorbar(errors, ax=figure.axes, label="voxels", shrink=0.6, aspect=30)
@@ -137,14 +137,15 @@ class PairFigure:
     def _named(self, what: str, field: ShownField) -> str:
         return f"{what}, {field.title}" if len(self.fields) > 1 else what
 
-    def _cut(self, volume: Float[np.ndarray, "x y z *rest"], plane: ViewPlane) -> np.ndarray:
-        return self.images.view.slice_of(volume, plane, self.images.cuts[plane])
+    @property
+    def _paint(self) -> PlanePainter:
+        return PlanePainter(self.images)
 
     def _greys(self, volume: Volume) -> Paint:
-        return self._mapped(volume, GREYS)
+        return lambda plane: self._paint.grey(volume, plane)
 
     def _mapped(self, volume: Float[np.ndarray, "x y z"], colours: ColourMap) -> Paint:
-        return lambda plane: colours(self._cut(volume, plane))
+        return lambda plane: colours(self._paint.cut(volume, plane))
 
     def _warped(self, field: ShownField) -> Volume:
         return self.images.warped(field.vectors)
@@ -154,28 +155,16 @@ class PairFigure:
         return float(np.ceil(np.quantile(np.abs(few), 0.995)))
 
     def _colours(self, field: ShownField, limit_mm: float) -> Paint:
-        vectors, view = field.vectors[self.images.slab], self.images.view
-        return lambda plane: displacement_colours(
-            view.anatomical_mm(self._cut(vectors, plane)), limit_mm
-        )
+        vectors = field.vectors[self.images.slab]
+        return lambda plane: self._paint.displacement(vectors, limit_mm, plane)
 
     def _grid(self, vectors: Float[np.ndarray, "x y z 3"], under: Volume) -> Paint:
-        inside, images = vectors[self.images.slab], self.images
-
-        def paint(plane: ViewPlane) -> RgbPicture:
-            steps = images.view.in_plane(inside, plane, images.cuts[plane])
-            return mark(GREYS(self._cut(under, plane)), deformed_grid(steps), LINE)
-
-        return paint
+        inside = vectors[self.images.slab]
+        return lambda plane: self._paint.grid(inside, under, plane)
 
     def _logarithm(self, determinants: Float[np.ndarray, "x y z"]) -> Paint:
         inside = determinants[self.images.slab]
-
-        def paint(plane: ViewPlane) -> RgbPicture:
-            cut = self._cut(inside, plane)
-            return mark(UNIT(log_determinants(cut)), cut <= 0, FOLD)
-
-        return paint
+        return lambda plane: self._paint.jacobian(inside, plane)
 
 
 def read_pair_figure(fixed: Path, moving: Path, fields: Sequence[Path]) -> PairFigure:

@@ -7,31 +7,16 @@ from functools import cached_property
 from io import BytesIO
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from PIL import Image as PillowImage
 
-from eval.maps.colours import (
-    DIVERGING,
-    FOLD,
-    GREY,
-    LINE,
-    OUTLINES,
-    ColourMap,
-    RgbPicture,
-    edges,
-    mark,
-)
-from eval.maps.fields import deformed_grid, displacement_colours, log_determinants
+from eval.maps.colours import OUTLINES, RgbPicture, edges, mark
 from eval.maps.gradients import WINDOW, gradient_correlation_map
+from eval.maps.paint import UNIT, PlanePainter
 from eval.maps.pair_images import PairImages
 from eval.maps.views import PLANES, ViewPlane
 from eval.structures import IndexMap
 from l2r.arrays import Volume
-
-INTENSITIES = ColourMap(GREY, 0.0, 1.0)
-DIFFERENCES = ColourMap(DIVERGING, -0.5, 0.5)
-LOGARITHMS = ColourMap(DIVERGING, -1.0, 1.0)
-CORRELATIONS = ColourMap(DIVERGING, -1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -108,11 +93,11 @@ class StillPainter:
 
     def of_pair(self) -> list[Still]:
         """Fixed and moving image, and their difference."""
-        images = self.images
+        images, paint = self.images, self._paint
         return [
-            self._each(FIXED, lambda plane: self._grey(images.fixed, plane)),
-            self._each(MOVING, lambda plane: self._grey(images.moving, plane)),
-            self._each(BEFORE, lambda plane: self._change(images.moving, plane)),
+            self._each(FIXED, lambda plane: paint.grey(images.fixed, plane)),
+            self._each(MOVING, lambda plane: paint.grey(images.moving, plane)),
+            self._each(BEFORE, lambda plane: paint.difference(images.moving, plane)),
         ]
 
     def of_field(
@@ -126,14 +111,15 @@ class StillPainter:
             warped_labels: structures of the moving image, warped, in the box.
         """
         correlation = {plane: self._correlation(maps.warped, plane) for plane in PLANES}
+        paint = self._paint
         kinds: dict[StillKind, Callable[[ViewPlane], RgbPicture]] = {
-            WARPED: lambda plane: self._grey(maps.warped, plane),
-            AFTER: lambda plane: self._change(maps.warped, plane),
-            GRID: lambda plane: self._grid(maps, plane),
-            DISPLACEMENT: lambda plane: self._displacement(maps, limit_mm, plane),
-            JACOBIAN: lambda plane: self._jacobian(maps, plane),
-            CORRELATION: lambda plane: CORRELATIONS(correlation[plane]),
-            GAIN: lambda plane: CORRELATIONS(correlation[plane] - self._before[plane]),
+            WARPED: lambda plane: paint.grey(maps.warped, plane),
+            AFTER: lambda plane: paint.difference(maps.warped, plane),
+            GRID: lambda plane: paint.grid(maps.vectors, self.images.fixed, plane),
+            DISPLACEMENT: lambda plane: paint.displacement(maps.vectors, limit_mm, plane),
+            JACOBIAN: lambda plane: paint.jacobian(maps.determinants, plane),
+            CORRELATION: lambda plane: UNIT(correlation[plane]),
+            GAIN: lambda plane: UNIT(correlation[plane] - self._before[plane]),
         }
         if self.structures is not None and warped_labels is not None:
             found = self.structures, warped_labels
@@ -143,28 +129,9 @@ class StillPainter:
     def _each(self, kind: StillKind, paint: Callable[[ViewPlane], RgbPicture]) -> Still:
         return Still(kind, {plane: data_url(paint(plane)) for plane in PLANES})
 
-    def _cut(
-        self, volume: Shaped[np.ndarray, "x y z *rest"], plane: ViewPlane
-    ) -> Shaped[np.ndarray, "_ _ *rest"]:
-        return self.images.view.slice_of(volume, plane, self.images.cuts[plane])
-
-    def _grey(self, volume: Volume, plane: ViewPlane) -> RgbPicture:
-        return INTENSITIES(self._cut(volume, plane))
-
-    def _change(self, other: Volume, plane: ViewPlane) -> RgbPicture:
-        return DIFFERENCES(self._cut(self.images.fixed, plane) - self._cut(other, plane))
-
-    def _grid(self, maps: FieldMaps, plane: ViewPlane) -> RgbPicture:
-        steps = self.images.view.in_plane(maps.vectors, plane, self.images.cuts[plane])
-        return mark(self._grey(self.images.fixed, plane), deformed_grid(steps), LINE)
-
-    def _displacement(self, maps: FieldMaps, limit_mm: float, plane: ViewPlane) -> RgbPicture:
-        steps = self.images.view.anatomical_mm(self._cut(maps.vectors, plane))
-        return displacement_colours(steps, limit_mm)
-
-    def _jacobian(self, maps: FieldMaps, plane: ViewPlane) -> RgbPicture:
-        determinants = self._cut(maps.determinants, plane)
-        return mark(LOGARITHMS(log_determinants(determinants)), determinants <= 0, FOLD)
+    @property
+    def _paint(self) -> PlanePainter:
+        return PlanePainter(self.images)
 
     @cached_property
     def _before(self) -> dict[ViewPlane, Float[np.ndarray, "_ _"]]:
@@ -181,9 +148,10 @@ class StillPainter:
         return self.images.view.slice_of(found, plane, at - low)
 
     def _outlines(self, maps: StructureMaps, warped: IndexMap, plane: ViewPlane) -> RgbPicture:
-        picture = self._grey(self.images.fixed, plane)
+        paint = self._paint
+        picture = paint.grey(self.images.fixed, plane)
         for labels, colour in zip((maps.fixed, maps.moving, warped), OUTLINES, strict=True):
-            picture = mark(picture, edges(self._cut(labels, plane)), colour)
+            picture = mark(picture, edges(paint.cut(labels, plane)), colour)
         return picture
 
 
