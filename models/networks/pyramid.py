@@ -98,34 +98,32 @@ class Pyramid(InvertibleModel):
 
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
         """Displacement in voxels, intensities in [0, 1]."""
-        return upsample_field(self._composed(fixed, moving, inverse=False)[0])
+        return upsample_field(self._composed(fixed, moving)[0])
 
     def forward_and_inverse(self, fixed: Volumes, moving: Volumes) -> tuple[Fields, Fields]:
         """Field and inverse: the flows of the negative velocities, composed in reverse."""
-        field, undone = self._composed(fixed, moving, inverse=True)
+        field, (coarsest, *finer) = self._composed(fixed, moving)
+        undone: OtherFields = self._flow.inverse(coarsest)
+        for velocity in finer:
+            undone = compose(self._flow.inverse(velocity), upsample_field(undone))
         return upsample_field(field), upsample_field(undone)
 
-    def _composed(
-        self, fixed: Volumes, moving: Volumes, *, inverse: bool
-    ) -> tuple[OtherFields, OtherFields]:
-        """The field at half the resolution, and its inverse, right only if it is wanted."""
+    def _composed(self, fixed: Volumes, moving: Volumes) -> tuple[OtherFields, list[OtherFields]]:
+        """The field at half the resolution, and the velocity of each level, coarse to fine."""
         self.check_grid(fixed)
         *finer, coarsest = self._described(torch.cat([fixed, moving]))
         *others, first = self.decoder
         seen = self._run(first, *coarsest.chunk(2))
-        velocity = self._velocity(first, seen)
-        field: OtherFields = self._flow.forward(velocity)
-        undone: OtherFields = self._flow.inverse(velocity) if inverse else field
+        velocities = [self._velocity(first, seen)]
+        field: OtherFields = self._flow.forward(velocities[0])
         for level, features in zip(reversed(others), reversed(finer), strict=True):
             ours, theirs = features.chunk(2)
             field = upsample_field(field)
             theirs = warp(theirs, field, padding="border")
             seen = self._run(level, ours, theirs, double(seen, "nearest"))
-            velocity = self._velocity(level, seen)
-            field = compose(field, self._flow.forward(velocity))
-            if inverse:
-                undone = compose(self._flow.inverse(velocity), upsample_field(undone))
-        return field, undone
+            velocities.append(self._velocity(level, seen))
+            field = compose(field, self._flow.forward(velocities[-1]))
+        return field, velocities
 
     def _described(self, images: Volumes) -> list[OtherFeatures]:
         """Features from half the resolution on; those of the fixed images, then of the moving."""
@@ -135,9 +133,9 @@ class Pyramid(InvertibleModel):
             found.append(features)
         return found
 
-    def _velocity(self, level: nn.Module, seen: Features) -> Fields:
-        flow: Fields = level.get_submodule("flow")(seen)
-        return flow
+    def _velocity(self, level: nn.Module, seen: Features) -> OtherFields:
+        velocity: OtherFields = level.get_submodule("flow")(seen)
+        return velocity
 
     def _run(self, part: nn.Module, *inputs: OtherFeatures) -> OtherFeatures:
         return recomputed(part, *inputs, when=self._recompute)

@@ -1,6 +1,7 @@
 """Deformations: composition, inversion, and the parameters that an optimiser can change."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from jaxtyping import Float
@@ -104,16 +105,18 @@ class TimeVaryingVelocity(ParametrisationBase):
         return self.intervals
 
     def forward(self, parameters: Parameters) -> Fields:
-        return _followed(parameters / self.intervals)
+        return followed((parameters / self.intervals).chunk(self.intervals))
 
     def inverse(self, parameters: Parameters) -> Fields:
-        return _followed(parameters.flip(0) / -self.intervals)
+        return followed((parameters.flip(0) / -self.intervals).chunk(self.intervals))
 
 
-def _followed(steps: Parameters) -> Fields:
-    field = steps[:1]
-    for interval in range(1, len(steps)):
-        field = compose(steps[interval : interval + 1], field)
+def followed(steps: Iterable[Fields]) -> Fields:
+    """The displacement at the end of some steps, each taken where those before it lead."""
+    first, *later = steps
+    field = first
+    for step in later:
+        field = compose(step, field)
     return field
 
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from models.networks.blocks import Features
 from models.networks.recompute import recomputed
-from models.spatial.parametrisation import compose
+from models.spatial.parametrisation import compose, followed
 from models.spatial.warp import warp, warp_lumir
 from models.types import Fields, Volumes
 
@@ -92,11 +92,7 @@ def inverse_displacement(
     left.
     """
     if integration == "printed":
-        last, *earlier = reversed(velocities)
-        field = -last
-        for velocity in earlier:
-            field = compose(-velocity, field)
-        return field
+        return followed(-velocity for velocity in reversed(velocities))
     first, *later = velocities
     field = carried(-first)
     for velocity in later:
