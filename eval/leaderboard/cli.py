@@ -2,11 +2,14 @@
 
 from getpass import getuser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from l2r.console import one_line_errors
+
+if TYPE_CHECKING:
+    from eval.leaderboard.changes import BoardChange
 
 app = typer.Typer(no_args_is_help=True, help="Keep submissions in a database, and rank them.")
 
@@ -159,13 +162,11 @@ def remove(
     database: DatabasePlace = DEFAULT,
 ) -> None:
     """Take all submissions of a name out; `changes` tells who did that."""
-    from eval.leaderboard.changes import BoardChange  # noqa: PLC0415
     from eval.leaderboard.changes import remove as remove_named  # noqa: PLC0415
     from eval.leaderboard.database import Database  # noqa: PLC0415
-    from l2r.task import load_task  # noqa: PLC0415
 
     with one_line_errors():
-        change = BoardChange(load_task(task).name, name, by or getuser(), reason)
+        change = _change(task, name, by, reason)
         removed = remove_named(place := Database(database), change)
         typer.echo(f"{place}: {name!r} removed from {change.task}, {removed} submissions")
 
@@ -181,17 +182,22 @@ def rename(
     database: DatabasePlace = DEFAULT,
 ) -> None:
     """Give all submissions of a name another one; `changes` tells who did that."""
-    from eval.leaderboard.changes import BoardChange  # noqa: PLC0415
     from eval.leaderboard.changes import rename as rename_named  # noqa: PLC0415
     from eval.leaderboard.commands import checked_name  # noqa: PLC0415
     from eval.leaderboard.database import Database  # noqa: PLC0415
-    from l2r.task import load_task  # noqa: PLC0415
 
     with one_line_errors():
-        change = BoardChange(load_task(task).name, name, by or getuser(), reason)
+        change = _change(task, name, by, reason)
         new_name = checked_name(new_name)
         renamed = rename_named(place := Database(database), change, new_name)
         typer.echo(f"{place}: {name!r} is now {new_name!r}, {renamed} submissions")
+
+
+def _change(task: str, name: str, by: str | None, reason: str) -> "BoardChange":
+    from eval.leaderboard.changes import BoardChange  # noqa: PLC0415
+    from l2r.task import load_task  # noqa: PLC0415
+
+    return BoardChange(load_task(task).name, name, by or getuser(), reason)
 
 
 @app.command()

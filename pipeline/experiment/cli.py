@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from l2r.console import one_line_errors
+from pipeline.options import Overrides
 
 app = typer.Typer()
 
@@ -20,15 +21,7 @@ def experiment(
     output: Annotated[
         Path | None, typer.Option(help="all that is made", show_default="output/experiments/<file>")
     ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="a value of the file, data.training=/data/brains; may be given several times",
-            show_default="the file's",
-        ),
-    ] = None,
+    overrides: Overrides = None,
 ) -> None:
     """Train, register, score and test several systems on the same pairs, in one table.
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from l2r.console import progress
 from pipeline.experiment.config import ExperimentConfig
-from pipeline.experiment.jobs import SystemRun, do, runs_of
-from pipeline.experiment.results import RunResult, read_curves, read_result
+from pipeline.experiment.jobs import do, runs_of
+from pipeline.experiment.results import CurvePoint, RunResult, read_curves, read_result
 from pipeline.experiment.tables import write_tables
 from pipeline.workdir import open_folder
 
@@ -21,15 +21,14 @@ def experiment(config: ExperimentConfig, folder: Path) -> str:
     """
     open_folder(folder)
     runs = list(runs_of(config, folder))
-    done: list[SystemRun] = []
     results: list[RunResult] = []
+    curves: list[CurvePoint] = []
     table = ""
     with progress(len(runs), "experiment") as advance:
         for run in runs:
             do(config, run)
-            done.append(run)
             results.append(read_result(run))
-            curves = (point for one in done for point in read_curves(one))
+            curves += read_curves(run)
             table = write_tables(config, results, curves, folder)
             advance(f"{run.system.name}, seed {run.seed}")
     return table

@@ -8,6 +8,7 @@ import typer
 
 from l2r.cluster.option import ClusterOption
 from l2r.console import one_line_errors
+from pipeline.options import Overrides
 from pipeline.register.words import AffineMode
 
 if TYPE_CHECKING:
@@ -39,15 +40,6 @@ DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cu
 TimeBudget = Annotated[
     float | None,
     typer.Option(min=1, metavar="SECONDS", help="wall time per pair", show_default="no limit"),
-]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="a value of the run file, refine.0.levels.0.steps=20; may be given several times",
-        show_default="the file's",
-    ),
 ]
 ImageFolder = Annotated[
     Path | None,
@@ -123,8 +115,19 @@ def run(  # noqa: PLR0913 - the options of the command
         )
 
         changes = (*(overrides or ()), *([f"affine={affine}"] if affine else []))
-        words = (config, task, dataset, images, output, split, limit, shard, changes)
-        job = resolve(RunRequest(*words))
+        job = resolve(
+            RunRequest(
+                config=config,
+                task=task,
+                dataset=dataset,
+                input=images,
+                output=output,
+                split=split,
+                limit=limit,
+                shard=shard,
+                overrides=changes,
+            )
+        )
         if not job.pairs:
             typer.echo(f"shard {job.shard}: none of the {len(job.others)} pairs is left for it")
             return

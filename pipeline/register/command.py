@@ -9,18 +9,17 @@ import typer
 from l2r.cluster.option import open_workers
 from l2r.console import progress
 from l2r.errors import ConfigError
-from models.weights.registry import find_weights
-from pipeline.device import describe_device, file_threads, find_device
-from pipeline.register.config import RunConfig, load_run
+from pipeline.device import file_threads, find_device
+from pipeline.register.config import load_run
 from pipeline.register.distribute import register_on
 from pipeline.register.export import ExportField
 from pipeline.register.loop import RegistrationLoop
-from pipeline.register.manifest import settings_of
 from pipeline.register.outputs import open_ledger, open_outputs, save_files
 from pipeline.register.registration import Registration
 from pipeline.register.remote import RemoteRun
 from pipeline.register.request import Job
 from pipeline.register.save import check_saved
+from pipeline.register.settings import settings_of
 from pipeline.register.stages import build_stages
 from pipeline.workdir import open_folder
 
@@ -65,13 +64,7 @@ def register_list(
     registration = Registration(config, job.task, device)
     if job.save is not None:
         check_saved(job.save, registration.stages, str(job.config))
-    settings = settings_of(
-        job.task,
-        config,
-        weights=_weights(config),
-        device=describe_device(device),
-        budget=time_budget_s,
-    ).model_copy(update={"overrides": job.overrides})
+    settings = settings_of(job.task, config, device, time_budget_s, job.overrides)
     with open_ledger(job, folder, settings) as ledger:
         loop = RegistrationLoop(
             registration.stages,
@@ -97,7 +90,9 @@ def register_on_cluster(
     stages = build_stages(config, job.task, torch.device("cpu"))  # faults are found here
     if job.save is not None:
         check_saved(job.save, stages, str(job.config))
-    run = RemoteRun(job.task, config, device, folder.absolute(), Path.cwd(), time_budget_s)
+    run = RemoteRun(
+        *(job.task, config, device, folder.absolute(), Path.cwd(), time_budget_s, job.overrides)
+    )
     gpus = 0 if device == "cpu" else torch.cuda.device_count()
     with open_workers(cluster, gpus) as workers:
         typer.echo(f"Dask's dashboard: {workers.dashboard}", err=True)
@@ -116,9 +111,3 @@ def register_one(job: Job, device: torch.device, time_budget_s: float | None) ->
     loop = RegistrationLoop(registration.stages, export, time_budget_s=time_budget_s)
     with progress(1, f"{job.task.name} on {device}") as advance:
         return loop(job.pairs, advance)
-
-
-def _weights(config: RunConfig) -> Path | None:
-    """The file behind the weights, which a run file may give by name."""
-    weights = config.model.weights
-    return find_weights(weights) if weights else None

@@ -45,10 +45,9 @@ def register_on(
         L2RError: a worker could not begin, or the folder cannot be written to.
     """
     settings = workers.first(settings_here, run)
-    recorded = settings.model_copy(update={"overrides": job.overrides})
     counts: Counter[str] = Counter()
     with (
-        open_ledger(job, run.folder, recorded) as ledger,
+        open_ledger(job, run.folder, settings) as ledger,
         progress(len(job.pairs), f"{job.task.name} on workers", time_left=True) as advance,
     ):
         wanted = [(name, _absolute(pair)) for name, pair in job.pairs.items()]

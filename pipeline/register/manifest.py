@@ -3,9 +3,7 @@
 import hashlib
 import json
 import logging
-import platform
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -15,9 +13,6 @@ from l2r import __version__
 from l2r.disk import sha256, writing
 from l2r.errors import L2RError, OutputError
 from l2r.schema import Frozen, parse, read_json
-from pipeline.version import current_commit
-
-PACKAGES = ("torch", "numpy", "scipy", "nibabel", "isal")
 
 logger = logging.getLogger(__name__)
 
@@ -146,21 +141,6 @@ def read_manifest(path: Path) -> Manifest | None:
     except L2RError as error:
         logger.warning("%s; it is ignored and written anew", error)
         return None
-
-
-def settings_of(
-    task: Frozen, config: Frozen, *, weights: Path | None, device: str, budget: float | None
-) -> RunSettings:
-    """The settings of a run on this machine, with this code."""
-    return RunSettings(
-        task=task.model_dump(mode="json"),
-        config=config.model_dump(mode="json"),
-        weights_sha256=sha256(weights) if weights else None,
-        device=device,
-        versions={"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
-        commit=current_commit(),
-        time_budget_s=budget,
-    )
 
 
 def hash_inputs(paths: list[Path]) -> str | None:

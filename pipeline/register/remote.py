@@ -15,15 +15,15 @@ from l2r.errors import ClusterError
 from l2r.pairs import Pair
 from l2r.prepare import Loaded
 from l2r.task import Task
-from models.weights.registry import find_weights
-from pipeline.device import describe_device, find_device
+from pipeline.device import find_device
 from pipeline.register.attempts import MOST, attempt
 from pipeline.register.config import RunConfig
 from pipeline.register.export import ExportField
 from pipeline.register.journal import JournalLine
 from pipeline.register.ledger import is_made
 from pipeline.register.loop import RegistrationLoop
-from pipeline.register.manifest import PairRecord, RunSettings, hash_inputs, settings_of
+from pipeline.register.manifest import PairRecord, RunSettings, hash_inputs
+from pipeline.register.settings import settings_of
 from pipeline.register.stages import Stages, build_stages
 
 NamedPair: TypeAlias = tuple[str, Pair]
@@ -44,18 +44,14 @@ class RemoteRun:
     called_in: Path
     """Folder to which relative paths of the run file refer."""
     time_budget_s: float | None = None
+    overrides: tuple[str, ...] = ()
+    """Values of the command line, which `config` has in it."""
 
     def settings(self) -> RunSettings:
         """The settings of the run on this machine."""
         with self._in_folder():
-            weights = self.config.model.weights
-            return settings_of(
-                self.task,
-                self.config,
-                weights=find_weights(weights) if weights else None,
-                device=describe_device(find_device(self.device)),
-                budget=self.time_budget_s,
-            )
+            device = find_device(self.device)
+            return settings_of(self.task, self.config, device, self.time_budget_s, self.overrides)
 
     @contextmanager
     def _in_folder(self) -> Iterator[None]:

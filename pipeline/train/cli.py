@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from l2r.console import one_line_errors
+from pipeline.options import Overrides
 
 app = typer.Typer()
 PANEL = "Train"
@@ -36,15 +37,7 @@ def train(  # noqa: PLR0913 - the options of the command
     time_budget: Annotated[
         float | None, typer.Option(min=1, metavar="SECONDS", help="save and leave after so long")
     ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="a value of the training file, guidance.0.weight=2; may be given several times",
-            show_default="the file's",
-        ),
-    ] = None,
+    overrides: Overrides = None,
 ) -> None:
     """Train or fine-tune a network.
 

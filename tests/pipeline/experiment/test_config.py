@@ -42,9 +42,12 @@ def file(tmp_path: Path) -> Path:
 def test_the_files_of_the_papers_can_be_done(path: Path) -> None:
     config = load_experiment(path)
     for system in config.systems:
-        load_run(system.run, system.overrides)
+        run = load_run(system.run, system.overrides)
         if system.training is not None:
-            load_training(system.training.file, system.training.overrides)
+            training = load_training(system.training.file, system.training.overrides)
+            assert run.model.name == training.model.name  # whose weights the run is given
+            assert run.passes == training.passes
+    assert config.compared_with in {system.name for system in config.systems}
 
 
 def test_paths_are_those_beside_the_file(file: Path) -> None:
