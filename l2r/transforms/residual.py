@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float32
 
 from l2r.transforms.base import SpatialTransform
 from l2r.transforms.grids import Grid, slab_of
@@ -24,7 +25,35 @@ class Residual:
     failed: float
     """Percentage of the voxels that miss their start by half a voxel or more."""
     gone: float
-    """Percentage of all voxels that were left out, because they lead out of the other grid."""
+    """Percentage of the voxels that were left out, because they lead out of the other grid."""
+
+    @classmethod
+    def of(
+        cls,
+        distances: Float32[np.ndarray, "x y z"],
+        within: Bool[np.ndarray, "x y z"] | None = None,
+    ) -> "Residual":
+        """Sum up the distances of all voxels.
+
+        Args:
+            distances: as `round_trip` gives them.
+            within: the voxels that count; all if left out.
+        """
+        counted = np.ones(distances.shape, bool) if within is None else within
+        known = counted & ~np.isnan(distances)
+        found = distances[known]
+        gone = 100 * (1 - found.size / max(np.count_nonzero(counted), 1))
+        if not found.size:
+            return cls(np.nan, np.nan, np.nan, (0, 0, 0), 0.0, gone)
+        x, y, z = np.unravel_index(np.where(known, distances, -1).argmax(), distances.shape)
+        return cls(
+            mean=float(found.mean(dtype=np.float64)),
+            p99=float(np.quantile(found, 0.99)),
+            most=float(found.max()),
+            worst=(int(x), int(y), int(z)),
+            failed=float(100 * (found >= FAILED_VOX).mean()),
+            gone=gone,
+        )
 
     def __str__(self) -> str:
         """Sum it up in one line."""
@@ -59,20 +88,4 @@ def round_trip(
         distances.T[planes] = np.where(inside, np.sqrt((off * off).sum(axis=0)), np.nan)
 
     over_slabs(grid.shape, work)
-    return _summary(distances), distances
-
-
-def _summary(distances: np.ndarray) -> Residual:
-    known = distances[~np.isnan(distances)]
-    gone = 100 * (1 - known.size / distances.size)
-    if not known.size:
-        return Residual(np.nan, np.nan, np.nan, (0, 0, 0), 0.0, gone)
-    x, y, z = np.unravel_index(np.nanargmax(distances), distances.shape)
-    return Residual(
-        mean=float(known.mean(dtype=np.float64)),
-        p99=float(np.quantile(known, 0.99)),
-        most=float(known.max()),
-        worst=(int(x), int(y), int(z)),
-        failed=float(100 * (known >= FAILED_VOX).mean()),
-        gone=gone,
-    )
+    return Residual.of(distances), distances

@@ -22,17 +22,22 @@ SimilarityMeasure: TypeAlias = Callable[[Fixed], Compare]
 
 DARK = 0.1
 """Brightness below which a voxel is background."""
+_DEPTH = 2
+"""Voxels between deep ones and the background."""
 _AXES = (1, 2, 3, 4)
 _TINY = 1e-6
 _FLAT = 1e-4
 """Variance below which a window shows nothing."""
 
 
-def correlation(fixed: Fixed) -> Compare:
-    """Pearson's correlation of weighted voxels that both images show as foreground."""
+def tissue_correlation(fixed: Fixed) -> Compare:
+    """Pearson's correlation of weighted voxels that lie deep in the foreground of both images.
+
+    Near its border every contrast of an organ looks alike.
+    """
 
     def compare(warped: Candidates, weights: Candidates | None) -> Scores:
-        known = ((fixed > DARK) & (warped > DARK)).float()
+        known = _deep(fixed) * _deep(warped)
         known = known if weights is None else known * weights
         total = known.sum(_AXES, keepdim=True).clamp(min=_TINY)
         one = fixed - (known * fixed).sum(_AXES, keepdim=True) / total
@@ -42,6 +47,12 @@ def correlation(fixed: Fixed) -> Compare:
         return both / (alone + _TINY).sqrt()
 
     return compare
+
+
+def _deep(image: Candidates) -> Candidates:
+    """One where all voxels around are foreground."""
+    background = (image <= DARK).float()
+    return 1 - functional.max_pool3d(background, 2 * _DEPTH + 1, 1, _DEPTH)
 
 
 def local_correlation(radius: int) -> SimilarityMeasure:

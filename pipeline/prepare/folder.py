@@ -18,7 +18,14 @@ from l2r.formats.volumes import read_image, read_labels, write_volume
 from l2r.transforms.base import AffineTransform
 from l2r.transforms.resample import Resampling
 from pipeline.prepare.head import PreparedHead, PrepareHead
-from pipeline.prepare.record import HeadRecord, read_record, sidecar_of, software, write_record
+from pipeline.prepare.record import (
+    HeadRecord,
+    mask_of,
+    read_record,
+    sidecar_of,
+    software,
+    write_record,
+)
 from pipeline.prepare.sheet import write_sheet
 from pipeline.prepare.template import GRID
 
@@ -158,7 +165,7 @@ class PrepareFolder:
 
     def _write(self, head: Head, found: PreparedHead, affine: np.ndarray) -> list[Path]:
         """The image, the brain's mask on the grid of the source, and the transform for ITK."""
-        mask = self.folder / f"{head.name}_desc-brain_mask.nii.gz"
+        mask = mask_of(self.path(head))
         transform = self.folder / f"from-{head.name}_to-prepared_mode-image_xfm.mat"
         write_volume(self.path(head), found.volume, GRID.affine)
         write_volume(mask, found.brain.astype(np.uint8), affine)

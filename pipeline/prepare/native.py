@@ -11,7 +11,7 @@ from l2r.formats.fields import read_field, write_field
 from l2r.formats.table import format_of, strip_suffix
 from l2r.formats.transforms.base import PairGrids
 from l2r.formats.transforms.itk_field import ItkField
-from l2r.formats.volumes import read_grid
+from l2r.formats.volumes import read_grid, read_labels
 from l2r.transforms.base import SpatialTransform, TransformChain
 from l2r.transforms.compose import as_displacement
 from l2r.transforms.displacement import DisplacementTransform
@@ -19,7 +19,7 @@ from l2r.transforms.grids import Grid
 from l2r.transforms.learn2reg import to_learn2reg
 from l2r.transforms.resample import Resampling
 from l2r.transforms.residual import Residual, round_trip
-from pipeline.prepare.record import HeadRecord, read_record
+from pipeline.prepare.record import HeadRecord, mask_of, read_record
 from pipeline.prepare.template import GRID
 
 
@@ -29,6 +29,8 @@ class NativePair:
 
     fixed: HeadRecord
     moving: HeadRecord
+    moving_brain: Path
+    """Mask of the moving brain, on the head's own grid."""
 
     @classmethod
     def of(cls, fixed: Path, moving: Path) -> "NativePair":
@@ -41,7 +43,7 @@ class NativePair:
         for record in records:
             if not Path(record.source).is_file():
                 raise ImageError(f"{record.source}: was prepared, but is not there any more")
-        return cls(*records)
+        return cls(*records, mask_of(moving))
 
     @property
     def grids(self) -> tuple[Grid, Grid]:
@@ -64,7 +66,8 @@ class NativePair:
             folder: is made where it is missing.
 
         Returns:
-            The distance by which forward and inverse miss the start, in voxels of the moving head.
+            The distance by which forward and inverse miss the start, in voxels of the moving head,
+            over its brain.
 
         Raises:
             L2RError: a head cannot be read, or the folder not be written to.
@@ -85,7 +88,8 @@ class NativePair:
         for field, (start, end) in ((forward, names[::-1]), (backward, names)):
             path = folder / f"from-{start}_to-{end}_mode-image_xfm.nii.gz"
             ItkField().write(path, [field], PairGrids())
-        return round_trip(backward, forward, moving, fixed)[0]
+        _, distances = round_trip(backward, forward, moving, fixed)
+        return Residual.of(distances, read_labels(self.moving_brain) > 0)
 
 
 def prepared_transform(path: Path) -> DisplacementTransform:

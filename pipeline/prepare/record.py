@@ -53,6 +53,11 @@ def sidecar_of(prepared: Path) -> Path:
     return prepared.with_name(f"{strip_suffix(prepared.name)}.json")
 
 
+def mask_of(prepared: Path) -> Path:
+    """The brain's mask, on the grid of the source."""
+    return prepared.with_name(f"{strip_suffix(prepared.name)}_desc-brain_mask.nii.gz")
+
+
 def read_record(prepared: Path) -> HeadRecord:
     """The record of a prepared image.
 

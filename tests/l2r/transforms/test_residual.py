@@ -6,7 +6,7 @@ import pytest
 from l2r.transforms.base import AffineTransform, TransformChain
 from l2r.transforms.compose import as_displacement
 from l2r.transforms.grids import Grid
-from l2r.transforms.residual import round_trip
+from l2r.transforms.residual import Residual, round_trip
 from tests.l2r.transforms.making import FIXED, MOVING, bumps, turn
 
 NOTHING = TransformChain([])
@@ -80,3 +80,14 @@ def test_one_line_sums_it_up() -> None:
         "residual mean 2, p99 2, max 2 voxels at (0, 0, 0); 100 % of the voxels are off by 0.5 or "
         "more, 20 % lead out of the grid"
     )
+
+
+def test_only_the_voxels_that_are_asked_for_count() -> None:
+    distances = np.zeros((4, 4, 4), np.float32)
+    distances[0], distances[1, 0, 0], distances[3] = 9, 2, np.nan
+    within = np.ones(distances.shape, bool)
+    within[0] = False
+    residual = Residual.of(distances, within)
+    assert (residual.most, residual.worst) == (2, (1, 0, 0))
+    assert residual.mean == pytest.approx(2 / 32)
+    assert residual.gone == pytest.approx(100 * 16 / 48)

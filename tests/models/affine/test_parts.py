@@ -1,6 +1,7 @@
 """Parameters, levels, starts and similarities of affine registration."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,7 +9,12 @@ from jaxtyping import Float
 
 from models.affine.levels import normalised, pyramid
 from models.affine.parameters import Starts, rotation_degrees
-from models.affine.similarity import correlation, information, local_correlation
+from models.affine.similarity import (
+    SimilarityMeasure,
+    information,
+    local_correlation,
+    tissue_correlation,
+)
 from models.affine.starts import all_starts, rotations
 from tests.models.affine.heads import PLAIN, moved, painted
 
@@ -88,14 +94,32 @@ def test_any_relation_of_values_is_information_and_none_is_not() -> None:
     assert compare(image(1), None) < 0.3
 
 
-def test_voxels_without_weight_do_not_count() -> None:
-    one = image(0)
+@pytest.mark.parametrize(
+    ("measure", "one"),
+    [
+        (tissue_correlation, 0.2 + 0.8 * image(0)),  # all of it is foreground
+        (information(16, 10_000), image(0)),
+        (local_correlation(1), image(0)),
+    ],
+)
+def test_voxels_without_weight_do_not_count(measure: SimilarityMeasure, one: torch.Tensor) -> None:
     spoilt, weights = one.clone(), torch.ones_like(one)
     spoilt[:, :, :4], weights[:, :, :4] = 0.5, 0.0
-    for measure in (correlation, information(16, 10_000), local_correlation(1)):
-        compare = measure(one)
-        assert compare(spoilt, weights) > 0.95
-        assert compare(spoilt, weights) > compare(spoilt, None)
+    compare = measure(one)
+    assert compare(spoilt, weights) > 0.95
+    assert compare(spoilt, weights) > compare(spoilt, None)
+
+
+def test_what_is_alike_in_the_outline_alone_is_not_alike_in_the_tissue() -> None:
+    """As T1 and T2 show a brain: both bright on black, and inside one the other's negative."""
+    inside = torch.zeros(1, 1, 24, 24, 24)
+    inside[..., 4:-4, 4:-4, 4:-4] = 1
+    pattern = torch.rand(1, 1, 24, 24, 24, generator=torch.Generator().manual_seed(3))
+    one, other = inside * (0.5 + 0.2 * pattern), inside * (0.7 - 0.2 * pattern)
+    whole = torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1]
+    assert whole > 0.8
+    assert tissue_correlation(one)(other, None) < -0.95
+    assert tissue_correlation(one)(one, None) > 0.95
 
 
 def test_the_derivative_of_the_information_is_that_of_finite_differences() -> None:
