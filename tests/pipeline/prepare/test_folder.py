@@ -18,7 +18,7 @@ from l2r.transforms.base import TransformChain
 from pipeline.prepare.folder import SHEET, Head, PrepareFolder, heads_of
 from pipeline.prepare.head import PreparedHead, PrepareHead
 from pipeline.prepare.native import NativePair, prepared_transform
-from pipeline.prepare.record import HeadRecord, read_record, write_record
+from pipeline.prepare.record import HeadRecord, mask_of, read_record, write_record
 from pipeline.prepare.template import GRID
 from tests.models.affine.heads import LANDMARKS_MM, moved
 from tests.pipeline.conftest import Command
@@ -184,7 +184,10 @@ def record_of(tmp_path: Path, name: str, matrix: np.ndarray) -> Path:
         steps={},
     )
     write_record(tmp_path / f"{name}.json", record)
-    return tmp_path / f"{name}.nii.gz"
+    prepared = tmp_path / f"{name}.nii.gz"
+    brain = (brain_in_head() > 0).astype(np.uint8)
+    write_volume(mask_of(prepared), brain, HEAD_GRID.affine)
+    return prepared
 
 
 def test_a_field_between_prepared_heads_leads_from_head_to_head(tmp_path: Path) -> None:
