@@ -9,9 +9,9 @@ from eval.maps.colours import DIVERGING, FOLD, GREY, LINE, ColourMap, RgbPicture
 from eval.maps.fields import deformed_grid, displacement_colours, log_determinants
 from eval.maps.pair_images import PairImages
 from eval.maps.views import ViewPlane
+from eval.warp import Displacements
 from l2r.arrays import Volume
 
-Displacements = Float[np.ndarray, "x y z 3"]
 GREYS = ColourMap(GREY, 0.0, 1.0)
 DIFFERENCES = ColourMap(DIVERGING, -0.5, 0.5)
 UNIT = ColourMap(DIVERGING, -1.0, 1.0)
