@@ -29,8 +29,9 @@ class NativePair:
 
     fixed: HeadRecord
     moving: HeadRecord
+    fixed_brain: Path
+    """Mask of the fixed brain, on the head's own grid."""
     moving_brain: Path
-    """Mask of the moving brain, on the head's own grid."""
 
     @classmethod
     def of(cls, fixed: Path, moving: Path) -> "NativePair":
@@ -43,7 +44,7 @@ class NativePair:
         for record in records:
             if not Path(record.source).is_file():
                 raise ImageError(f"{record.source}: was prepared, but is not there any more")
-        return cls(*records, mask_of(moving))
+        return cls(*records, mask_of(fixed), mask_of(moving))
 
     @property
     def grids(self) -> tuple[Grid, Grid]:

@@ -10,6 +10,7 @@ from l2r.errors import ConfigError
 from pipeline.prepare.folder import SHEET, Head, PrepareFolder
 from pipeline.prepare.native import NativePair
 from pipeline.prepare.record import read_record
+from pipeline.prepare.report import report_of_heads
 from pipeline.prepare.sheet import write_sheet
 from pipeline.register.registration import Registration
 from pipeline.workdir import open_folder
@@ -53,6 +54,7 @@ class RawPair:
         task = "lumir24" if t1 else "any"
         found = Registration.from_config(chosen, task=task, device=device)(one, other)
         residual = pair.write(found.transform, self.output)
+        pages = report_of_heads(pair, found.transform, self.output / "report")
         report = {
             "fixed": pair.fixed.model_dump(mode="json"),
             "moving": pair.moving.model_dump(mode="json"),
@@ -63,4 +65,4 @@ class RawPair:
         }
         with writing(self.output / "report.json") as file:
             file.write((json.dumps(report, indent=2) + "\n").encode())
-        return f"{self.output}: registered by {chosen}; inverse: {residual}"
+        return f"{self.output}: registered by {chosen}; inverse: {residual}\nlook at {pages}"

@@ -1,17 +1,19 @@
 """Heads made of the MNI152 brain, whose place and brain are known."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation
 
-from l2r.formats.volumes import Image
+from l2r.formats.volumes import Image, write_volume
 from l2r.transforms.base import AffineTransform
 from l2r.transforms.grids import Grid
 from l2r.transforms.resample import Resampling
 from pipeline.prepare.brain import BrainExtraction, Mask
 from pipeline.prepare.head import PrepareHead
+from pipeline.prepare.record import HeadRecord, mask_of, write_record
 from pipeline.prepare.template import template
 from tests.models.affine.heads import moved
 
@@ -49,3 +51,23 @@ def head() -> Image:
     bias = np.linspace(0.8, 1.2, HEAD_GRID.shape[1], dtype=np.float32)[None, :, None]
     array = np.where(skull, 1500, brain * bias * (brain > 40) * 2)
     return Image(array.astype(np.float32), HEAD_GRID.affine)
+
+
+def record_of(tmp_path: Path, name: str, matrix: np.ndarray) -> Path:
+    """A head with its record and brain mask; the path that its prepared image would have."""
+    source = tmp_path / f"raw_{name}.nii.gz"
+    write_volume(source, brain_in_head(), HEAD_GRID.affine)
+    record = HeadRecord(
+        regatta="1",
+        versions={},
+        source=str(source),
+        sources_sha256={},
+        outputs_sha256={},
+        matrix=tuple(map(tuple, matrix.tolist())),
+        steps={},
+    )
+    write_record(tmp_path / f"{name}.json", record)
+    prepared = tmp_path / f"{name}.nii.gz"
+    brain = (brain_in_head() > 0).astype(np.uint8)
+    write_volume(mask_of(prepared), brain, HEAD_GRID.affine)
+    return prepared

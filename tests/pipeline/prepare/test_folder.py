@@ -18,11 +18,11 @@ from l2r.transforms.base import TransformChain
 from pipeline.prepare.folder import SHEET, Head, PrepareFolder, heads_of
 from pipeline.prepare.head import PreparedHead, PrepareHead
 from pipeline.prepare.native import NativePair, prepared_transform
-from pipeline.prepare.record import HeadRecord, mask_of, read_record, write_record
+from pipeline.prepare.record import read_record
 from pipeline.prepare.template import GRID
 from tests.models.affine.heads import LANDMARKS_MM, moved
 from tests.pipeline.conftest import Command
-from tests.pipeline.prepare.conftest import HEAD_GRID, TRUE, brain_in_head
+from tests.pipeline.prepare.conftest import HEAD_GRID, TRUE, brain_in_head, record_of
 
 
 class TrueMap(PrepareHead):
@@ -169,25 +169,6 @@ def test_a_pair_with_a_broken_head_is_refused_in_one_line(
     assert ran.code == 2
     (line,) = ran.err.splitlines()
     assert line.startswith(f"error: {path}: ")
-
-
-def record_of(tmp_path: Path, name: str, matrix: np.ndarray) -> Path:
-    source = tmp_path / f"raw_{name}.nii.gz"
-    write_volume(source, brain_in_head(), HEAD_GRID.affine)
-    record = HeadRecord(
-        regatta="1",
-        versions={},
-        source=str(source),
-        sources_sha256={},
-        outputs_sha256={},
-        matrix=tuple(map(tuple, matrix.tolist())),
-        steps={},
-    )
-    write_record(tmp_path / f"{name}.json", record)
-    prepared = tmp_path / f"{name}.nii.gz"
-    brain = (brain_in_head() > 0).astype(np.uint8)
-    write_volume(mask_of(prepared), brain, HEAD_GRID.affine)
-    return prepared
 
 
 def test_a_field_between_prepared_heads_leads_from_head_to_head(tmp_path: Path) -> None:
