@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import PositiveFloat, PositiveInt
 from torch import nn
+from torch.optim import Optimizer
 
 from models.descent.loop import StopConditions, descend
 from models.descent.objective import DescentConfig, ImagePair, Refined, Refiner
@@ -88,6 +89,30 @@ class WeightOptimisation:
             deadline: in seconds of `time.monotonic`.
             random: what stochastic terms and combinations draw from, on the CPU.
         """
+        with as_before(self._model):
+            return self.learn(pair, self.optimiser(), deadline=deadline, random=random)
+
+    def optimiser(self) -> Optimizer:
+        """Make an optimiser of the network's weights, with fresh moments."""
+        config = self._config
+        return config.optimiser.build(list(self._model.parameters()), config.learning_rate)
+
+    def learn(
+        self,
+        pair: ImagePair,
+        optimiser: Optimizer,
+        *,
+        deadline: float | None = None,
+        random: torch.Generator | None = None,
+    ) -> Refined:
+        """Do the same, and leave the weights as the pair has taught them.
+
+        Args:
+            pair: images on the grid of the field.
+            optimiser: of the network's weights, whose moments go on.
+            deadline: in seconds of `time.monotonic`.
+            random: what stochastic terms and combinations draw from, on the CPU.
+        """
         config, model, random = self._config, self._model, random or torch.Generator()
         seen = as_seen(model, pair)
         objective = config.bind(seen, config.similarity, random)
@@ -96,18 +121,17 @@ class WeightOptimisation:
         def losses() -> Losses:
             return objective(NetworkTransform(model, seen.fixed, seen.moving))
 
-        with as_before(model):
-            adapt(model, adapting=config.batch_norm == "adapting")
-            descent = descend(
-                parameters,
-                config.goal(losses, random),
-                config.optimiser.build(parameters, config.learning_rate),
-                StopConditions(config.steps, deadline, config.convergence),
-                buffers=list(model.buffers()),
-            )
-            adapt(model, adapting=False)
-            with torch.no_grad():
-                field = model(pair.fixed, pair.moving)
+        adapt(model, adapting=config.batch_norm == "adapting")
+        descent = descend(
+            parameters,
+            config.goal(losses, random),
+            optimiser,
+            StopConditions(config.steps, deadline, config.convergence),
+            buffers=list(model.buffers()),
+        )
+        adapt(model, adapting=False)
+        with torch.no_grad():
+            field = model(pair.fixed, pair.moving)
         return Refined(field, (descent,))
 
 

@@ -9,16 +9,19 @@ from models.types import Fields, OtherFields, Scalar
 
 
 class Lddmm(SmoothnessTerm):
-    """`sum of g^4` with `g = gamma v - alpha (v_xx + v_yy + v_zz)`, `v` in voxels.
+    """LDDMM's norm of a velocity `v` in voxels, with `g = gamma v - alpha (v_xx + v_yy + v_zz)`.
 
     The Laplacian by second differences, `v(p + 1) - 2 v(p) + v(p - 1)` along each axis, component
-    by component; the sum runs over components and those voxels that have all six neighbours, and is
-    averaged over the batch. A sum, unlike other terms: it grows with the grid.
+    by component, at those voxels that have all six neighbours; averaged over the batch.
 
-    LDDMM's norm, as the paper prints it, is the sum of `|L v|^2` with the operator
-    `L = (gamma - alpha Laplacian)^2`. The published code squares `g` where it should apply the
-    operator again, hence the fourth power. It adds up over the batch and was trained with batches
-    of 1.
+    "printed" is `|L v|^2` with the operator `L = (gamma - alpha Laplacian)^2`, summed over
+    components and averaged over voxels. The paper prints the norms of images and velocities over
+    the whole image, one to one; the mean keeps that balance beside similarities, which are means.
+
+    "published" is the sum of `g^4` over components and voxels: the code squares `g` where it should
+    apply the operator again, and adds up over the grid beside a mean over the image. So its norm
+    counts as many times more as the grid has voxels, 860,160 for half of 160 x 192 x 224, and
+    grows with the grid. It adds up over the batch too, and was trained with batches of 1.
 
     Source:
         Chen et al., TM-TVF-LDDMM, github.com/junyuchen245/TransMorph_TVF; Beg et al. (2005),
@@ -33,8 +36,9 @@ class Lddmm(SmoothnessTerm):
 
     def __call__(self, field: Fields) -> Scalar:
         once = self._applied(field)
-        twice = once.square() if self.operator == "published" else self._applied(once)
-        return twice.square().sum() / len(field)
+        if self.operator == "published":
+            return once.square().square().sum() / len(field)
+        return self._applied(once).square().sum(dim=1).mean()
 
     def _applied(self, field: Fields) -> OtherFields:
         """`gamma v - alpha Laplacian v`, where there are all neighbours."""

@@ -1,30 +1,34 @@
 """The loop: epochs of steps, validation, checkpoints."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from math import isfinite
-from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-import numpy as np
 import torch
-from jaxtyping import UInt8
 
-from l2r.disk import make_folder
 from l2r.errors import TrainingError
 from models.networks.base import RegistrationModel
 from models.optim.combine import Losses
-from models.training.config import TrainConfig
+from models.training.context import TrainContext, ValidationScores
 from models.training.dataset import Dataset, generator
-from models.training.distributed import DistributedContext
-from models.training.guidance.guide import Guide, build_pseudo_labellers
-from models.training.guidance.pseudo_labeller import PseudoLabeller
+from models.training.guidance.guide import Guide
 from models.training.loader import Loader
 from models.training.logging import EpochLog, Logger, StepLog
 from models.training.memory import peak_memory_gib
-from models.training.state import BEST, LAST, export, load_state, save_state
+from models.training.state import (
+    BEST,
+    LAST,
+    Progress,
+    export,
+    load_state,
+    restore,
+    save_state,
+    snapshot,
+)
 from models.training.step import Objective, TrainStep, mean_losses
+from models.training.teachers import TeacherTraining, guide_of
 
 Finished: TypeAlias = Literal["finished", "stopped"]
 
@@ -33,51 +37,12 @@ _MOST_SKIPPED = 10
 """Steps in a row without a finite gradient; more, and the training has diverged."""
 
 
-class ValidationScores(NamedTuple):
-    """Scores of a network on the validation pairs, and a picture."""
-
-    values: dict[str, float]
-    picture: UInt8[np.ndarray, "height width 3"] | None = None
-    dice: float | None = None
-    """Mean Dice, which is one of `values`; None for pairs without label maps."""
-
-
-@dataclass(frozen=True)
-class Validator:
-    """Validation pairs, by which the best weights are chosen."""
-
-    pairs: Dataset
-    score: Callable[[RegistrationModel], ValidationScores]
-    """Scores of a network in evaluation mode, for people."""
-
-
-def never() -> bool:
-    """Stop at no step: all epochs are trained."""
-    return False
-
-
-@dataclass(frozen=True)
-class TrainContext:
-    """Settings, data and folder of a training."""
-
-    config: TrainConfig
-    dataset: Dataset
-    folder: Path
-    """Is there, and may be written to."""
-    processes: DistributedContext
-    settings: str
-    """Everything that decides the weights; a checkpoint of others is refused."""
-    validator: Validator | None = None
-    stop: Callable[[], bool] = never
-    """Asked after each step, whether to save and leave."""
-
-
 def fit(
     model: RegistrationModel, context: TrainContext, loggers: Sequence[Logger] = ()
 ) -> Finished:
     """Train, from where the folder's checkpoint says or from the beginning.
 
-    Teachers that have to learn first do so in folders of their own within.
+    Networks that teach are trained in folders of their own within; the checkpoint has them too.
 
     Args:
         model: is changed; what `fit` leaves in it are the last weights.
@@ -90,46 +55,19 @@ def fit(
         ImageError: an image cannot be used; the last checkpoint is good.
         OutputError: the folder cannot be written to; the last checkpoint is good.
     """
-    try:
-        guide = _guide(context, loggers)
-        if guide == "stopped":
-            return "stopped"
-        return _Training(model.to(context.processes.device), context, loggers, guide).run()
-    finally:
+    with ExitStack() as opened:
         for logger in loggers:
-            logger.close()
-
-
-def _guide(context: TrainContext, loggers: Sequence[Logger]) -> Guide | Literal["stopped"] | None:
-    """Build the guide, if any, and train the networks that it needs first."""
-    if not context.config.guidance:
-        return None
-    teachers = build_pseudo_labellers(context.config, context.processes.device)
-    for number, teacher in enumerate(teachers, start=1):
-        folder = context.folder / f"teacher-{number}"
-        if _trained(teacher, folder, context, loggers) == "stopped":
-            return "stopped"
-    return Guide(context.config, teachers)
-
-
-def _trained(
-    teacher: PseudoLabeller, folder: Path, context: TrainContext, loggers: Sequence[Logger]
-) -> Finished:
-    """Train the network of a teacher where it needs that, from its own checkpoint on."""
-    pretraining = teacher.pretraining
-    if pretraining is None:
-        return "finished"
-    make_folder(folder)
-    changes = {
-        "model": pretraining.config,
-        "epochs": pretraining.epochs,
-        "guidance": (),
-        "ema": None,
-    }
-    own = replace(
-        context, config=context.config.model_copy(update=changes), folder=folder, validator=None
-    )
-    return fit(pretraining.network, own, [logger.for_part(folder) for logger in loggers])
+            opened.enter_context(closing(logger))
+        guide, trained = guide_of(context)
+        training = _Training(model.to(context.processes.device), context, loggers, guide)
+        for part in trained:
+            own = part.context(context)
+            parts = [logger.for_part(own.folder) for logger in loggers]
+            for logger in parts:
+                opened.enter_context(closing(logger))
+            training.follow(part, own, parts)
+        training.restore(load_state(context.folder, context.settings))
+        return training.run(context.config.epochs)
 
 
 class _Training:
@@ -138,13 +76,17 @@ class _Training:
         model: RegistrationModel,
         context: TrainContext,
         loggers: Sequence[Logger],
-        guide: Guide | None,
+        guide: Guide | None = None,
+        whole: "_Training | None" = None,
     ) -> None:
+        """`whole`: the training of which this one is a part, in whose checkpoint it is saved."""
         self._context, self._config, self._guide = context, context.config, guide
+        self._whole = whole
+        self._teachers: list[tuple[TeacherTraining, _Training]] = []
         self._loggers = loggers if context.processes.is_main else ()
         self._names = context.config.losses
         self._train_step = TrainStep(context.config, model, context.processes, guide)
-        self._progress = load_state(context.folder, self._train_step, context.settings)
+        self._progress = Progress()
         self._loader = Loader(context.dataset, context.config, context.processes)
         if self._loader.steps == 0:
             raise TrainingError(
@@ -153,15 +95,49 @@ class _Training:
             )
         self._saved = time.monotonic()
 
-    def run(self) -> Finished:
-        """Epochs from where the training stands to the last, unless it is stopped before."""
-        while self._progress.epoch < self._config.epochs:
+    def follow(
+        self, part: TeacherTraining, context: TrainContext, loggers: Sequence[Logger]
+    ) -> None:
+        """Train a teacher's network too, whenever it is due before an epoch."""
+        network = part.pretraining.network
+        self._teachers.append((part, _Training(network, context, loggers, whole=self)))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Weights, moments and place of the training and of all teachers, for a checkpoint."""
+        guidance = [] if self._guide is None else self._guide.state
+        trained = [training.state for _, training in self._teachers]
+        own = snapshot(self._train_step, self._progress)
+        return own | {"guidance": guidance, "teachers": trained}
+
+    def restore(self, state: dict[str, Any] | None) -> None:
+        """Go on from a checkpoint, or begin if there is none."""
+        if state is None:
+            return
+        self._progress = restore(self._train_step, state)
+        if self._guide is not None:
+            self._guide.restore(state["guidance"])
+        for (_, training), own in zip(self._teachers, state["teachers"], strict=True):
+            training.restore(own)
+
+    def run(self, epochs: int) -> Finished:
+        """Train from where the training stands to the end of an epoch, unless stopped before."""
+        while self._progress.epoch < epochs:
+            if self._update_teachers() == "stopped":
+                return "stopped"
             stopped = self._epoch()
             if self._progress.step < self._loader.steps:
                 self._save()
                 return "stopped"
             self._close_epoch()
-            if stopped and self._progress.epoch < self._config.epochs:
+            if stopped and self._progress.epoch < epochs:
+                return "stopped"
+        return "finished"
+
+    def _update_teachers(self) -> Finished:
+        """Train the networks that have to learn before they teach in this epoch."""
+        for part, training in self._teachers:
+            if training.run(part.epochs_before(self._progress.epoch)) == "stopped":
                 return "stopped"
         return "finished"
 
@@ -297,9 +273,10 @@ class _Training:
 
     def _save(self) -> None:
         self._saved = time.monotonic()
-        if self._context.processes.is_main:
-            context = self._context
-            save_state(context.folder, self._train_step, self._progress, context.settings)
+        if self._whole is not None:
+            self._whole._save()  # noqa: SLF001 - of the same class
+        elif self._context.processes.is_main:
+            save_state(self._context.folder, self._context.settings, self.state)
 
 
 def _floats(losses: Losses) -> dict[str, float]:

@@ -27,6 +27,10 @@ class PolyConfig(Frozen):
         left = max(0.0, 1 - epoch / (self.over or epochs))
         return round(first * left**self.power, _DIGITS)
 
+    def stretched(self, times: int) -> "PolyConfig":
+        """The same over so many times as many epochs."""
+        return self.model_copy(update={"over": self.over and times * self.over})
+
 
 class ConstantConfig(Frozen):
     """The same in all epochs."""
@@ -36,6 +40,10 @@ class ConstantConfig(Frozen):
     def rate(self, first: float, epoch: int, epochs: int) -> float:  # noqa: ARG002 - others fall
         """The learning rate of an epoch."""
         return first
+
+    def stretched(self, times: int) -> "ConstantConfig":  # noqa: ARG002 - others fall
+        """The same over any number of epochs."""
+        return self
 
 
 Schedule: TypeAlias = Annotated[PolyConfig | ConstantConfig, Field(discriminator="name")]

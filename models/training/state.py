@@ -81,20 +81,32 @@ class Progress:
         self.parts, self.seconds = {}, 0.0
 
 
-def save_state(folder: Path, train_step: TrainStep, progress: Progress, settings: str) -> None:
-    """Write the checkpoint; the last one before it is kept beside.
-
-    Raises:
-        OutputError: it cannot be written; what stood there before still stands.
-    """
-    content = {
-        "format": _FORMAT,
-        "settings": settings,
+def snapshot(train_step: TrainStep, progress: Progress) -> dict[str, Any]:
+    """Copy out weights, moments and place of a training, for a checkpoint."""
+    return {
         "position": asdict(progress),
         "model": train_step.objective.model.state_dict(),
         "optimiser": train_step.optimiser.state_dict(),
         "averaged": train_step.averaged.state_dict() if train_step.averaged else None,
     }
+
+
+def restore(train_step: TrainStep, state: Mapping[str, Any]) -> Progress:
+    """Put a training back to where a snapshot was taken."""
+    train_step.objective.model.load_state_dict(state["model"])
+    train_step.optimiser.load_state_dict(state["optimiser"])
+    if train_step.averaged is not None:
+        train_step.averaged.load_state_dict(state["averaged"])
+    return Progress(**state["position"])
+
+
+def save_state(folder: Path, settings: str, state: Mapping[str, Any]) -> None:
+    """Write the checkpoint; the last one before it is kept beside.
+
+    Raises:
+        OutputError: it cannot be written; what stood there before still stands.
+    """
+    content = {"format": _FORMAT, "settings": settings, **state}
     path = folder / CHECKPOINT
     try:
         with writing(path.with_suffix(".new")) as file:
@@ -106,26 +118,22 @@ def save_state(folder: Path, train_step: TrainStep, progress: Progress, settings
     path.with_suffix(".new").replace(path)
 
 
-def load_state(folder: Path, train_step: TrainStep, settings: str) -> Progress:
-    """Put a training back to where its checkpoint was written; the beginning if there is none.
+def load_state(folder: Path, settings: str) -> dict[str, Any] | None:
+    """Read what the checkpoint of a training goes on from; None if there is no checkpoint.
 
     Raises:
         TrainingError: the checkpoint is damaged, or of another training.
     """
     path = folder / CHECKPOINT
     if not path.exists():
-        return Progress()
+        return None
     content = _read(path)
     if content.get("format") != _FORMAT or content["settings"] != settings:
         raise TrainingError(
             f"{path}: of a training with other settings; give another --output, or the settings "
             f"that it was begun with ({folder / 'training.json'})"
         )
-    train_step.objective.model.load_state_dict(content["model"])
-    train_step.optimiser.load_state_dict(content["optimiser"])
-    if train_step.averaged is not None:
-        train_step.averaged.load_state_dict(content["averaged"])
-    return Progress(**content["position"])
+    return content
 
 
 def export(path: Path, model: RegistrationModel) -> None:

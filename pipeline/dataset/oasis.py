@@ -1,7 +1,8 @@
-"""OASIS, as neurite or as Learn2Reg shares it.
+"""OASIS, as neurite, as Learn2Reg or as TransMorph's authors share it.
 
     neurite      OASIS_OAS1_0001_MR1/aligned_norm.nii.gz, aligned_seg35.nii.gz, ...
     Learn2Reg    imagesTr/OASIS_0001_0000.nii.gz, labelsTr/..., imagesTs/...
+    TransMorph   All/*.pkl, Test/p_0438_0439.pkl, see `oasis_pickles`
 
 Of the 414 labelled subjects the last 20 make the 19 validation pairs, each with the next one, and
 394 are left to train on; Learn2Reg's 39 test images make 38 pairs.
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from l2r.errors import DatasetError
+from pipeline.dataset import oasis_pickles
 from pipeline.dataset.choice import SplitChoice, sampled
 from pipeline.dataset.files import NiftiSubject
 from pipeline.dataset.subjects import SplitPlan, Subject
@@ -26,8 +28,10 @@ def plan(source: Path, choice: SplitChoice) -> SplitPlan:
     """Random pairs to train on, Learn2Reg's pairs to validate and to test.
 
     Raises:
-        DatasetError: the folder has neither layout, or too few subjects.
+        DatasetError: the folder has none of the layouts, or too few subjects.
     """
+    if (source / oasis_pickles.PAIRS).is_dir():
+        return oasis_pickles.plan(source, choice)
     labelled, test = _learn2reg(source) if (source / "imagesTr").is_dir() else _neurite(source)
     last = _VALIDATED
     if choice.counts is not None and len(choice.counts) > 1:
@@ -67,7 +71,8 @@ def _neurite(source: Path) -> tuple[list[Subject], list[Subject]]:
             found.append(NiftiSubject(name, image, labels, kind=np.uint8).subject)
     if not found:
         raise DatasetError(
-            f"{source}: neither OASIS_OAS1_*_MR1 folders of neurite nor imagesTr of Learn2Reg"
+            f"{source}: neither OASIS_OAS1_*_MR1 folders of neurite nor imagesTr of Learn2Reg nor "
+            "All and Test of TransMorph"
         )
     return found, []
 

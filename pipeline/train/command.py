@@ -18,9 +18,10 @@ from l2r.task import Task, load_task
 from models.networks.base import RegistrationModel
 from models.training.cache import Cache
 from models.training.config import TrainConfig, load_training
+from models.training.context import TrainContext, Validator
 from models.training.distributed import DistributedContext, distributed_context
 from models.training.logging import LogFile, Logger
-from models.training.loop import Finished, TrainContext, Validator, fit
+from models.training.loop import Finished, fit
 from models.training.sampling import ListedPairs, PairPreprocessor
 from models.training.state import BEST, CHECKPOINT, LAST
 from models.training.tensorboard import TensorBoard

@@ -13,7 +13,7 @@ from models.networks.passes import MultiPass, PassSettings
 from models.spatial.parametrisation import compose
 from models.spatial.warp import upsample_field
 from models.training.config import TrainConfig
-from models.training.loop import ValidationScores
+from models.training.context import ValidationScores
 from models.training.sampling import PairPreprocessor
 from models.types import Fields, Volumes
 from pipeline.register.predict import to_numpy

@@ -1,6 +1,7 @@
 """The losses of a guided training: a lesson's in its steps, the objective's in all others."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -23,6 +24,16 @@ class Guide:
         self._config, self._teachers = config, teachers
         self._turn: tuple[GuidanceTerm, PseudoLabeller] | None = None
         self._epoch = 0
+
+    @property
+    def state(self) -> list[dict[str, Any]]:
+        """Knowledge of each teacher from the pairs so far, for a checkpoint."""
+        return [teacher.state for teacher in self._teachers]
+
+    def restore(self, states: Sequence[dict[str, Any]]) -> None:
+        """Give each teacher what it had learnt."""
+        for teacher, state in zip(self._teachers, states, strict=True):
+            teacher.restore(state)
 
     def start_step(self, epoch: int, step: int) -> None:
         """From now on the losses are those of this step, in every process the same kind."""

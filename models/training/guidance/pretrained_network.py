@@ -1,4 +1,4 @@
-"""A second network as a teacher: trained before, or as the first thing that a training does."""
+"""A second network as a teacher: trained before, or on the images of the training."""
 
 from dataclasses import replace
 from typing import Literal
@@ -22,7 +22,7 @@ from models.weights.load import build_network
 
 
 class NetworkPseudoLabellerConfig(PseudoLabellerConfig):
-    """Predictions of another network, whose weights do not change any more.
+    """Predictions of another network, which no gradient of the training changes.
 
     With `model.weights` this is the papers' self-training, with `refined` as well their optimised
     self-training, and with `epochs` their network-based optimiser, VoxelMorph-n.
@@ -34,8 +34,12 @@ class NetworkPseudoLabellerConfig(PseudoLabellerConfig):
     name: Literal["network"] = "network"
     model: ModelConfig = VoxelMorph1Config()
     epochs: NonNegativeInt = 0
-    """First of all, this network is trained for so many epochs on the same images, as the training
-    file says, but without guidance."""
+    """This network is trained for so many epochs on the same images, as the training file says, but
+    without guidance."""
+    learns: Literal["before_every_epoch", "once"] = "before_every_epoch"
+    """It is trained so before every epoch that it teaches, and goes on from where it was, as the
+    paper has it; or before the first epoch alone, and its weights are frozen then. The code of
+    neither is published."""
     refined: OnlineOptimiserConfig | None = None
     """Its prediction is not what it teaches, but what this makes of it."""
 
@@ -73,8 +77,11 @@ class NetworkPseudoLabeller(PseudoLabeller):
 
     @property
     def pretraining(self) -> Pretraining | None:
-        epochs = self._config.epochs
-        return Pretraining(self._network, self._config.model, epochs) if epochs else None
+        config = self._config
+        if not config.epochs:
+            return None
+        again = config.learns == "before_every_epoch"
+        return Pretraining(self._network, config.model, config.epochs, again)
 
     def __call__(self, item: GuidanceInput) -> Fields:
         self._network.eval()  # its own training may have left it otherwise

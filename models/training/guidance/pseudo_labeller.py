@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -29,20 +30,35 @@ class GuidanceInput:
 
 @dataclass(frozen=True)
 class Pretraining:
-    """A network that is to be trained before it teaches."""
+    """A network that is trained before it teaches, on the same images and without guidance."""
 
     network: RegistrationModel
     config: ModelConfig
     epochs: int
+    again: bool = False
+    """Before every epoch that it teaches, and not only before the first."""
 
 
 class PseudoLabeller(ABC):
-    """Gives pseudo ground truth; no answer depends on what it was asked before."""
+    """Gives pseudo ground truth."""
 
     @property
     def pretraining(self) -> Pretraining | None:
-        """The network to train first, if any."""
+        """The network to train, if any."""
         return None
+
+    @property
+    def learns_over_pairs(self) -> bool:
+        """True if what it teaches depends on the pairs before, in their order."""
+        return False
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Knowledge from the pairs so far, for a checkpoint."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:  # noqa: B027 - most learn nothing
+        """Take up what it had learnt when `state` was saved."""
 
     @abstractmethod
     def __call__(self, item: GuidanceInput) -> Fields:

@@ -41,6 +41,23 @@ def test_the_two_terms_have_opposite_signs() -> None:
     assert float(Lddmm(alpha=1 / eigenvalue, gamma=1.0)(field)) == pytest.approx(0, abs=1e-20)
 
 
+def test_the_printed_norm_keeps_its_balance_on_every_grid_and_the_published_one_does_not() -> None:
+    """Beside the mean squared difference of images, of which a larger grid changes nothing."""
+    small, large = (torch.full((2, 3, n, n, n), 2.0, dtype=torch.float64) for n in (6, 10))
+    printed = Lddmm(alpha=7.0, gamma=0.5, operator="printed")
+    assert float(printed(small)) == pytest.approx(3 * (0.5**2 * 2) ** 2)
+    assert float(printed(large)) == pytest.approx(float(printed(small)))
+    published = Lddmm(alpha=7.0, gamma=0.5)
+    assert float(published(large)) == pytest.approx(float(published(small)) * 8**3 / 4**3)
+
+
+@pytest.mark.parametrize("operator", ["published", "printed"])
+def test_a_batch_costs_the_mean_of_its_fields(operator: str) -> None:
+    term = Lddmm(alpha=1.0, gamma=0.5, operator=operator)
+    both = random(2, 3, 6, 7, 8)
+    assert float(term(both)) == pytest.approx(float(term(both[:1]) + term(both[1:])) / 2)
+
+
 def test_the_gradient_passes_gradcheck() -> None:
     field = random(2, 3, 3, 4, 5).requires_grad_()
     assert torch.autograd.gradcheck(Lddmm(alpha=1.0, gamma=0.5), field)

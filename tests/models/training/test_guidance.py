@@ -1,5 +1,6 @@
 """What guided steps make small, and who teaches when."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from models.networks.base import RegistrationModel
 from models.networks.identity import IdentityConfig
 from models.optim.optimisers import SgdConfig
 from models.spatial.parametrisation import compose
-from models.spatial.warp import warp
+from models.spatial.warp import resize_field, warp
 from models.training.config import TrainConfig
 from models.training.dataset import generator
 from models.training.guidance.cascade import Cascade, CascadeConfig, CascadeDescent
@@ -196,7 +197,8 @@ def trained(path: Path, seed: int = 0) -> Path:
 
 TEACHERS: dict[str, dict[str, object]] = {
     "optimiser": {"name": "optimiser"},
-    "down-sampled": {"name": "optimiser", "descent": {"levels": [level(shrink=2, control=2)]}},
+    "coarse": {"name": "optimiser", "descent": {"levels": [level(shrink=2, control=2)]}},
+    "down-sampled": {"name": "optimiser", "down_sampled": 2},
     "self-training": {"name": "network"},
     "optimised self-training": {
         "name": "network",
@@ -208,13 +210,17 @@ TEACHERS: dict[str, dict[str, object]] = {
             "schedule": {"name": "constant"},
         },
     },
-    "cascaded": {"name": "cascade", "descent": {"steps": 10, "learning_rate": 0.01}},
+    "cascaded": {
+        "name": "cascade",
+        "learns": "each_pair_anew",
+        "descent": {"steps": 10, "learning_rate": 0.01},
+    },
 }
 
 
 def teacher_named(name: str, tmp_path: Path) -> AnyPseudoLabeller:
     settings = dict(TEACHERS[name])
-    if settings["name"] != "optimiser":
+    if settings["name"] in {"network", "cascade"}:
         learnt = "self-training" in name
         weights = trained(tmp_path / "weights.safetensors") if learnt else None
         settings["model"] = NETWORK.model_copy(update={"weights": weights})
@@ -267,7 +273,38 @@ def test_optimised_self_training_starts_from_the_other_network(tmp_path: Path) -
     assert torch.equal(from_zero, refined)
 
 
-def test_a_down_sampled_optimiser_adds_something_smooth_to_the_prediction() -> None:
+def test_a_down_sampled_field_has_lost_the_detail_of_the_prediction() -> None:
+    """A wave of two voxels is gone, and half of one of four; what is smooth is kept."""
+    case, places = images(), torch.arange(16.0)
+    still = optimiser(learning_rate=1e-9).model_copy(update={"down_sampled": 2})
+
+    def taught(wave: Tensor) -> Tensor:
+        field = torch.zeros(1, 3, 16, 16, 16)
+        field[:, 0] = wave
+        return answer(still.build(CPU), field, case)[0, 0, 4:12, 8, 8]
+
+    def along_x(values: Tensor) -> Tensor:
+        return values.view(1, 16, 1, 1)
+
+    assert taught(along_x((-1) ** places)).abs().max() < 1e-6
+    assert taught(torch.full((1, 16, 16, 16), 0.7)).sub(0.7).abs().max() < 1e-6
+    pairs = along_x(torch.tensor([1.0, 1.0, -1.0, -1.0]).repeat(4))  # means of two are kept
+    assert taught(pairs).abs().max() == pytest.approx(0.5, abs=1e-6)  # then interpolated
+
+
+def test_a_down_sampled_optimiser_works_on_means_over_cubes() -> None:
+    """As if images and field had been brought to the coarse grid before."""
+    case, field = images(), some_field()
+    coarse = resize_field(field, (8, 8, 8))
+    plain = answer(OnlineOptimiserConfig().build(CPU), coarse, case.shrunk(2))
+    sampled = OnlineOptimiserConfig(down_sampled=2)
+    found = answer(sampled.build(CPU), field, case)
+    assert torch.equal(found, resize_field(plain, (16, 16, 16)))
+    assert sampled.grid.problem((15, 16, 16)) is not None
+    assert sampled.grid.problem((16, 16, 16)) is None
+
+
+def test_a_coarse_optimiser_adds_something_smooth_to_the_prediction() -> None:
     case, field = images(), some_field() + 0.1 * torch.randn(1, 3, 16, 16, 16)
     coarse, fine = (
         answer(optimiser(shrink=n, control=n).build(CPU), field, case) - field for n in (4, 1)
@@ -295,6 +332,53 @@ def test_a_cascade_changes_what_the_prediction_leaves() -> None:
     case, field = images(), some_field()
     found = answer(config.build(CPU), field, case)
     torch.testing.assert_close(found, field, atol=1e-2, rtol=0)
+
+
+def cascade(learns: str, rate: float = 1e-3, **changes: object) -> PseudoLabeller:
+    torch.manual_seed(0)
+    descent = CascadeDescent(learning_rate=rate)
+    settings = {"model": NETWORK, "descent": descent, "learns": learns}
+    return CascadeConfig.model_validate(settings | changes).build(CPU)
+
+
+def test_a_cascade_over_pairs_learns_and_one_anew_does_not() -> None:
+    """Five steps move an untrained network by next to nothing, those of twenty pairs do."""
+    field = torch.zeros(1, 3, 16, 16, 16)
+    taught = {
+        learns: [answer(cascade_, field, images(n)).abs().mean().item() for n in range(20)]
+        for learns in ("over_pairs", "each_pair_anew")
+        for cascade_ in [cascade(learns)]
+    }
+    assert taught["over_pairs"][0] == taught["each_pair_anew"][0]
+    assert taught["over_pairs"][-1] > 5 * taught["each_pair_anew"][-1]  # 9.4 times
+
+
+def test_a_cascade_goes_on_from_what_it_had_learnt() -> None:
+    first, second = cascade("over_pairs"), cascade("over_pairs")
+    field = some_field()
+    for number in range(3):
+        answer(first, field, images(number))
+    saved = copy.deepcopy(first.state)
+    expected = [answer(first, field, images(number)) for number in (3, 4)]
+    second.restore(saved)
+    for number, found in zip((3, 4), expected, strict=True):
+        assert torch.equal(answer(second, field, images(number)), found)
+    assert not torch.equal(answer(cascade("over_pairs"), field, images(3)), expected[0])
+    assert cascade("each_pair_anew").state == {}
+
+
+@pytest.mark.parametrize("learns", ["over_pairs", "each_pair_anew"])
+def test_the_published_cascade_teaches_the_field_of_its_last_network_alone(learns: str) -> None:
+    """Of one network, that is what is added; of two, the second begins where the first ends."""
+    case, field = images(), some_field()
+    composed, last = (
+        answer(cascade(learns, networks=1, output=output), field, case)
+        for output in ("composed", "last")
+    )
+    torch.testing.assert_close(compose(field, last), composed)
+    two = cascade(learns, output="last")
+    found = answer(two, field, case)
+    assert found.abs().max() < 0.1 < field.abs().max()  # without the prediction
 
 
 def test_teachers_are_drawn_alike_whenever_a_training_is_taken_up() -> None:

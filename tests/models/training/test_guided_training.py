@@ -2,19 +2,27 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from l2r.errors import TrainingError
+from models.training.context import Validator
 from models.training.dataset import collate, unbatch
+from models.training.distributed import DistributedContext
+from models.training.guidance.cascade import CascadeConfig, CascadeDescent
 from models.training.guidance.config import GuidanceSchedule, GuidanceTerm
 from models.training.guidance.pretrained_network import NetworkPseudoLabellerConfig
-from models.training.logging import LogFile
-from models.training.loop import Validator, fit
+from models.training.logging import EpochLog, LogFile, Logger
+from models.training.loop import fit
 from models.training.sampling import ListedPairs, RandomPartners
-from models.training.state import LAST
+from models.training.schedule import PolyConfig
+from models.training.state import CHECKPOINT, LAST, PREVIOUS
+from models.training.teachers import guide_of
 from tests.models.training.conftest import NETWORK
 from tests.models.training.test_guidance import CPU, level
 from tests.models.training.test_loop import Notes, context_for, network, nothing, same, train
@@ -26,11 +34,24 @@ FEW_STEPS = GuidanceTerm.model_validate(
 )
 AFTER_ANOTHER_NETWORK = (
     GuidanceTerm(
-        teacher=NetworkPseudoLabellerConfig(model=NETWORK, epochs=1),
+        teacher=NetworkPseudoLabellerConfig(model=NETWORK, epochs=1, learns="once"),
         when=GuidanceSchedule(until=1, threshold=0.6),
     ),
     FEW_STEPS.model_copy(update={"when": GuidanceSchedule(threshold=0.8)}),
 )
+
+
+class Order(Logger):
+    """Epochs as they ended: `t` of a teacher, `w` of the whole training."""
+
+    def __init__(self, word: str = "w", seen: list[str] | None = None) -> None:
+        self._word, self.seen = word, [] if seen is None else seen
+
+    def for_part(self, folder: Path) -> "Order":  # noqa: ARG002 - there is one
+        return Order("t", self.seen)
+
+    def epoch(self, news: EpochLog) -> None:  # noqa: ARG002 - that it ended is enough
+        self.seen.append(self._word)
 
 
 @pytest.mark.slow
@@ -48,7 +69,7 @@ def test_it_learns_what_it_is_taught_and_is_judged_by_the_images(
 
 
 def test_a_network_teaches_after_its_own_epochs(tmp_path: Path, partners: Partners) -> None:
-    term = GuidanceTerm(teacher=NetworkPseudoLabellerConfig(model=NETWORK, epochs=2))
+    term = GuidanceTerm(teacher=NetworkPseudoLabellerConfig(model=NETWORK, epochs=2, learns="once"))
     folder = tmp_path / "out"
     training = context_for(folder, partners(), guidance=(term,), epochs=1)
     fit(network(), training, [LogFile(folder)])
@@ -61,6 +82,106 @@ def test_a_network_teaches_after_its_own_epochs(tmp_path: Path, partners: Partne
     assert "guidance" not in lines["teacher-1"][0]["training"]
     assert lines["."][0]["training"]["guidance"] > 0
     assert not same(load_file(folder / LAST), load_file(folder / "teacher-1" / LAST))
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(("learns", "epochs"), [("once", 2), ("before_every_epoch", 6)])
+def test_a_network_learns_on_before_every_epoch_or_once(
+    tmp_path: Path, partners: Partners, learns: str, epochs: int
+) -> None:
+    teacher = NetworkPseudoLabellerConfig(model=NETWORK, epochs=2, learns=learns)
+    terms, folder = (GuidanceTerm(teacher=teacher),), tmp_path / "out"
+    order = Order()
+    training = context_for(folder, partners(3), guidance=terms, epochs=3)
+    fit(network(), training, [LogFile(folder), order])
+    assert len(lines(folder / "teacher-1")) == epochs
+    assert len(lines(folder)) == 3
+    expected = {"once": "ttwww", "before_every_epoch": "ttwttwttw"}
+    assert "".join(order.seen) == expected[learns]
+
+
+def test_a_network_does_not_learn_for_epochs_in_which_it_does_not_teach(
+    tmp_path: Path, partners: Partners
+) -> None:
+    teacher = NetworkPseudoLabellerConfig(model=NETWORK, epochs=1)
+    term = GuidanceTerm(teacher=teacher, when=GuidanceSchedule(after=1, every=2))
+    order, folder = Order(), tmp_path / "out"
+    fit(network(), context_for(folder, partners(3), guidance=(term,), epochs=4), [order])
+    assert "".join(order.seen) == "wtwwtw"
+
+
+def test_the_rate_of_a_network_that_teaches_falls_with_that_of_the_training(
+    tmp_path: Path, partners: Partners
+) -> None:
+    teacher = NetworkPseudoLabellerConfig(model=NETWORK, epochs=2)
+    changes = {"guidance": (GuidanceTerm(teacher=teacher),), "epochs": 2}
+    context = context_for(tmp_path / "out", partners(3), schedule=PolyConfig(over=4), **changes)
+    fit(network(), context, [LogFile(tmp_path / "out")])
+    rates = [
+        [line["learning_rate"] for line in lines(tmp_path / "out" / n)] for n in (".", "teacher-1")
+    ]
+    assert rates[1][::2] == rates[0]
+    assert rates[1] == sorted(rates[1], reverse=True)
+
+
+def test_a_cascade_that_learns_over_pairs_wants_one_process(
+    tmp_path: Path, partners: Partners
+) -> None:
+    settings = {"guidance": (GuidanceTerm(teacher=CascadeConfig(model=NETWORK)),)}
+    two = replace(context_for(tmp_path, partners(), **settings), processes=DistributedContext(0, 2))
+    with pytest.raises(TrainingError, match="several processes cannot share; train in one"):
+        guide_of(two)
+    anew = {
+        "guidance": (GuidanceTerm(teacher=CascadeConfig(model=NETWORK, learns="each_pair_anew")),)
+    }
+    guide, trained = guide_of(
+        replace(context_for(tmp_path, partners(), **anew), processes=DistributedContext(0, 2))
+    )
+    assert guide is not None
+    assert trained == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop_after", [2, 4, 6, 8])
+def test_teachers_that_go_on_learning_are_resumed_in_the_same_bits(
+    tmp_path: Path, partners: Partners, stop_after: int
+) -> None:
+    """A network learns for three steps before each epoch of three, of which a cascade has some."""
+    cascade = CascadeConfig(model=NETWORK, descent=CascadeDescent(steps=2, learning_rate=1e-2))
+    terms = (
+        GuidanceTerm(teacher=cascade, when=GuidanceSchedule(threshold=0.5)),
+        GuidanceTerm(teacher=NetworkPseudoLabellerConfig(model=NETWORK, epochs=1)),
+    )
+    changes = {"guidance": terms, "epochs": 3}
+    whole, weights = train(tmp_path / "whole", partners(3), **changes)
+    steps = iter(range(1, 100))
+    cut = context_for(
+        tmp_path / "cut", partners(3), stop=lambda: next(steps) >= stop_after, **changes
+    )
+    first = Notes()
+    assert fit(network(), cut, [first]) == "stopped"
+    torch.manual_seed(99)
+    second, resumed = train(tmp_path / "cut", partners(3), **changes)
+    assert same(resumed, weights)
+    assert [n.losses for n in [*first.steps, *second.steps]] == [n.losses for n in whole.steps]
+    names = [tmp_path / name / "teacher-2" / LAST for name in ("whole", "cut")]
+    assert same(*map(load_file, names))
+
+
+def test_the_checkpoint_before_has_the_teacher_of_its_time(
+    tmp_path: Path, partners: Partners
+) -> None:
+    """A damaged checkpoint costs an epoch, and the network has not learnt it yet either."""
+    teacher = NetworkPseudoLabellerConfig(model=NETWORK, epochs=1)
+    changes = {"guidance": (GuidanceTerm(teacher=teacher),), "epochs": 2}
+    folder = tmp_path / "out"
+    _, weights = train(folder, partners(3), **changes)
+    (folder / PREVIOUS).rename(folder / CHECKPOINT)
+    _, again = train(folder, partners(3), **changes)
+    assert same(again, weights)
 
 
 @pytest.mark.slow

@@ -22,10 +22,11 @@ from models.networks.identity import IdentityConfig
 from models.optim.optimisers import AdamConfig, FAdamConfig
 from models.training.cache import Cache
 from models.training.config import TrainConfig, TrainingObjective
+from models.training.context import TrainContext, ValidationScores, Validator
 from models.training.dataset import Dataset, Sample
 from models.training.distributed import DistributedContext
 from models.training.logging import EpochLog, Logger, StepLog
-from models.training.loop import TrainContext, ValidationScores, Validator, fit
+from models.training.loop import fit
 from models.training.sampling import ListedPairs, PairPreprocessor, RandomPartners
 from models.training.schedule import ConstantConfig
 from models.training.state import BEST, CHECKPOINT, LAST, PREVIOUS

@@ -13,8 +13,9 @@ from l2r.grid import GridRule
 from models.descent.objective import ImagePair
 from models.networks.base import RegistrationModel
 from models.training.config import Images, TrainConfig, TrainingObjective
+from models.training.context import TrainContext
 from models.training.dataset import Dataset, Sample, generator
-from models.training.loop import TrainContext, fit
+from models.training.loop import fit
 from models.training.mixture import Mixture
 from models.training.sampling import ListedPairs, PairPreprocessor, RandomPartners
 from models.training.step import Objective

@@ -32,7 +32,7 @@ def test_the_page_lists_every_file() -> None:
 
 
 def test_the_page_has_the_experiments_of_five_papers() -> None:
-    assert len(EXPERIMENTS) == 10
+    assert len(EXPERIMENTS) == 13
 
 
 @pytest.mark.parametrize("row", EXPERIMENTS, ids=lambda row: row[0][:40])

@@ -80,6 +80,19 @@ def neurite(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def transmorphs_oasis(tmp_path: Path) -> Path:
+    """OASIS in pickles: three subjects to train on, two pairs of three others to validate."""
+    folder = tmp_path / "OASIS_L2R_2021_task03"
+    subjects = {n: (volume(n), labels_of((0, 1, 35), n)) for n in (1, 2, 3, 438, 439, 440)}
+    for number in (1, 2, 3):
+        pickled(folder / "All" / f"p_{number:04}.pkl", subjects[number])
+    for fixed in (438, 439):
+        (x, x_seg), (y, y_seg) = subjects[fixed + 1], subjects[fixed]
+        pickled(folder / "Test" / f"p_{fixed:04}_{fixed + 1:04}.pkl", (x, y, x_seg, y_seg))
+    return folder
+
+
+@pytest.fixture
 def learn2reg(tmp_path: Path) -> Path:
     """OASIS as Learn2Reg shares it: labels of the training images alone."""
     for number in range(1, 24):

@@ -1,6 +1,7 @@
 """Public data sets become what runs, trainings and scores read."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from l2r.dataset import read_pairs
 from l2r.errors import DatasetError, ImageError
 from l2r.formats.volumes import read_image, read_labels
 from l2r.task import load_task
+from pipeline.dataset.arrays import read_arrays
 from pipeline.dataset.catalog import CONVERTERS
 from pipeline.dataset.choice import SplitChoice
 from pipeline.dataset.ixi import LABELS
@@ -144,6 +146,68 @@ def test_learn2regs_oasis_gives_its_test_images_without_labels(
         "OASIS_0455_0000<--OASIS_0456_0000",
     ]
     assert not (tmp_path / "out" / "labelsTs").exists()
+
+
+def assert_pairs_of_pickles_are_right(folder: Path) -> None:
+    pairs = find_data(folder).pairs
+    assert [pair.name for pair in pairs] == [
+        "OASIS_0438_0000<--OASIS_0439_0000",
+        "OASIS_0439_0000<--OASIS_0440_0000",
+    ]
+    for pair, number in zip(pairs, (438, 439), strict=True):
+        for side, shown in ((pair.fixed, number), (pair.moving, number + 1)):
+            expected = volume(shown).transpose(0, 2, 1)
+            np.testing.assert_array_equal(read_image(side.path).array, expected)
+            labels = labels_of((0, 1, 35), shown).transpose(0, 2, 1)
+            np.testing.assert_array_equal(read_labels(side.labels), labels)
+
+
+def test_pickles_of_oasis_become_its_training_images_and_pairs(
+    transmorphs_oasis: Path, tmp_path: Path
+) -> None:
+    dataset = converted("oasis", transmorphs_oasis, tmp_path / "out")
+    names = [scan.name for scan in find_data(dataset).scans]
+    assert names == [f"OASIS_{n:04}_0000" for n in (1, 2, 3)]
+    assert_pairs_of_pickles_are_right(dataset)
+
+
+def test_pickles_whose_numbers_are_exchanged_are_found_out_by_their_neighbours(
+    transmorphs_oasis: Path, tmp_path: Path
+) -> None:
+    for path in (transmorphs_oasis / "Test").iterdir():
+        x, y, x_seg, y_seg = read_arrays(path, 4)
+        pickled(path, (y, x, y_seg, x_seg))
+    assert_pairs_of_pickles_are_right(converted("oasis", transmorphs_oasis, tmp_path / "out"))
+
+
+def test_a_subject_of_the_validation_is_not_trained_on(
+    transmorphs_oasis: Path, tmp_path: Path
+) -> None:
+    pickled(transmorphs_oasis / "All" / "p_0439.pkl", (volume(439), labels_of((0, 1), 439)))
+    dataset = converted("oasis", transmorphs_oasis, tmp_path / "out", "3,1")
+    data = find_data(dataset)
+    assert sorted(scan.name[6:10] for scan in data.scans) == ["0001", "0002", "0003"]
+    assert len(data.pairs) == 1
+
+
+def test_pickles_that_do_not_belong_together_are_refused(
+    transmorphs_oasis: Path, tmp_path: Path
+) -> None:
+    second = transmorphs_oasis / "Test/p_0439_0440.pkl"
+    content = second.read_bytes()
+    pickled(second, (volume(7), volume(8), labels_of((0, 1), 7), labels_of((0, 1), 8)))
+    with pytest.raises(DatasetError, match="no image of it is one of p_0438_0439"):
+        converted("oasis", transmorphs_oasis, tmp_path / "out")
+    pickled(second, (volume(7), labels_of((0, 1), 7)))
+    with pytest.raises(ImageError, match="4 arrays of numbers are expected"):
+        converted("oasis", transmorphs_oasis, tmp_path / "out")
+    second.write_bytes(content)
+    second.rename(second.with_name("p_0500_0501.pkl"))
+    with pytest.raises(DatasetError, match="must begin with the second image of the one before"):
+        converted("oasis", transmorphs_oasis, tmp_path / "out")
+    shutil.rmtree(transmorphs_oasis / "All")
+    with pytest.raises(DatasetError, match="no All/"):
+        converted("oasis", transmorphs_oasis, tmp_path / "out", "3,1")
 
 
 @pytest.mark.parametrize("kind", CONVERTERS)

@@ -1,11 +1,14 @@
 """The run files that come with the project."""
 
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from l2r.task import load_task
+from models.optim.combine import ProjectOne, SumGradients
+from models.training.state import LAST
 from models.weights.registry import registered
 from pipeline.register.config import RunConfig, load_run
 from pipeline.register.request import default_config
@@ -28,6 +31,26 @@ def test_files_for_t1_brains_differ_in_the_refinement_alone(path: Path) -> None:
     config = load_run(path)
     assert str(config.model.weights) in registered()
     assert config.model_copy(update={"refine": ()}) == load_run(FOLDER / "t1_network.toml")
+
+
+@pytest.mark.parametrize("steps", [50, 100])
+def test_the_optimisations_of_p2_differ_in_projection_and_steps_alone(steps: int) -> None:
+    end = "" if steps == 50 else f"_{steps}"
+    plain, projected = (
+        load_run(FOLDER / f"unigradicon_{name}{end}.toml") for name in ("io", "io_gp")
+    )
+    for config, combine in ((plain, SumGradients()), (projected, ProjectOne())):
+        (refine,) = config.refine
+        assert (refine.steps, refine.keep, refine.combine) == (steps, "last", combine)
+        assert config.model_copy(update={"refine": ()}) == load_run(FOLDER / "unigradicon.toml")
+    like = {"combine": SumGradients()}
+    assert projected.refine[0].model_copy(update=like) == plain.refine[0]
+
+
+def test_the_run_files_of_p2_begin_with_what_its_training_file_leaves() -> None:
+    text = (FOLDER / "train/unigradicon/lumir.toml").read_text()
+    (folder,) = re.findall(r"--output (\S+)", text)
+    assert load_run(FOLDER / "unigradicon.toml").model.weights == Path(folder) / LAST
 
 
 @pytest.mark.parametrize(("task", "name"), [("lumir24", "t1_default"), ("oasis", "any_default")])

@@ -28,11 +28,23 @@ def guided(path: Path, brains: Path, guidance: str = GUIDANCE, *, batch: int = 1
     return path
 
 
+NETWORK = """
+[[guidance]]
+[guidance.teacher]
+name = "network"
+epochs = 1
+model = { name = "voxelmorph_1", encoder = [4, 8, 8, 8], decoder = [8, 8, 8, 8], extras = [8, 4] }
+"""
+
+
 @pytest.mark.slow
-def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path, brains: Path) -> None:
-    one = guided(tmp_path / "one.toml", brains, batch=2)
+@pytest.mark.parametrize("guidance", [GUIDANCE, NETWORK], ids=["optimiser", "network"])
+def test_two_processes_are_one_with_twice_the_batch(
+    tmp_path: Path, brains: Path, guidance: str
+) -> None:
+    one = guided(tmp_path / "one.toml", brains, guidance, batch=2)
     run("train", one, "--data", brains, "--output", tmp_path / "one")
-    two = guided(tmp_path / "two.toml", brains)
+    two = guided(tmp_path / "two.toml", brains, guidance)
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
     words = ("train", two, "--data", brains, "--output", tmp_path / "two")
     python(*torchrun, "-m", "pipeline", *words)
