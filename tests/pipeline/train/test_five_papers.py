@@ -46,5 +46,6 @@ def test_gradient_projection_begins_with_what_fine_tuning_leaves(tmp_path: Path)
         *words(f"model.weights={weights}", "refine.0.steps=1"),
     )
     assert "1 done" in done.stderr + done.stdout
-    (pair,) = json.loads((tmp_path / "fields" / "manifest.json").read_text())["pairs"]
+    manifest = json.loads((tmp_path / "fields" / "manifest.json").read_text())
+    (pair,) = manifest["pairs"].values()
     assert len(pair["refinements"]) == 1
