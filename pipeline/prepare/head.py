@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -35,6 +35,8 @@ _STRIPPED = (0.75, 1.3)
 """Volume of all that is not background, in volumes of the brain: set by hand."""
 _WHOLE = 0.97
 """Share of the template's brain within the field of view from which it counts as whole."""
+_DARK_PART = 0.05
+"""Share of a brain that may lie below zero by noise alone."""
 _MOST_TURN_DEGREES = 45.0
 _KEPT = 0.05
 """Quality that an image on the grid may lack and still be left where it is."""
@@ -73,6 +75,7 @@ class PrepareHead:
         seconds: dict[str, float] = {}
         with _measured(seconds, "brain"):
             brain, stripped = self._brain(image)
+            image = above_zero(image, brain)
         done = stripped and image.grid.is_like(GRID)
         with _measured(seconds, "bias"):
             values = np.where(brain, image.array, 0).astype(np.float32)
@@ -120,6 +123,16 @@ class PrepareHead:
                 f"{' x '.join(f'{side:.3g}' for side in image.spacing_mm)} mm?"
             )
         return mask, stripped
+
+
+def above_zero(image: Image, brain: Mask) -> Image:
+    """The image with air at zero, if its brain goes below: offsets of headers, signed scanners."""
+    darkest = float(np.quantile(image.array[brain], _DARK_PART))
+    if darkest >= 0:
+        return image
+    faces = [np.take(image.array, end, axis).ravel() for axis in range(3) for end in (0, -1)]
+    air = min(float(np.median(np.concatenate(faces))), darkest)
+    return replace(image, array=image.array - np.float32(air))
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """One head on its way to the challenge's grid."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,11 +9,11 @@ from l2r.errors import ImageError
 from l2r.formats.volumes import Image
 from l2r.transforms.grids import Grid
 from pipeline.prepare.bias import bias_field
-from pipeline.prepare.brain import largest
-from pipeline.prepare.head import PrepareHead
+from pipeline.prepare.brain import Mask, largest
+from pipeline.prepare.head import PrepareHead, above_zero
 from pipeline.prepare.template import GRID, coverage, is_t1, template, template_on_grid, white_level
 from tests.models.affine.heads import error_mm
-from tests.pipeline.prepare.conftest import TRUE, brain_in_head
+from tests.pipeline.prepare.conftest import TRUE, KnownBrain, brain_in_head
 
 
 @pytest.mark.slow
@@ -46,6 +48,33 @@ def test_half_a_brain_is_prepared_with_a_warning(head: Image, prepare_head: Prep
     found = prepare_head(half)
 
     assert any("field of view holds" in warning for warning in found.warnings)
+
+
+def test_air_is_brought_to_zero_where_the_brain_goes_below(head: Image) -> None:
+    brain = brain_in_head() > 40
+    shifted = above_zero(replace(head, array=head.array - 200), brain)
+    assert np.allclose(shifted.array, head.array, atol=1e-4)
+
+
+def test_padding_far_below_a_brain_of_positive_values_moves_nothing(head: Image) -> None:
+    brain = brain_in_head() > 40
+    padded = replace(head, array=np.where(head.array > 0, head.array, -1000))
+    noisy = padded.array.copy()
+    noisy[np.unravel_index(np.flatnonzero(brain)[::50], brain.shape)] = -3  # 2 % of the brain
+    for array in (padded.array, noisy):
+        assert above_zero(replace(head, array=array), brain).array is array
+
+
+@pytest.mark.slow
+def test_a_head_whose_brain_is_below_zero_is_prepared_as_any(
+    head: Image, prepare_head: PrepareHead
+) -> None:
+    class Below(KnownBrain):
+        def __call__(self, image: Image) -> Mask:
+            return super().__call__(replace(image, array=image.array + 200))
+
+    below = PrepareHead(Below())(replace(head, array=head.array - 200))
+    assert np.array_equal(below.volume, prepare_head(head).volume)
 
 
 def test_grey_matter_brighter_than_white_is_not_t1() -> None:
