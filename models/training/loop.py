@@ -117,7 +117,7 @@ class _Training:
         self._progress = restore(self._train_step, state)
         if self._guide is not None:
             self._guide.restore(state["guidance"])
-        for (_, training), own in zip(self._teachers, state["teachers"], strict=True):
+        for (_, training), own in zip(self._teachers, state.get("teachers", ()), strict=True):
             training.restore(own)
 
     def run(self, epochs: int) -> Finished:

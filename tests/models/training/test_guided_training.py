@@ -166,6 +166,7 @@ def test_teachers_that_go_on_learning_are_resumed_in_the_same_bits(
     torch.manual_seed(99)
     second, resumed = train(tmp_path / "cut", partners(3), **changes)
     assert same(resumed, weights)
+    assert len([*first.epochs, *second.epochs]) == len(whole.epochs) == 6  # none is repeated
     assert [n.losses for n in [*first.steps, *second.steps]] == [n.losses for n in whole.steps]
     names = [tmp_path / name / "teacher-2" / LAST for name in ("whole", "cut")]
     assert same(*map(load_file, names))
@@ -174,14 +175,15 @@ def test_teachers_that_go_on_learning_are_resumed_in_the_same_bits(
 def test_the_checkpoint_before_has_the_teacher_of_its_time(
     tmp_path: Path, partners: Partners
 ) -> None:
-    """A damaged checkpoint costs an epoch, and the network has not learnt it yet either."""
+    """A damaged checkpoint costs an epoch, but the network that teaches does not begin again."""
     teacher = NetworkPseudoLabellerConfig(model=NETWORK, epochs=1)
     changes = {"guidance": (GuidanceTerm(teacher=teacher),), "epochs": 2}
     folder = tmp_path / "out"
     _, weights = train(folder, partners(3), **changes)
     (folder / PREVIOUS).rename(folder / CHECKPOINT)
-    _, again = train(folder, partners(3), **changes)
+    notes, again = train(folder, partners(3), **changes)
     assert same(again, weights)
+    assert len(notes.epochs) == 1
 
 
 @pytest.mark.slow

@@ -317,6 +317,19 @@ def test_a_damaged_checkpoint_says_how_to_go_on(tmp_path: Path, partners: Partne
     assert same(again, whole)
 
 
+def test_a_checkpoint_from_before_it_had_teachers_is_gone_on_from(
+    tmp_path: Path, partners: Partners
+) -> None:
+    _, whole = train(tmp_path / "out", partners())
+    path = tmp_path / "out" / PREVIOUS
+    content = torch.load(path, weights_only=True)
+    del content["guidance"], content["teachers"]
+    torch.save(content, tmp_path / "out" / CHECKPOINT)
+    notes, again = train(tmp_path / "out", partners())
+    assert len(notes.epochs) == 1
+    assert same(again, whole)
+
+
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path, partners: Partners) -> None:
     train(tmp_path / "out", partners())
     with pytest.raises(TrainingError, match="of a training with other settings; give another"):
