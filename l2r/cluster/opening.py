@@ -27,6 +27,8 @@ SETTINGS: dict[str, Any] = {
     "distributed.worker.memory.spill": False,  # and a pause would never end
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": False,
+    "distributed.admin.log-length": 1000,  # memory that does not grow
+    "distributed.worker.profile.enabled": False,
     "distributed.nanny.pre-spawn-environ.MKL_NUM_THREADS": None,  # as in a run without Dask
     "distributed.nanny.pre-spawn-environ.OPENBLAS_NUM_THREADS": None,
 }

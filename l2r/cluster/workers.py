@@ -1,24 +1,23 @@
 """Calls a function for many items on Dask's workers.
 
-Few tasks are with the scheduler at a time, so that memory does not grow with the list. A task that
-Dask blames for the end of several workers may only have waited on them: who calls decides.
+A task is a batch of items, and few tasks are with the scheduler at a time, so that neither seconds
+nor memory grow with the list. A task that Dask blames for the end of several workers may only have
+waited on them: who calls decides.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any, TypeVar
 
 from distributed import Client, Future, KilledWorker, as_completed
 from distributed.client import FutureCancelledError
 
+from l2r.cluster.batches import Batches, Part, work_through
 from l2r.errors import ClusterError
 
 TaskT = TypeVar("TaskT")
 ResultT = TypeVar("ResultT")
-WINDOW = 500
-"""Tasks that the scheduler knows of; more than any cluster has workers."""
 
 
 class Workers:
@@ -58,16 +57,19 @@ class Workers:
         Raises:
             ClusterError: several workers were killed at one item, or the scheduler is gone.
         """
-        waiting = iter(items)
-        running = deque(self._submit(work, item) for item in islice(waiting, WINDOW))
+        batches = self._batches(items)
+        running = deque((self._submit(work, batch), batch) for batch in batches.more())
         while running:
+            future, batch = running.popleft()
             with _lost_connections():
                 try:
-                    outcome: ResultT = running.popleft().result()
+                    part: Part[ResultT] = future.result()
                 except KilledWorker as killed:
                     raise ClusterError(_blame(killed)) from None
-            running.extend(self._submit(work, item) for item in islice(waiting, 1))
-            yield outcome
+            if left := batches.end(batch, part):
+                running.appendleft((self._submit(work, left), left))
+            running.extend((self._submit(work, more), more) for more in batches.more())
+            yield from part.outcomes
 
     def as_finished(
         self, work: Callable[[TaskT], ResultT], items: Iterable[TaskT]
@@ -81,30 +83,32 @@ class Workers:
         Raises:
             ClusterError: the scheduler is gone.
         """
-        waiting = iter(items)
-        running = {self._submit(work, item): item for item in islice(waiting, WINDOW)}
+        batches = self._batches(items)
+        running = {self._submit(work, batch): batch for batch in batches.more()}
         coming = as_completed(running)
         while running:
             with _lost_connections():
                 future = next(coming)
-                item = running.pop(future)
+                batch = running.pop(future)
                 try:
-                    outcome: ResultT = future.result()
+                    part: Part[ResultT] = future.result()
                 except KilledWorker:
-                    following = [item]
-                else:
-                    following = list(islice(waiting, 1))
-            for each in following:
+                    part = Part()
+            left = batches.end(batch, part)
+            for each in (*([left] if left else ()), *batches.more()):
                 again = self._submit(work, each)
                 running[again] = each
                 coming.add(again)
-            if future.status == "finished":
-                yield outcome
+            yield from part.outcomes
 
-    def _submit(self, work: Callable[[TaskT], ResultT], item: TaskT) -> "Future[Any]":
+    def _batches(self, items: Iterable[TaskT]) -> Batches[TaskT]:
+        with _lost_connections():
+            return Batches(items, workers=len(self._client.nthreads()))
+
+    def _submit(self, work: Callable[[TaskT], ResultT], batch: list[TaskT]) -> "Future[Any]":
         resources = {"GPU": 1} if self.gpus else None
         with _lost_connections():
-            return self._client.submit(work, item, pure=False, resources=resources)
+            return self._client.submit(work_through, work, batch, pure=False, resources=resources)
 
 
 @contextmanager
