@@ -127,6 +127,7 @@ def report(  # noqa: PLR0913 - a command has as many options as it has
     ] = None,
     split: SplitName = "validation",
     jobs: Annotated[int, typer.Option(min=1, help="how many pairs are made at the same time")] = 1,
+    cluster: ClusterOption = None,
     output: Annotated[Path, typer.Option(help="folder of the report")] = Path("report"),
 ) -> None:
     """Make pages to look at a submission with the eye: an index, worst pairs first, a page a pair.
@@ -142,5 +143,5 @@ def report(  # noqa: PLR0913 - a command has as many options as it has
         from l2r.task import load_task  # noqa: PLC0415
 
         submissions = (submission, *(compare or ()))
-        request = ReportRequest(submissions, load_task(task), pairs, folder, output, jobs)
+        request = ReportRequest(submissions, load_task(task), pairs, folder, output, jobs, cluster)
         typer.echo(make_report(request))

@@ -1,25 +1,25 @@
 """The work of `regatta report`, once its arguments are parsed."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.inspection.field_look import Candidate, FieldReader
+import typer
+
 from eval.inspection.index_page import ReportIndex, render_index
-from eval.inspection.inspector import Inspector, NumberedPair
+from eval.inspection.inspector import NumberedPair
 from eval.inspection.outcome import PairOutcome
+from eval.inspection.places import ReportPlaces
 from eval.inspection.viewer import write_viewer
 from eval.parallel import in_order
-from eval.protocol import protocol_of
-from eval.run_record import find_record
-from eval.truth import GroundTruth
+from l2r.cluster.option import open_workers
 from l2r.console import progress
 from l2r.disk import make_folder, writing
 from l2r.errors import OutputError
 from l2r.pairs import Pair
-from l2r.path_names import distinct_names
-from l2r.submission import Submission, field_names, open_submission
+from l2r.submission import field_names
 from l2r.task import Task
 
 INDEX, ASSETS = "index.html", "assets"
@@ -38,6 +38,8 @@ class ReportRequest:
     ground_truth: Path
     output: Path
     jobs: int = 1
+    cluster: str | None = None
+    """Where the pages of pairs are made; None for this machine."""
 
 
 def make_report(request: ReportRequest) -> Path:
@@ -51,24 +53,49 @@ def make_report(request: ReportRequest) -> Path:
         L2RError: the submission or the pair list cannot be used.
     """
     pairs = list(field_names(request.task.field, list(request.pairs)).values())
-    submissions = [open_submission(path) for path in request.submissions]
+    places = ReportPlaces(
+        request.task, tuple(request.submissions), request.ground_truth, request.output / ASSETS
+    )
+    inspector = places.inspector()  # faults are found before anything is written
     assets = _opened(request.output)
-    reader = FieldReader(request.task, protocol_of(request.task), GroundTruth(request.ground_truth))
-    names = distinct_names(request.submissions)
-    candidates = tuple(map(_candidate, names, submissions))
-    inspector = Inspector(reader, candidates, assets)
     items = [NumberedPair(pair, number, len(pairs)) for number, pair in enumerate(pairs, start=1)]
-    outcomes: list[PairOutcome] = []
-    with progress(len(items), "report") as advance:
-        for outcome in in_order(inspector, items, request.jobs):
-            outcomes.append(outcome)
-            words = [flag.word for field in outcome.fields for flag in field.flags]
-            advance(f"{outcome.name}: {', '.join(dict.fromkeys(words)) or 'no flags'}")
+    outcomes = _inspected(request, places, items)
     write_viewer(assets)
-    index = render_index(ReportIndex(request.task, reader.protocol, candidates, outcomes))
+    index = render_index(
+        ReportIndex(request.task, inspector.reader.protocol, inspector.candidates, outcomes)
+    )
     with writing(request.output / INDEX) as file:
         file.write(index.encode())
     return request.output / INDEX
+
+
+def _inspected(
+    request: ReportRequest, places: ReportPlaces, items: list[NumberedPair]
+) -> list[PairOutcome]:
+    """Make the pages of all pairs, with progress on stderr."""
+    outcomes = []
+    with (
+        _coming(request, places, items) as coming,
+        progress(len(items), "report", time_left=request.cluster is not None) as advance,
+    ):
+        for outcome in coming:
+            outcomes.append(outcome)
+            words = [flag.word for field in outcome.fields for flag in field.flags]
+            advance(f"{outcome.name}: {', '.join(dict.fromkeys(words)) or 'no flags'}")
+    return outcomes
+
+
+@contextmanager
+def _coming(
+    request: ReportRequest, places: ReportPlaces, items: list[NumberedPair]
+) -> Iterator[Iterator[PairOutcome]]:
+    """The outcomes in order; on workers the files have the same paths in every folder."""
+    if request.cluster is None:
+        yield in_order(places, items, request.jobs)
+        return
+    with open_workers(request.cluster) as workers:
+        typer.echo(f"Dask's dashboard: {workers.dashboard}", err=True)
+        yield workers.in_order(places.absolute(), items)
 
 
 def _opened(output: Path) -> Path:
@@ -91,8 +118,3 @@ def _opened(output: Path) -> Path:
     with writing(assets / MARK) as file:
         file.write(b"A report of Regatta; the same command may replace this folder.\n")
     return assets
-
-
-def _candidate(name: str, submission: Submission) -> Candidate:
-    record = find_record(submission.path)
-    return Candidate(name, submission, frozenset(submission.names()), record)

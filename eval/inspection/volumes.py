@@ -84,4 +84,4 @@ def _packed(volume: ViewerVolume, affine: Affine) -> bytes:
     header.set_slope_inter(volume.slope, volume.offset)
     header["magic"], header["vox_offset"] = b"n+1", _HEADER
     head = header.binaryblock.ljust(_HEADER, b"\0")
-    return igzip.compress(head + volume.voxels.tobytes("F"), GZIP_LEVEL)
+    return igzip.compress(head + volume.voxels.tobytes("F"), GZIP_LEVEL, mtime=0)

@@ -199,7 +199,7 @@ def _register(
     if report:
         from pipeline.register.report import report_of  # noqa: PLC0415
 
-        typer.echo(report_of(job))
+        typer.echo(report_of(job, cluster))
     if any(counts[status] for status in ("unimproved", "fallback", "failed")):
         raise typer.Exit(1)
 

@@ -19,12 +19,13 @@ def check_report(job: Job) -> None:
         raise ConfigError("--report: a shard has a part of the pairs; see `regatta report`")
 
 
-def report_of(job: Job) -> Path:
-    """Make the report of a job that is done, and return its index.
+def report_of(job: Job, cluster: str | None = None) -> Path:
+    """Make the report of a job that is done, here or on a cluster, and return its index.
 
     Raises:
         OutputError: its folder holds something else, or cannot be written to.
     """
     pairs = list(job.pairs.values())
     output = job.folder.with_name(f"{job.folder.resolve().name}_report")
-    return make_report(ReportRequest([job.folder], job.task, pairs, pairs[0].fixed.root, output))
+    root = pairs[0].fixed.root
+    return make_report(ReportRequest([job.folder], job.task, pairs, root, output, cluster=cluster))

@@ -234,3 +234,16 @@ def test_a_missing_list_and_a_missing_submission_are_one_line(
     assert "nowhere: does not exist" in missing.text
     phantom.dataset.unlink()
     assert make().code == 2
+
+
+@pytest.mark.slow
+def test_two_workers_make_the_report_of_one_process(make: MakeReport, phantom: Phantom) -> None:
+    (phantom.fields / FIRST).unlink()
+
+    def made(*more: str) -> dict[str, bytes]:
+        called = make(*more)
+        assert called.code == 0
+        files = (path for path in called.report.folder.rglob("*") if path.is_file())
+        return {str(path.relative_to(called.report.folder)): path.read_bytes() for path in files}
+
+    assert made("--cluster", "local:2") == made()

@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -48,6 +50,16 @@ class Runs:
         self.started.append(process)
         return process
 
+    def start_scheduler(self, address: str) -> "subprocess.Popen[str]":
+        """A scheduler, and one worker of it."""
+        program, port = "distributed.cli.dask_", address.rpartition(":")[2]
+        quiet = ("--no-dashboard", "--host", "127.0.0.1")
+        scheduler = self.start("-m", f"{program}scheduler", *quiet, "--port", port)
+        wait_for(lambda: listens(int(port)))
+        alone = ("--no-nanny", "--nthreads", "1", "--memory-limit", "0")
+        self.start("-m", f"{program}worker", address, *quiet, *alone)
+        return scheduler
+
     def run(self, out: str, *more: str) -> tuple[int, dict[str, int], str]:
         """The exit code, the number of pairs by status, and the messages."""
         process = self.start(*self.words(out, *more))
@@ -83,6 +95,11 @@ def wait_for(condition: Callable[[], object], seconds: float = 400) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def begun(folder: Path) -> list[Path]:
@@ -164,6 +181,39 @@ def test_a_command_that_is_killed_ends_its_workers_and_the_same_command_goes_on(
     assert sum(told.values()) == 7
     assert told["skipped"] >= 1
     assert not begun(runs.folder / "out")
+
+
+def test_ctrl_c_ends_all_that_was_started(runs: Runs) -> None:
+    process = runs.start(*runs.words("out", "--cluster", "local:2"))
+    wait_for(lambda: journal(runs.folder / "out"))
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert len(family) >= 2
+    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to workers too
+    process.communicate(timeout=200)
+    assert process.returncode == 130
+    wait_for(lambda: not any(child.is_running() for child in family))
+    code, counted, errors = runs.run("out")
+    assert (code, sum(counted.values())) == (0, 7), errors
+    assert counted["skipped"] >= 1
+
+
+def test_a_killed_scheduler_ends_the_command_and_the_same_command_goes_on(runs: Runs) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    scheduler = runs.start_scheduler(address)
+    process = runs.start(*runs.words("out", "--cluster", address))
+    wait_for(lambda: journal(runs.folder / "out"))
+    scheduler.kill()
+    _, errors = process.communicate(timeout=400)
+    assert process.returncode == 2, errors
+    assert "the scheduler is gone" in errors.splitlines()[-1]
+    assert 0 < len(runs.fields("out")) < 7
+    runs.start_scheduler(address)
+    code, counted, errors = runs.run("out", "--cluster", address)
+    assert (code, sum(counted.values())) == (0, 7), errors
+    assert counted["skipped"] >= 1
+    assert len(runs.fields("out")) == 7
 
 
 def test_a_full_disk_is_one_line_and_what_is_recorded_stays(runs: Runs) -> None:
