@@ -81,7 +81,7 @@ def write_list(folder: Path, count: int) -> Path:
 
 
 def commands(folder: Path, dataset: Path) -> dict[str, list[str]]:
-    """What is measured, in this order, for one list."""
+    """Commands to measure with one list, in their order."""
     task, out = ["--task", f"{folder}/phantom.toml"], folder / dataset.stem
     given = [*task, "--dataset", str(dataset)]
     run = ["run", *given, "--device", "cpu", "--config", f"{folder}/empty.toml", "--output"]

@@ -32,6 +32,11 @@ SETTINGS: dict[str, Any] = {
     "distributed.nanny.pre-spawn-environ.MKL_NUM_THREADS": None,  # as in a run without Dask
     "distributed.nanny.pre-spawn-environ.OPENBLAS_NUM_THREADS": None,
 }
+LOCAL: dict[str, Any] = {
+    # A crowded machine takes minutes to start a killed worker anew; after 15 s Dask would give up
+    # on it, and a run without workers would wait for ever.
+    "distributed.deploy.lost-worker-timeout": "1 day",
+}
 SYSTEMS = {
     "slurm": ("SLURMCluster", "sbatch"),
     "pbs": ("PBSCluster", "qsub"),
@@ -53,7 +58,7 @@ def opened(text: str, gpus: int) -> Iterator[Workers]:
         threads = int(os.environ.get("OMP_NUM_THREADS") or max(1, usable_cores() // count))
         threads_of = {"distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": threads}
         with (
-            dask.config.set(SETTINGS | threads_of),
+            dask.config.set(SETTINGS | LOCAL | threads_of),
             _local(count, gpus) as cluster,
             Client(cluster) as client,
         ):

@@ -8,16 +8,13 @@ waited on them: who calls decides.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from distributed import Client, Future, KilledWorker, as_completed
 from distributed.client import FutureCancelledError
 
-from l2r.cluster.batches import Batches, Part, work_through
+from l2r.cluster.batches import Batches, Part, ResultT, TaskT, work_through
 from l2r.errors import ClusterError
-
-TaskT = TypeVar("TaskT")
-ResultT = TypeVar("ResultT")
 
 
 class Workers:
