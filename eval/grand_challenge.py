@@ -23,7 +23,7 @@ from eval.commands import Reference, score_with_progress
 from eval.metrics_file import write_metrics
 from l2r.errors import DatasetError, OutputError, SubmissionError
 from l2r.formats.fields import read_field
-from l2r.formats.table import FORMATS, IMAGE_SUFFIXES, strip_suffix
+from l2r.formats.table import FIELD_SUFFIXES, IMAGE_SUFFIXES, strip_suffix
 from l2r.pairs import Pair
 from l2r.schema import Tolerant, parse, read_json
 from l2r.sockets import Value
@@ -110,8 +110,9 @@ def predictions(
 
 def _suffixes(rule: FieldRule) -> tuple[str, ...]:
     """Ends of the names that a field may have; NumPy's only where the scorer takes them."""
-    every = tuple(suffix for kind in FORMATS for suffix in kind.suffixes)
-    return every if rule.npz else IMAGE_SUFFIXES
+    if rule.npz:
+        return FIELD_SUFFIXES
+    return tuple(suffix for suffix in FIELD_SUFFIXES if suffix in IMAGE_SUFFIXES)
 
 
 def _field(folder: Path, job: _Job, socket: str | None, suffixes: tuple[str, ...]) -> Path:

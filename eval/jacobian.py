@@ -3,23 +3,27 @@
 import numpy as np
 from jaxtyping import Float, Float64
 
+from l2r.arrays import Shape, inner
+
 MatrixRow = list[Float[np.ndarray, "*_"]]
 """Three components of a derivative, each for many voxels."""
 
 
 def central_determinants(
     vectors: Float[np.ndarray, "x y z 3"], *, planes: int = 4
-) -> Float64[np.ndarray, "x-2 y-2 z-2"]:
+) -> Float64[np.ndarray, "_ _ _"]:
     """`det(I + du/dp)`, the volume that a voxel takes on, with `du/dx = (u(x+1) - u(x-1)) / 2`.
 
     Args:
-        vectors: displacements in voxels, at least three along each axis.
+        vectors: displacements in voxels, at least three along each axis, or one slice, whose
+            determinants are those of its plane.
         planes: of a slab; few, so that temporary arrays fit into the processor's cache.
 
     Returns:
         1 where nothing moves, 0 or less where the transform folds. For all voxels but the
-        outermost, which lack a neighbour.
+        outermost, which lack a neighbour; the one slice of an image counts.
     """
+    vectors = extruded(vectors)
     x, y, z = (size - 2 for size in vectors.shape[:3])
     found = np.empty((z, y, x))  # NIfTI has x fastest: see eval.warp
     for start in range(0, z, planes):
@@ -30,6 +34,23 @@ def central_determinants(
             row[axis] += 1
         found[start:stop] = determinant(*rows)
     return found.T
+
+
+def at_all_voxels(
+    determinants: Float64[np.ndarray, "_ _ _"], shape: Shape
+) -> Float64[np.ndarray, "_ _ _"]:
+    """Determinants on the whole grid of this shape, 1 at the outermost voxels."""
+    whole = np.ones(shape)
+    whole[inner(shape)] = determinants
+    return whole
+
+
+def extruded(vectors: Float[np.ndarray, "x y z 3"]) -> Float[np.ndarray, "_ _ _ 3"]:
+    """A field with one slice repeated to three, so that the middle one has neighbours."""
+    for axis, size in enumerate(vectors.shape[:3]):
+        if size == 1:
+            vectors = np.repeat(vectors, 3, axis)
+    return vectors
 
 
 def determinant(a: MatrixRow, b: MatrixRow, c: MatrixRow) -> Float[np.ndarray, "*_"]:

@@ -4,6 +4,9 @@ A `Box` is a piece of index space, in voxels of the fixed image. It may reach be
 (padding) or leave parts of it out (cropping). Fixed and moving image are cut by the same box, so
 `warped(p) = moving(p + u(p))` means the same inside the box as outside: displacements never
 change their value, only their place.
+
+An image in two dimensions is a volume of one slice, `(x, y, 1)`. Its field has three components as
+any other, and the third one is zero.
 """
 
 from collections.abc import Sequence
@@ -60,6 +63,26 @@ def triple(values: Sequence[int]) -> Shape:
     """Three numbers, one per axis."""
     x, y, z = values
     return x, y, z
+
+
+def plane_axes(shape: Sequence[int]) -> tuple[int, ...]:
+    """Axes that have more than one voxel: all three of a volume, two of an image of one slice."""
+    return tuple(axis for axis, size in enumerate(shape) if size > 1)
+
+
+def block_sides(shape: Sequence[int], side: int) -> Shape:
+    """Sides of a block of voxels: a cube of a volume, a square of an image of one slice.
+
+    Example:
+        >>> block_sides((160, 224, 1), 4)
+        (4, 4, 1)
+    """
+    return triple([side if size > 1 else 1 for size in shape])
+
+
+def inner(shape: Sequence[int], by: int = 1) -> tuple[slice, ...]:
+    """Voxels that are `by` or more away from the border; the one slice of an image counts whole."""
+    return tuple(slice(by, -by) if size > 1 else slice(None) for size in shape)
 
 
 def _shape_of(volume: Shaped[np.ndarray, "_ _ _"]) -> Shape:

@@ -10,11 +10,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Float32, Shaped
 
-from l2r.arrays import Box, Shape, Vectors, Volume, triple
+from l2r.arrays import Box, Shape, Vectors, Volume, block_sides, triple
+
+SliceRule: TypeAlias = Literal["padded", "kept", "only"]
+"""What becomes of an axis of one voxel: padded as any other, or kept; `only`: the third axis must
+be one, for networks in two dimensions."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +32,23 @@ class GridRule:
     """The only shape there is, for networks whose weights know every place of their grid."""
     least: int = 0
     """Every axis has this many voxels or more; a thinner image is padded."""
+    slices: SliceRule = "padded"
 
     def nearest(self, shape: Shape) -> Shape:
         """The smallest shape that is allowed and holds `shape`; `exactly`, if there is one."""
         if self.exactly is not None:
             return self.exactly
-        return triple(
-            [-(-max(size, self.least) // self.multiple) * self.multiple for size in shape]
-        )
+        return triple([self._length(size) for size in shape])
+
+    def _length(self, size: int) -> int:
+        if size == 1 and self.slices != "padded":
+            return 1
+        return -(-max(size, self.least) // self.multiple) * self.multiple
 
     def problem(self, shape: Shape) -> str | None:
         """Why a grid of this shape is not allowed and which one is, or None."""
+        if self.slices == "only" and [size == 1 for size in shape] != [False, False, True]:
+            return f"the network is for images of one slice, (x, y, 1), got {shape}"
         works = self.nearest(shape)
         if shape == works:
             return None
@@ -51,7 +62,7 @@ class GridRule:
     def finer(self, factor: int) -> "GridRule":
         """The same for grids of which this one's voxels are cubes of `factor` voxels a side."""
         exactly = self.exactly and triple([factor * size for size in self.exactly])
-        return GridRule(factor * self.multiple, exactly, factor * self.least)
+        return GridRule(factor * self.multiple, exactly, factor * self.least, self.slice_rule)
 
     def joined(self, other: "GridRule") -> "GridRule":
         """Combine two rules into one that allows what both allow.
@@ -60,13 +71,21 @@ class GridRule:
             ValueError: there is no such grid.
         """
         multiple, exactly = math.lcm(self.multiple, other.multiple), self.exactly or other.exactly
-        least = max(self.least, other.least)
-        both = GridRule(multiple, exactly, least)
+        least, slices = max(self.least, other.least), {self.slice_rule, other.slice_rule}
+        if slices == {"padded", "only"}:
+            raise ValueError("one works in two dimensions, the other one in three")
+        rule = next(word for word in ("only", "padded", "kept") if word in slices)
         if exactly is not None:
-            for rule in (GridRule(multiple, least=least), self, other):
-                if problem := rule.problem(exactly):
+            for one in (GridRule(multiple, least=least), self, other):
+                if problem := one.problem(exactly):
                     raise ValueError(problem)
-        return both
+        return GridRule(multiple, exactly, least, rule)
+
+    @property
+    def slice_rule(self) -> SliceRule:
+        """The rule for slices; where any shape is allowed, a slice is kept too."""
+        free = self.exactly is None and max(self.multiple, self.least) == 1
+        return "kept" if free and self.slices == "padded" else self.slices
 
 
 @dataclass(frozen=True)
@@ -158,17 +177,18 @@ def cube_means(volume: Float32[np.ndarray, "_ _ _"], side: int) -> Volume:
     """Means over cubes of voxels, which a network with `shrink` sees; torch's `avg_pool3d`.
 
     Args:
-        volume: voxels beyond the last whole cube are left out.
+        volume: voxels beyond the last whole cube are left out; of one slice, squares are taken.
         side: of a cube, in voxels.
     """
     if side == 1:
         return volume
-    x, y, z = (size // side * side for size in volume.shape)
+    a, b, c = sides = block_sides(volume.shape, side)
+    x, y, z = (size // step * step for size, step in zip(volume.shape, sides, strict=True))
     # In torch's order of summation, so that not a bit differs from what a run computes.
-    total = np.zeros((x // side, y // side, z // side), np.float32)
-    for i, j, k in product(range(side), repeat=3):
-        total += volume[i:x:side, j:y:side, k:z:side]
-    return total / np.float32(side**3)
+    total = np.zeros((x // a, y // b, z // c), np.float32)
+    for i, j, k in product(*map(range, sides)):
+        total += volume[i:x:a, j:y:b, k:z:c]
+    return total / np.float32(math.prod(sides))
 
 
 def _extent(volumes: Sequence[Shaped[np.ndarray, "_ _ _"]], axis: int) -> tuple[int, int]:

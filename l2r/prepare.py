@@ -30,6 +30,10 @@ _MOST = 8
 """Voxels that one may become, or that may become one, along an axis; more is a wrong header."""
 _FRINGE = 1e-3
 """Share of an image's tissue that cropping may take off; no label map is as exact as that."""
+_THICKENED = (
+    "the image is one slice, but the network works in three dimensions and sees it between empty "
+    "slices; a network with dimensions = 2 sees the slice alone"
+)
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,8 @@ class PreparePair:
         """Normalise both images and bring them, and their label maps, onto one working grid.
 
         Raises:
-            ImageError: the spacing makes no sense, or cropping would take tissue off.
+            ImageError: the spacing makes no sense, the network is for images of one slice and these
+                have more, or cropping would take tissue off.
         """
         pair, (fixed, moving) = loaded.pair, loaded.images
         ratios: Sequence[float] = (1.0, 1.0, 1.0)
@@ -190,11 +195,16 @@ class PreparePair:
         fixed, moving = (triple(volume.shape) for volume in volumes)
         grid = working_grid(fixed, moving, self.rule, ratios).around(*volumes)
         scans = (pair.fixed, pair.moving)
+        if problem := self.rule.problem(grid.box.shape):
+            raise ImageError(f"{pair.fixed.path}, {pair.moving.path}: {problem}")
         warnings = [
             warning
             for scan, volume in zip(scans, volumes, strict=True)
             for warning in _cropped(scan, volume, grid)
         ]
+        both = zip(fixed, moving, grid.box.shape, strict=True)
+        if any(one == other == 1 < length for one, other, length in both):
+            warnings.append(_THICKENED)
         return grid, tuple(warnings)
 
 
@@ -204,14 +214,15 @@ def _cut(maps: tuple[Voxels, Voxels], grid: WorkingGrid) -> tuple[Voxels, Voxels
 
 
 def _ratios(voxel_mm: float, pair: Pair, fixed: Image, moving: Image) -> tuple[float, ...]:
-    """Working voxels per image voxel along each axis."""
-    ratios = fixed.spacing_mm / voxel_mm
+    """Working voxels per image voxel along each axis; the one slice of both images stays one."""
+    flat = np.array(fixed.shape) * np.array(moving.shape) == 1
+    ratios = np.where(flat, 1.0, fixed.spacing_mm / voxel_mm)
     if not (ratios.min() >= 1 / _MOST and ratios.max() <= _MOST):
         raise ImageError(
             f"{pair.fixed.path}: voxels of {_text(fixed)} mm by the header, {voxel_mm:g} mm are "
             "asked for; correct the header, or leave voxel_mm out of the run file"
         )
-    if not np.allclose(fixed.spacing_mm, moving.spacing_mm, rtol=0.01, atol=0):
+    if not np.allclose(fixed.spacing_mm[~flat], moving.spacing_mm[~flat], rtol=0.01, atol=0):
         raise ImageError(
             f"{pair.moving.path}: voxels of {_text(moving)} mm, those of the fixed image have "
             f"{_text(fixed)}; resample one to the other's grid, fields count in common voxels"

@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 
 from eval.figures.canvas import panels, titles_of
-from eval.jacobian import central_determinants
+from eval.jacobian import at_all_voxels, central_determinants
 from eval.maps.colours import ColourMap, RgbPicture
 from eval.maps.gradients import gradient_correlation_map
 from eval.maps.paint import UNIT, PlanePainter
 from eval.maps.pair_images import PairImages
 from eval.maps.views import PLANES, ViewPlane
-from l2r.arrays import Volume
+from l2r.arrays import Volume, triple
 from l2r.errors import FieldError
 from l2r.formats.fields import read_field
 from l2r.formats.volumes import read_image
@@ -88,7 +88,8 @@ class PairFigure:
         """The logarithm of each field's Jacobian determinant, folds in green."""
         columns: dict[str, Paint] = {}
         for field in self.fields:
-            determinants = np.pad(central_determinants(field.vectors), 1, constant_values=1.0)
+            shape = triple(field.vectors.shape[:3])
+            determinants = at_all_voxels(central_determinants(field.vectors), shape)
             folds = int(np.count_nonzero(determinants <= 0))
             title = self._named("log Jacobian", field)
             columns[f"{title}\n{folds} voxels fold"] = self._logarithm(determinants)

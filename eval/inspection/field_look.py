@@ -8,6 +8,7 @@ from jaxtyping import Float
 from eval.inspection.measures import Flag, flags_of, measure
 from eval.inspection.outcome import FieldOutcome, StructureScore
 from eval.inspection.stills import FieldMaps
+from eval.jacobian import at_all_voxels
 from eval.maps.pair_images import PairImages
 from eval.metrics.base import Case
 from eval.metrics.catalog import Metric
@@ -71,7 +72,7 @@ class FieldReader:
         except L2RError as error:
             return FieldLook(unusable(candidate.name, error))
         case = Case(pair, vectors, self.truth, self.protocol.labels, WARPS[self.protocol.warp])
-        determinants = np.pad(case.determinants, 1, constant_values=1.0)[images.slab]
+        determinants = at_all_voxels(case.determinants, case.shape)[images.slab]
         maps = FieldMaps(vectors[images.slab], images.warped(vectors), determinants)
         outcome = FieldOutcome(candidate.name, seconds=_seconds(record))
         structures = None

@@ -4,6 +4,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import uniform_filter
 
+from l2r.arrays import plane_axes
+
 WINDOW = 9
 """Voxels along a side of the cube around each place."""
 _FLAT = 1e-4
@@ -17,7 +19,7 @@ def gradient_correlation_map(
 
     The mean over the three axes of `sum(a b) / sqrt(sum(a^2) sum(b^2))`, with central differences
     `a` of the fixed and `b` of the warped image: the correlation of the metric, within a cube
-    instead of over the whole image.
+    instead of over the whole image. Of one slice, over the two axes of its plane.
 
     Args:
         fixed: intensities from 0 to 1; a slab as thick as the window gives one exact slice.
@@ -31,9 +33,9 @@ def gradient_correlation_map(
         Förner, Tehlan and Wendler (2024), Fine-tuning TransMorph with gradient correlation for
         anatomical alignment, Learn2Reg 2024, equations 1 to 4.
     """
-    total = np.zeros(fixed.shape, np.float32)
-    for axis in range(3):
+    total, axes = np.zeros(fixed.shape, np.float32), plane_axes(fixed.shape)
+    for axis in axes:
         a, b = (np.gradient(image, axis=axis) for image in (fixed, warped))
         joint, own, other = (uniform_filter(part, window) for part in (a * b, a * a, b * b))
         total += joint / (np.sqrt(np.maximum(own * other, 0)) + _FLAT)
-    return total / 3
+    return total / len(axes)

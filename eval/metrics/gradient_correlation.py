@@ -7,6 +7,7 @@ from jaxtyping import Float, Float64
 
 from eval.metrics.base import Case, MetricBase, Result
 from eval.metrics.lncc import normalised
+from l2r.arrays import plane_axes
 
 _EPSILON = 1e-10
 """Added to the product of two sums of squares, so that flat images correlate with nothing."""
@@ -18,7 +19,8 @@ def gradient_correlation(
     """`(NCC_x + NCC_y + NCC_z) / 3`, NCC the correlation of the derivatives along one axis.
 
     NCC(a, b) is `sum(a b) / sqrt(sum(a^2) sum(b^2) + 1e-10)` over all voxels, after the mean of
-    each has been subtracted; derivatives are central differences, `I(p + 1) - I(p - 1)`.
+    each has been subtracted; derivatives are central differences, `I(p + 1) - I(p - 1)`. Of one
+    slice, the mean of the two axes in its plane.
 
     Returns:
         Between -1 and 1, higher is better, 1 for the same up to brightness and contrast.
@@ -27,7 +29,8 @@ def gradient_correlation(
         Förner, Tehlan and Wendler (2024), Fine-tuning TransMorph with gradient correlation for
         anatomical alignment, Learn2Reg 2024, equations 1 to 4.
     """
-    correlations = [_correlation(_edges(fixed, axis), _edges(warped, axis)) for axis in range(3)]
+    axes = plane_axes(fixed.shape)
+    correlations = [_correlation(_edges(fixed, axis), _edges(warped, axis)) for axis in axes]
     return float(np.mean(correlations))
 
 

@@ -1,5 +1,6 @@
 """Local normalised cross-correlation (LNCC) of intensities."""
 
+import math
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -7,6 +8,7 @@ from jaxtyping import Float, Float64
 from scipy.ndimage import uniform_filter
 
 from eval.metrics.base import Case, MetricBase, Result
+from l2r.arrays import block_sides
 from l2r.schema import Window
 
 _EPSILON = 1e-5
@@ -19,7 +21,7 @@ def local_correlation(
     """`mean(cov(f, w)^2 / (var(f) var(w) + 1e-5))` over windows of `window` voxels a side.
 
     Sums, not means, over the window; it reaches beyond the border into zeros and is still counted
-    full there.
+    full there. Windows in an image of one slice are squares.
 
     Args:
         fixed: intensities; the 1e-5 supposes that they are about 1 at most.
@@ -34,11 +36,13 @@ def local_correlation(
         Balakrishnan et al. (2019), VoxelMorph, doi:10.1109/TMI.2019.2897538, equation 5.
     """
     f, w = fixed.astype(np.float64), warped.astype(np.float64)
+    sides = block_sides(fixed.shape, window)
+    count = math.prod(sides)
 
     def total(volume: Float64[np.ndarray, "x y z"]) -> Float64[np.ndarray, "x y z"]:
-        return uniform_filter(volume, window, mode="constant") * window**3
+        return uniform_filter(volume, sides, mode="constant") * count
 
-    sum_f, sum_w, count = total(f), total(w), window**3
+    sum_f, sum_w = total(f), total(w)
     covariance = total(f * w) - sum_f * sum_w / count
     variances = (total(f * f) - sum_f**2 / count) * (total(w * w) - sum_w**2 / count)
     return float((covariance**2 / (variances + _EPSILON)).mean())

@@ -7,10 +7,12 @@ from typing import ClassVar, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
+from eval.folded_area import folded_area
 from eval.jacobian import MatrixRow, determinant
 from eval.metrics.base import Case, MetricBase, Result, Role
 from eval.structures import Slices
 from eval.truth import IMAGES
+from l2r.arrays import inner
 
 FieldSlab = Float[np.ndarray, "3 z y x"]
 GridStep = tuple[int, int, int]
@@ -40,6 +42,9 @@ def non_diffeomorphic_volume(
     All determinants are computed in single precision first; only where one of them is not clearly
     positive they are computed again and count.
 
+    In an image of one slice the four triangles of a pixel and two of its neighbours take the place
+    of the tetrahedra: `sum of max(-J, 0) / 4`, an area in pixels.
+
     Args:
         vectors: displacements in voxels.
         inside: where to look; the outermost voxels never count, they lack neighbours.
@@ -54,6 +59,8 @@ def non_diffeomorphic_volume(
         Liu et al. (2024), On Finite Difference Jacobian Computation in Deformable Image
         Registration, International Journal of Computer Vision, arXiv:2212.06060.
     """
+    if 1 in inside.shape:
+        return folded_area(vectors, inside, precision)
     # The volume is the same after reversing the axes, and NIfTI has x fastest: see eval.warp.
     counted = np.array(inside.T, order="C")
     counted[[0, -1]] = counted[:, [0, -1]] = counted[:, :, [0, -1]] = False
@@ -203,7 +210,7 @@ class Ndv(MetricBase):
 
     def __call__(self, case: Case) -> Result:
         inside = case.foreground(self.mask, self.folder)
-        voxels = int(inside[1:-1, 1:-1, 1:-1].sum())
+        voxels = int(inside[inner(inside.shape)].sum())
         precision: FloatType = np.float64 if self.precision == "double" else np.float32
         volume = (
             non_diffeomorphic_volume(case.vectors, inside, precision) if voxels else float("nan")

@@ -6,6 +6,7 @@ import numpy as np
 
 from eval.metrics.base import Case, MetricBase, Result, Role
 from eval.truth import IMAGES
+from l2r.arrays import inner
 
 
 class NonPositive(MetricBase):
@@ -30,7 +31,7 @@ class NonPositive(MetricBase):
     def __call__(self, case: Case) -> Result:
         folded = case.determinants <= 0
         if self.mask is not None:
-            folded = folded[case.foreground(self.mask, self.folder)[1:-1, 1:-1, 1:-1]]
+            folded = folded[case.foreground(self.mask, self.folder)[inner(case.shape)]]
         if not folded.size:
             return Result(float("nan"), detailed=float("nan"), unregistered=float("nan"))
         percent = 100 * np.count_nonzero(folded) / folded.size

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from eval.metrics.base import Case, MetricBase, Result
+from l2r.arrays import inner
 
 
 class NumFoldings(MetricBase):
@@ -25,7 +26,7 @@ class NumFoldings(MetricBase):
     folder: Literal["images"] = "images"
 
     def __call__(self, case: Case) -> Result:
-        folded = case.determinants[1:-1, 1:-1, 1:-1] <= 0
+        folded = case.determinants[inner(case.shape)] <= 0
         count, total = np.count_nonzero(folded), folded.size
         note = f"{count} of {total} voxels fold; the scorer always finds 0" if count else ""
         return Result(0.0, detailed=0.0, unregistered=0.0, note=note)

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 
 from eval.metrics.base import Case, MetricBase, Result
+from l2r.arrays import inner
 from l2r.formats.volumes import read_labels
 
 _ADDED = 3.0
@@ -55,11 +56,11 @@ class SdLogJ(MetricBase):
         return Result(official, detailed=official, unregistered=0.0, note=note + unmasked)
 
     def _counted(self, case: Case) -> tuple[Float64[np.ndarray, "..."], str]:
-        inner = case.determinants[1:-1, 1:-1, 1:-1]
+        determinants = case.determinants[inner(case.shape)]
         if self.masks is None:
-            return inner, ""
+            return determinants, ""
         path = case.path("fixed", self.masks)
         if not path.is_file():
-            return inner, f"; no mask {path.name}, so all voxels count"
+            return determinants, f"; no mask {path.name}, so all voxels count"
         mask: Bool[np.ndarray, "x y z"] = case.on_the_grid(read_labels(path), self.masks) == 1
-        return inner[mask[2:-2, 2:-2, 2:-2]], ""
+        return determinants[mask[inner(case.shape, by=2)]], ""

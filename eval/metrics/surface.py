@@ -50,7 +50,8 @@ def surfaces(
     """The surface of each structure, without elements where it has no voxel.
 
     Args:
-        indexed: structures, counted from 1; 0 is none of them, as is everything beyond the map.
+        indexed: structures, counted from 1; 0 is none of them, as is everything beyond the map. Of
+            one slice, the outlines in its plane are found.
         count: how many there are.
         spacing: sides of a voxel, in voxels or in mm.
         at_once: corner points whose codes are made together; few, so that they fit into the
@@ -61,9 +62,13 @@ def surfaces(
     """
     x, y, z = (size + 1 + 2 * MARGIN for size in indexed.shape)
     voxels = np.zeros((x, y, z), indexed.dtype, order="F")
-    inner = tuple(slice(MARGIN + 1, MARGIN + 1 + size) for size in indexed.shape)
-    voxels[inner] = indexed
-    corners = np.flatnonzero(_mixed(voxels).ravel(order="F"))
+    # One slice goes on in front of itself: an outline is a surface that stands upright on it.
+    voxels[tuple(slice(MARGIN + (n > 1), MARGIN + 1 + n) for n in indexed.shape)] = indexed
+    mixed = _mixed(voxels)
+    for axis, size in enumerate(indexed.shape):
+        if size == 1:  # nor has it a front or a rear
+            np.moveaxis(mixed, axis, 0)[[MARGIN - 1, MARGIN + 1]] = False
+    corners = np.flatnonzero(mixed.ravel(order="F"))
     pieces = [
         _elements(voxels, corners[start : start + at_once])
         for start in range(0, max(1, corners.size), at_once)

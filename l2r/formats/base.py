@@ -45,6 +45,8 @@ class Format(ABC):
     """The first is the one that is written."""
     has_volumes: ClassVar[bool] = True
     """Images and label maps can be kept in it, not displacement fields alone."""
+    has_fields: ClassVar[bool] = True
+    """Displacement fields can be kept in it."""
     components_last: ClassVar[bool] = False
     """The components of a field are its last axis, whatever a task asks of other formats."""
 

@@ -6,11 +6,14 @@ from l2r.formats.base import Format
 from l2r.formats.metaimage import MetaImage
 from l2r.formats.nifti import Nifti
 from l2r.formats.npz import NumpyArchive
+from l2r.formats.png import Png
 
-FORMATS: tuple[Format, ...] = (Nifti(), MetaImage(), NumpyArchive())
+FORMATS: tuple[Format, ...] = (Nifti(), MetaImage(), NumpyArchive(), Png())
 """Every format; a file whose name ends like none of them is taken for the first."""
 IMAGE_SUFFIXES = tuple(suffix for kind in FORMATS if kind.has_volumes for suffix in kind.suffixes)
 """Ends of the names of images and label maps."""
+FIELD_SUFFIXES = tuple(suffix for kind in FORMATS if kind.has_fields for suffix in kind.suffixes)
+"""Ends of the names of displacement fields."""
 IMAGE_NAMES = f"{', '.join(IMAGE_SUFFIXES[:-1])} or {IMAGE_SUFFIXES[-1]}"
 """The same, for a sentence."""
 

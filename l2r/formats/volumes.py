@@ -98,12 +98,12 @@ def read_grid(path: Path) -> Grid:
     """Read the grid of an image or a series from its header alone.
 
     Raises:
-        ImageError: it cannot be read, or has fewer than three axes.
+        ImageError: it cannot be read, or has fewer than two axes.
     """
     geometry = format_of(path).geometry(path, ImageError)
-    if len(geometry.shape) < 3:
+    if len(geometry.shape) < 2:
         raise ImageError(f"{path}: shape {geometry.shape}, but a volume is expected")
-    return Grid(triple(geometry.shape[:3]), geometry.affine)
+    return Grid(triple((*geometry.shape[:3], 1)[:3]), geometry.affine)
 
 
 def grid_shape(path: Path) -> Shape:
@@ -213,8 +213,10 @@ def _directions(affine: Float[np.ndarray, "4 4"]) -> str:
 
 
 def _three(shape: tuple[int, ...], path: Path) -> Shape:
-    """The shape without the ones that may follow."""
-    if len(shape) < 3 or 0 in shape or any(size != 1 for size in shape[3:]):
-        raise ImageError(f"{path}: shape {shape}, but a 3-D volume (x, y, z) is expected")
-    x, y, z = (int(size) for size in shape[:3])
+    """The shape without the ones that may follow; two axes are those of one slice."""
+    if len(shape) < 2 or 0 in shape or any(size != 1 for size in shape[3:]):
+        raise ImageError(
+            f"{path}: shape {shape}, but a 3-D volume (x, y, z) or a slice (x, y) is expected"
+        )
+    x, y, z = (int(size) for size in (*shape, 1)[:3])
     return x, y, z

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from l2r.arrays import Shape, triple
+from l2r.arrays import Shape, block_sides, triple
 from l2r.grid import GridRule
 from l2r.schema import Frozen
 from models.descent.loop import OptimisationResult, StopConditions, descend
@@ -58,9 +58,12 @@ class InstanceOptimisationConfig(DescentConfig):
 
     @property
     def grid(self) -> GridRule:
-        """Grids on which all levels shrink evenly and to two voxels or more along each axis."""
+        """Grids on which all levels shrink evenly and to two voxels or more along each axis.
+
+        One slice stays one, and is registered in two dimensions.
+        """
         sizes = [size for level in self.levels for size in (level.shrink, level.control)]
-        return GridRule(math.lcm(*sizes), least=2 * max(sizes))
+        return GridRule(math.lcm(*sizes), least=2 * max(sizes), slices="kept")
 
     @property
     def halved(self) -> "InstanceOptimisationConfig":
@@ -155,5 +158,6 @@ class _Run:
 
 def divided(shape: Shape, factor: int) -> Shape:
     """Shape of a grid whose voxels are `factor` times as long."""
-    x, y, z = (size // factor for size in shape)
-    return x, y, z
+    return triple(
+        [size // side for size, side in zip(shape, block_sides(shape, factor), strict=True)]
+    )

@@ -6,7 +6,6 @@ from typing import Annotated, ClassVar, Literal, Protocol, TypeAlias, runtime_ch
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
-from torch.nn.functional import avg_pool3d
 
 from l2r.arrays import Shape
 from l2r.grid import GridRule
@@ -20,6 +19,7 @@ from models.losses.parts import Comparison
 from models.networks.base import RegistrationModel
 from models.optim.combine import Combine, Losses, SumGradients
 from models.optim.optimisers import AdamConfig, Optimiser
+from models.spatial.blocks import block_means
 from models.spatial.coordinate_maps import ImageBatch
 from models.spatial.warp import warp
 from models.types import Fields, Scalar, Stacks
@@ -56,8 +56,8 @@ class ImagePair:
             return self
         labels = self.labels
         if labels:
-            labels = avg_pool3d(labels[0], factor), avg_pool3d(labels[1], factor)
-        return ImagePair(avg_pool3d(self.fixed, factor), avg_pool3d(self.moving, factor), labels)
+            labels = block_means(labels[0], factor), block_means(labels[1], factor)
+        return ImagePair(block_means(self.fixed, factor), block_means(self.moving, factor), labels)
 
 
 @dataclass(frozen=True)

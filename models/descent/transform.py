@@ -161,5 +161,5 @@ def as_map(displacement: Fields) -> CoordinateMap:
 
 
 def _cells(field: Fields) -> Float[Tensor, "3 1 1 1"]:
-    """Voxels from the centre of the first to that of the last one of each axis."""
-    return constants(field, [size - 1 for size in field.shape[2:]]).view(3, 1, 1, 1)
+    """Voxels from the centre of the first to that of the last one of each axis, or one."""
+    return constants(field, [max(size - 1, 1) for size in field.shape[2:]]).view(3, 1, 1, 1)

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from l2r.arrays import plane_axes
 from l2r.schema import Frozen
 from models.spatial.coordinate_maps import CoordinateMap, ImageBatch
 from models.types import Fields, Scalar, Stacks
@@ -62,6 +63,15 @@ class SmoothnessTerm(RegulariserBase):
 
     def penalty(self, transform: CandidateTransform, random: torch.Generator) -> Scalar:  # noqa: ARG002 - others draw
         return self(transform.optimised)
+
+
+def in_plane(field: Fields) -> tuple[Float[Tensor, "batch _ x y z"], tuple[int, ...]]:
+    """The components of a field along the axes of more than one voxel, and these axes.
+
+    All three of a volume; of one slice those in its plane, as a field in two dimensions has them.
+    """
+    axes = plane_axes(field.shape[2:])
+    return (field if len(axes) == 3 else field[:, list(axes)]), axes
 
 
 class DisplacementTerm(RegulariserBase):

@@ -3,8 +3,15 @@
 from itertools import combinations_with_replacement
 from typing import Literal
 
-from models.losses.base import SmoothnessTerm
-from models.types import Fields, OtherFields, Scalar
+from jaxtyping import Float
+from torch import Tensor
+
+from l2r.arrays import inner
+from models.losses.base import SmoothnessTerm, in_plane
+from models.types import Fields, Scalar
+
+Components = Float[Tensor, "batch _ _ _ _"]
+"""Components of a field, at all voxels or those inside."""
 
 
 class Bending(SmoothnessTerm):
@@ -12,7 +19,7 @@ class Bending(SmoothnessTerm):
 
     Central differences, `u_x(p) = (u(p + 1) - u(p - 1)) / 2`, taken twice; the mean runs over
     batch, components and those voxels that are two or more away from every border. Zero where
-    there is none.
+    there is none. Of one slice, the terms and components in its plane.
 
     Source:
         Rueckert et al. (1999), doi:10.1109/42.796284, in the discretisation of
@@ -22,18 +29,18 @@ class Bending(SmoothnessTerm):
     name: Literal["bending"] = "bending"
 
     def __call__(self, field: Fields) -> Scalar:
-        slopes = [_slope(field, axis) for axis in range(3)]
+        field, axes = in_plane(field)
+        slopes = {axis: _slope(field, axis) for axis in axes}
         total, count = field.new_zeros(()), 1
-        for first, second in combinations_with_replacement(range(3), 2):
+        for first, second in combinations_with_replacement(axes, 2):
             curvature = _slope(slopes[first], second)
             total = total + (1 if first == second else 2) * curvature.square().sum()
             count = max(curvature.numel(), 1)
         return total / count
 
 
-def _slope(field: Fields, axis: int) -> OtherFields:
+def _slope(field: Components, axis: int) -> Components:
     """Along spatial `axis`, on the voxels that have all their neighbours."""
-    inner = [slice(1, -1)] * 3
-    after, before = inner.copy(), inner.copy()
+    after, before = list(inner(field.shape[2:])), list(inner(field.shape[2:]))
     after[axis], before[axis] = slice(2, None), slice(None, -2)
     return (field[:, :, *after] - field[:, :, *before]) / 2

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from l2r.arrays import plane_axes
 from models.losses.base import CandidateTransform, RegulariserBase
 from models.spatial.coordinate_maps import (
     CoordinateMap,
@@ -70,7 +71,8 @@ def scattered(like: ImageBatch, random: torch.Generator) -> Coordinates:
     """Every second voxel's place, displaced at random as in GradICON."""
     places = identity(like).coordinates[..., ::2, ::2, ::2]
     noise = torch.randn(places.shape, generator=random, dtype=places.dtype).to(places.device)
-    return places + 2 / like.shape[-1] * noise
+    last = max(plane_axes(like.shape[2:]), default=0)
+    return places + 2 / like.shape[2 + last] * noise
 
 
 def _error(

@@ -1,5 +1,6 @@
 """Penalty on voxels that are about to fold by the challenge's count (NDV)."""
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from models.losses.base import DisplacementTerm
 from models.spatial.constants import constants
-from models.types import Fields, Scalar
+from models.types import Fields, OtherFields, Scalar
 
 VoxelOffset: TypeAlias = tuple[int, int, int]
 PointGrid = Float[Tensor, "3 x y z"]
@@ -34,6 +35,8 @@ TETRAHEDRA = (
     Tetrahedron(((-1, -1, 0), (-1, 0, -1), (0, -1, -1)), 2),
     Tetrahedron(((1, 1, 0), (0, 1, 1), (1, 0, 1)), 2),
 )
+CORNERS = TETRAHEDRA[:8]
+"""Those with one neighbour along each axis."""
 
 
 class Folding(DisplacementTerm):
@@ -41,7 +44,8 @@ class Folding(DisplacementTerm):
 
     `J` is the signed volume that `T(p) = p + u(p)` leaves of a tetrahedron, as a share of what it
     was. The ten are those of the non-diffeomorphic volume (NDV), which is positive only if a `J` is
-    negative; the penalty begins before, so that a descent is turned back in time.
+    negative; the penalty begins before, so that a descent is turned back in time. Of one slice, the
+    mean runs over the four triangles of a pixel and two of its neighbours.
 
     Source:
         Liu et al. (2024), On Finite Difference Jacobian Computation in Deformable Image
@@ -53,21 +57,41 @@ class Folding(DisplacementTerm):
     """Share of its volume below which a tetrahedron is penalised."""
 
     def __call__(self, field: Fields) -> Scalar:
+        field, tetrahedra = extruded(field)
         inner = field[:, 0, 1:-1, 1:-1, 1:-1].numel()
         # To select voxels, a GPU would have to be waited for; a processor gains by it.
         penalty = sparse_penalty if field.device.type == "cpu" else dense_penalty
-        penalties = [penalty(one, self.margin) for one in field]
-        return torch.stack(penalties).sum() / max(inner * len(TETRAHEDRA), 1)
+        penalties = [penalty(one, self.margin, tetrahedra) for one in field]
+        return torch.stack(penalties).sum() / max(inner * len(tetrahedra), 1)
 
 
-def sparse_penalty(field: PointGrid, margin: float) -> Scalar:
+def extruded(field: Fields) -> tuple[OtherFields, Sequence[Tetrahedron]]:
+    """A field, and the tetrahedra that may fold in it.
+
+    One slice is repeated to three: a step to the next one never changes its length, so that a
+    tetrahedron with such a step folds as the triangle of its two others.
+    """
+    tetrahedra: Sequence[Tetrahedron] = TETRAHEDRA
+    for axis, size in enumerate(field.shape[2:]):
+        if size == 1:
+            field = field.repeat_interleave(3, dim=2 + axis)
+            chosen = CORNERS if tetrahedra is TETRAHEDRA else tetrahedra
+            tetrahedra = [one for one in chosen if one.offsets[axis][axis] == 1]
+    return field, tetrahedra
+
+
+def sparse_penalty(
+    field: PointGrid, margin: float, tetrahedra: Sequence[Tetrahedron] = TETRAHEDRA
+) -> Scalar:
     """Sum over the tetrahedra of one field that have less than `margin` of their volume.
 
     Few do. They are found without gradients, and only they are computed again with gradients, which
     takes a fraction of the memory of all tetrahedra.
     """
     lacks = []
-    for tetrahedron, lacking in zip(TETRAHEDRA, _lacking(field.detach(), margin), strict=True):
+    for tetrahedron, lacking in zip(
+        tetrahedra, _lacking(field.detach(), margin, tetrahedra), strict=True
+    ):
         corners = [lacking + lacking.new_tensor(o)[:, None] for o in tetrahedron.offsets]
         # Positions `T(p) = p + u(p)` of the voxel and of the three other corners.
         here, *others = (
@@ -78,9 +102,11 @@ def sparse_penalty(field: PointGrid, margin: float) -> Scalar:
     return torch.stack(lacks).sum()
 
 
-def dense_penalty(field: PointGrid, margin: float) -> Scalar:
+def dense_penalty(
+    field: PointGrid, margin: float, tetrahedra: Sequence[Tetrahedron] = TETRAHEDRA
+) -> Scalar:
     """The same sum, over all tetrahedra: more operations, but none whose size depends on data."""
-    penalty: Scalar = _DensePenalty.apply(field, margin)  # type: ignore[no-untyped-call]
+    penalty: Scalar = _DensePenalty.apply(field, margin, tetrahedra)  # type: ignore[no-untyped-call]
     return penalty
 
 
@@ -92,9 +118,11 @@ class _DensePenalty(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, field: PointGrid, margin: float) -> Scalar:
+    def forward(
+        ctx: Any, field: PointGrid, margin: float, tetrahedra: Sequence[Tetrahedron]
+    ) -> Scalar:
         total, gradient = field.new_zeros(()), torch.zeros_like(field)
-        for offsets, at_rest in TETRAHEDRA:
+        for offsets, at_rest in tetrahedra:
             a, b, c = (_shifted(field, offset) for offset in offsets)
             by_a = torch.linalg.cross(b, c, dim=0)
             lack = (margin - (a * by_a).sum(0) / at_rest).relu_()
@@ -112,20 +140,22 @@ class _DensePenalty(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, upstream: Scalar) -> tuple[PointGrid, None]:
+    def backward(ctx: Any, upstream: Scalar) -> tuple[PointGrid, None, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * upstream, None
+        return gradient * upstream, None, None
 
 
-def _lacking(field: PointGrid, margin: float) -> list[Integer[Tensor, "3 _"]]:
+def _lacking(
+    field: PointGrid, margin: float, tetrahedra: Sequence[Tetrahedron]
+) -> list[Integer[Tensor, "3 _"]]:
     """Voxels at which each tetrahedron has less than `margin` of its volume."""
     edges = {
         offset: _shifted(field, offset)
-        for offset in {offset for tetrahedron in TETRAHEDRA for offset in tetrahedron.offsets}
+        for offset in {offset for tetrahedron in tetrahedra for offset in tetrahedron.offsets}
     }
     return [
         (_determinant(*(edges[o] for o in offsets)) / at_rest < margin).nonzero().T + 1
-        for offsets, at_rest in TETRAHEDRA
+        for offsets, at_rest in tetrahedra
     ]
 
 

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from l2r.arrays import plane_axes
 from l2r.schema import Frozen, Window
 from models.losses.lncc import Lncc
 from models.types import Scalar, Volumes
@@ -86,17 +87,21 @@ class _Correlation:
 
 
 def gradients(images: Volumes, difference: Difference) -> list[Derivative]:
-    """The derivatives along x, y and z."""
-    return [_differentiate(images, axis, difference) for axis in (2, 3, 4)]
+    """The derivatives along x, y and z; of one slice, along the two axes of its plane."""
+    return [_differentiate(images, axis, difference) for axis in _axes(images)]
 
 
 def _differentiate(images: Volumes, axis: int, difference: Difference) -> Derivative:
     if difference == "sobel":
-        first, second = {2, 3, 4} - {axis}
-        images = _smooth(_smooth(images, first), second)
+        for other in _axes(images):
+            images = images if other == axis else _smooth(images, other)
     step = 1 if difference == "forward" else 2
     size = images.shape[axis] - step
     return images.narrow(axis, step, size) - images.narrow(axis, 0, size)
+
+
+def _axes(images: Volumes) -> list[int]:
+    return [2 + axis for axis in plane_axes(images.shape[2:])]
 
 
 def _smooth(images: Derivative, axis: int) -> Derivative:

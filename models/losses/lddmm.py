@@ -2,17 +2,24 @@
 
 from typing import Annotated, Literal
 
+from jaxtyping import Float
 from pydantic import Field
+from torch import Tensor
 
-from models.losses.base import SmoothnessTerm
-from models.types import Fields, OtherFields, Scalar
+from l2r.arrays import inner, plane_axes
+from models.losses.base import SmoothnessTerm, in_plane
+from models.types import Fields, Scalar
+
+Components = Float[Tensor, "batch _ _ _ _"]
+"""Components of a velocity, at all voxels or those inside."""
 
 
 class Lddmm(SmoothnessTerm):
     """LDDMM's norm of a velocity `v` in voxels, with `g = gamma v - alpha (v_xx + v_yy + v_zz)`.
 
     The Laplacian by second differences, `v(p + 1) - 2 v(p) + v(p - 1)` along each axis, component
-    by component, at those voxels that have all six neighbours; averaged over the batch.
+    by component, at those voxels that have all six neighbours; averaged over the batch. Of one
+    slice, the differences and components in its plane.
 
     "printed" is `|L v|^2` with the operator `L = (gamma - alpha Laplacian)^2`, summed over
     components and averaged over voxels. The paper prints the norms of images and velocities over
@@ -35,20 +42,25 @@ class Lddmm(SmoothnessTerm):
     """As in the published code, or as the paper prints it; that one needs two neighbours."""
 
     def __call__(self, field: Fields) -> Scalar:
-        once = self._applied(field)
+        once = self._applied(in_plane(field)[0])
         if self.operator == "published":
             return once.square().square().sum() / len(field)
         return self._applied(once).square().sum(dim=1).mean()
 
-    def _applied(self, field: Fields) -> OtherFields:
+    def _applied(self, field: Components) -> Components:
         """`gamma v - alpha Laplacian v`, where there are all neighbours."""
         return self.gamma * _inner(field) - self.alpha * _laplacian(field)
 
 
-def _laplacian(field: Fields) -> OtherFields:
-    x, y, z = (field.diff(n=2, dim=axis) for axis in (2, 3, 4))
-    return x[..., 1:-1, 1:-1] + y[:, :, 1:-1, :, 1:-1] + z[:, :, 1:-1, 1:-1]
+def _laplacian(field: Components) -> Components:
+    sides = inner(field.shape[2:])
+    seconds = []
+    for axis in plane_axes(field.shape[2:]):
+        others = [slice(None) if one == axis else side for one, side in enumerate(sides)]
+        seconds.append(field.diff(n=2, dim=2 + axis)[:, :, *others])
+    first, *rest = seconds
+    return sum(rest, start=first)
 
 
-def _inner(field: Fields) -> OtherFields:
-    return field[:, :, 1:-1, 1:-1, 1:-1]
+def _inner(field: Components) -> Components:
+    return field[:, :, *inner(field.shape[2:])]

@@ -9,6 +9,7 @@ import torch
 from pydantic import NonNegativeFloat
 from torch import Tensor
 
+from l2r.arrays import plane_axes
 from l2r.schema import Frozen, Window
 from models.losses.windows import box_sum
 from models.types import Scalar, Volumes
@@ -20,8 +21,9 @@ EPSILON = 1e-5
 class Lncc(Frozen):
     """`-mean(cov(f, w)^2 / (var(f) var(w) + 1e-5))` over windows of `window` voxels a side.
 
-    Sums, not means, over the window; the window reaches beyond the border into zeros and is still
-    counted full there. Between -1 (locally the same up to brightness and contrast) and 0.
+    Sums, not means, over the window, a square in one slice; the window reaches beyond the border
+    into zeros and is still counted full there. Between -1 (locally the same up to brightness and
+    contrast) and 0.
 
     With `noise`, `e = noise^2` times the number of voxels in a window is added to both variances
     instead of the 1e-5 to their product: texture of a lower standard deviation counts for little.
@@ -45,11 +47,12 @@ class Lncc(Frozen):
 
     def bind(self, fixed: Volumes) -> Callable[[Volumes], Scalar]:
         """The term for one fixed image, whose own sums are made only once."""
+        count = self.window ** len(plane_axes(fixed.shape[2:]))
         definition = Definition(
             total=partial(box_sum, radius=self.window // 2),
-            count=self.window**3,
+            count=count,
             squared=self.squared,
-            each=self.window**3 * self.noise**2,
+            each=count * self.noise**2,
             product=0.0 if self.noise else EPSILON,
             # the published square is not; the root must be, and a floor is one for what is positive
             clamped=not self.squared or self.noise > 0,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -13,11 +13,12 @@ from l2r.schema import Frozen
 from models.losses.windows import box_sum
 from models.types import Scalar, Volumes
 
-Descriptors = Float[Tensor, "batch 12 x y z"]
+Descriptors = Float[Tensor, "batch pair x y z"]
 Continued = Float[Tensor, "batch 1 _ _ _"]
 """An image that goes on beyond its border, by `dilation` voxels on every side."""
 
-NEIGHBOURS = [(-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1)]
+Offset: TypeAlias = tuple[int, int, int]
+NEIGHBOURS: list[Offset] = [(-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1)]
 PAIRS = [(a, b) for a, b in combinations(NEIGHBOURS, 2) if any(map(sum, zip(a, b, strict=True)))]
 """All pairs but the opposite ones: sqrt(2) apart."""
 RANGE = 1e-3, 1e3
@@ -33,6 +34,8 @@ class Mind(Frozen):
 
         D_k = sum over the patch of (I(p + a_k) - I(p + b_k))^2,  E_k = D_k - min over k of D_k
         MIND_k = exp(-E_k / V),  V = mean over k of E_k, kept within 0.001 and 1000 times its mean
+
+    One slice has the four channels of the neighbours in its plane.
 
     Beyond its border an image has its border values; a patch ends there. V divides out brightness,
     contrast and the size of the patch, so inverting the contrast changes nothing either. The
@@ -80,7 +83,7 @@ class _Difference(torch.autograd.Function):
             derivative = difference.mul_(descriptor).mul_(-2 / target.numel())
             through_variance.addcmul_(derivative, exponent)
             exponent.copy_(derivative)
-        exponents.sub_(through_variance.mul_(free).div_(len(PAIRS))).div_(variance)
+        exponents.sub_(through_variance.mul_(free).div_(exponents.shape[1])).div_(variance)
         exponents.scatter_add_(1, nearest, -exponents.sum(dim=1, keepdim=True))
         ctx.save_for_backward(exponents, warped)
         ctx.config = config
@@ -100,8 +103,8 @@ class _Difference(torch.autograd.Function):
 
 def _distances(image: Continued, config: Mind) -> Descriptors:
     x, y, z = (size - 2 * config.dilation for size in image.shape[2:])
-    distances = image.new_empty(len(image), len(PAIRS), x, y, z)
-    pairs = _pairs(image, config.dilation)
+    pairs = list(_pairs(image, config.dilation))
+    distances = image.new_empty(len(image), len(pairs), x, y, z)
     for distance, (one, other) in zip(_channels(distances), pairs, strict=True):
         distance.copy_(box_sum((one - other).square_(), config.radius))
     return distances
@@ -117,20 +120,23 @@ def _normalise(distances: Descriptors) -> tuple[Descriptors, Volumes, Tensor, Te
 
 
 def _channels(descriptors: Descriptors) -> tuple[Volumes, ...]:
-    return descriptors.chunk(len(PAIRS), dim=1)
+    return descriptors.chunk(descriptors.shape[1], dim=1)
 
 
 def _pairs(image: Continued, dilation: int) -> Iterator[tuple[Volumes, Volumes]]:
     """The image as the two neighbours of each pair see it: views."""
 
-    def shifted(offset: tuple[int, int, int]) -> Volumes:
+    def shifted(offset: Offset) -> Volumes:
         view = image
         for axis, step in enumerate(offset, start=2):
             view = view.narrow(axis, (1 + step) * dilation, image.shape[axis] - 2 * dilation)
         return view
 
+    # One slice is continued too, with copies of itself: these neighbours are none.
+    flat = [axis for axis in range(3) if image.shape[2 + axis] == 1 + 2 * dilation]
     for one, other in PAIRS:
-        yield shifted(one), shifted(other)
+        if not any(one[axis] or other[axis] for axis in flat):
+            yield shifted(one), shifted(other)
 
 
 def _continue(images: Volumes, by: int) -> Continued:

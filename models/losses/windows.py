@@ -3,7 +3,8 @@
     box(v)(p)      = sum of v(q) over |q - p| <= radius on every axis
     gaussian(v)(p) = sum of g(q - p) v(q) over |q - p| <= 2 sigma on every axis, sum of g = 1
 
-`v` is 0 outside the grid. Both windows are symmetric, so each sum is its own adjoint.
+`v` is 0 outside the grid. Both windows are symmetric, so each sum is its own adjoint. In an image
+of one slice they lie in its plane.
 
 A product with a band costs more additions than a running sum, but matrix products are what
 processors do best: on a CPU it is several times faster than a convolution (`benchmarks/lncc.py`),
@@ -45,6 +46,8 @@ def _weigh(
 
 
 def _band(size: int, weights: Float[Tensor, " _"]) -> Float[Tensor, "_ _"]:
+    if size == 1:
+        return weights.new_ones(1, 1)
     index = torch.arange(size, device=weights.device)
     distance = (index[:, None] - index).abs()
     return torch.cat([weights, weights.new_zeros(1)])[distance.clamp(max=len(weights))]

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import avg_pool3d
 
+from l2r.arrays import triple
 from models.networks.base import RegistrationModel
+from models.spatial.blocks import block_means
 from models.spatial.parametrisation import compose
-from models.spatial.warp import upsample_field, warp
+from models.spatial.warp import resize_field, warp
 from models.types import Fields, Volumes
 
 
@@ -74,13 +75,13 @@ class MultiPass:
 
     def predict(self, fixed: Volumes, moving: Volumes, shrink: int) -> Fields:
         """The field of one pass, in voxels of the images."""
-        seen = avg_pool3d(fixed, shrink), avg_pool3d(moving, shrink)
+        seen = block_means(fixed, shrink), block_means(moving, shrink)
         field = self.network(*seen)
         if (axis := self._settings.mirror) is not None:
             mirrored = self.network(*(image.flip(2 + axis) for image in seen)).flip(2 + axis)
             mirrored[:, axis].neg_()
             field = (field + mirrored) / 2
-        return upsample_field(field, shrink)
+        return resize_field(field, triple(fixed.shape[2:]))
 
     def network(self, fixed: Volumes, moving: Volumes) -> Fields:
         """The field that the network predicts for two images, in their voxels."""

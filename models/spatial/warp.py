@@ -194,8 +194,10 @@ def sampling_grid(field: Fields) -> Float[Tensor, "batch x y z 3"]:
 
 
 def _ramp(field: Fields, axis: int, first: float, last: float) -> Float[Tensor, "_ _ _"]:
-    """`first` to `last` along one axis, of length one along the others."""
+    """`first` to `last` along one axis, of length one along the others; one voxel is the middle."""
     size = field.shape[2 + axis]
+    if size == 1:
+        first = last = (first + last) / 2
     dtype = torch.promote_types(field.dtype, torch.float32)
     ramp = torch.linspace(first, last, size, dtype=dtype, device=field.device)
     return ramp.view([size if other == axis else 1 for other in range(3)])

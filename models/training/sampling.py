@@ -8,7 +8,6 @@ from functools import cache, partial
 import numpy as np
 import torch
 from jaxtyping import Shaped
-from torch.nn.functional import avg_pool3d
 
 from l2r.formats.volumes import Image
 from l2r.grid import GridRule, cube_means
@@ -17,6 +16,7 @@ from l2r.prepare import Loaded, Prepared, PreparePair
 from l2r.task import Task
 from models.descent.objective import ImagePair
 from models.losses.dice import LabelVolumes, channels, shared
+from models.spatial.blocks import block_means
 from models.training.cache import Cache
 from models.training.dataset import Dataset, Sample, generator
 from models.types import Stacks
@@ -116,7 +116,7 @@ def _batch(volume: Shaped[np.ndarray, "_ _ _"], device: torch.device) -> torch.T
 
 def means(labels: LabelVolumes, wanted: Sequence[int], side: int) -> Stacks:
     """Average each structure over cubes, one by one: all at full size would fill a memory."""
-    return torch.cat([avg_pool3d((labels == label).float(), side) for label in wanted], dim=1)
+    return torch.cat([block_means((labels == label).float(), side) for label in wanted], dim=1)
 
 
 class RandomPartners(Dataset):

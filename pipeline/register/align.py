@@ -16,6 +16,7 @@ from models.affine.registration import AffineRegistration, FoundAffine
 
 _GAIN = 0.03
 """Gain of quality from which `auto` takes a map; set by hand."""
+_NOT_SEARCHED = "one slice: no affine map was searched for, it takes three dimensions"
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,14 @@ class PrepareAligned:
         """Read a pair, unless it is in memory already, align and prepare it.
 
         Raises:
-            ImageError: as for `PreparePair`, or the images are so unlike that no map was found.
+            ImageError: as for `PreparePair`, or the images are so unlike that no map was found, or a
+                map is demanded of one slice.
         """
         prepare = self.prepare
         loaded = prepare.read(pair) if isinstance(pair, Pair) else prepare.checked(pair)
         (fixed, moving), as_stored = loaded.images, _as_stored(*loaded.images)
+        if 1 in fixed.shape or 1 in moving.shape:
+            return self._in_one_slice(loaded)
         search = AffineRegistration("rigid" if self.mode == "rigid" else "affine")
         found = search((fixed.array, fixed.affine), (moving.array, moving.affine), as_stored)
         warnings = self._judged(found, loaded.pair)
@@ -49,6 +53,16 @@ class PrepareAligned:
             warnings=(*prepared.warnings, *warnings),
             alignment=Alignment(matrix, voxels, found.quality, found.quality_before),
         )
+
+    def _in_one_slice(self, loaded: Loaded) -> Prepared:
+        """The pair as it is: the search turns and scales in three dimensions."""
+        if self.mode != "auto":
+            raise ImageError(
+                f"{loaded.pair.fixed.path}, {loaded.pair.moving.path}: one slice, and an affine map "
+                "is searched for in three dimensions only; --affine off takes them as they are"
+            )
+        prepared = self.prepare.prepare(loaded)
+        return replace(prepared, warnings=(*prepared.warnings, _NOT_SEARCHED))
 
     def _judged(self, found: FoundAffine, pair: Pair) -> tuple[str, ...]:
         """Warnings about the map; where it was demanded and is none, it is an error."""

@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool3d
 
 from l2r.arrays import Labels, Vectors, Volume
 from l2r.field import from_channels_first, to_channels_first
@@ -12,7 +11,8 @@ from l2r.prepare import Prepared
 from models.descent.objective import ImagePair
 from models.networks.base import InvertibleModel, RegistrationModel
 from models.networks.passes import MultiPass, PassSettings
-from models.spatial.warp import upsample_field
+from models.spatial.blocks import block_means
+from models.spatial.warp import resize_field
 from models.types import Fields, Volumes
 from pipeline.register.records import Predicted
 
@@ -57,9 +57,9 @@ class PredictInverse:
         """Displacement on the moving image's working grid, in its voxels."""
         images = (to_torch(volume, self._device) for volume in (item.fixed, item.moving))
         with torch.no_grad():
-            seen = (avg_pool3d(image, self._shrink) for image in images)
+            seen = (block_means(image, self._shrink) for image in images)
             _, inverse = self._model.forward_and_inverse(*seen)
-            return to_numpy(upsample_field(inverse, self._shrink))
+            return to_numpy(resize_field(inverse, item.moving.shape))
 
 
 def arrange_for(device: torch.device, model: RegistrationModel) -> None:

@@ -3,9 +3,9 @@
 import numpy as np
 from jaxtyping import Float32, Shaped, UInt8
 
-from eval.jacobian import central_determinants
+from eval.jacobian import at_all_voxels, central_determinants
 from eval.warp import warp_linear
-from l2r.arrays import Vectors, Volume
+from l2r.arrays import Vectors, Volume, triple
 
 Picture = UInt8[np.ndarray, "height width 3"]
 Panel = Float32[np.ndarray, "_ _ 3"]
@@ -19,7 +19,8 @@ _GAP = 2
 def picture(fixed: Volume, moving: Volume, vectors: Vectors) -> Picture:
     """Columns: moving, fixed, warped, a warped grid, and the warped image with its folds in red.
 
-    Rows: the middle slices across the three axes; folds are marked wherever they lie behind it.
+    Rows: the middle slices across the three axes, or the one slice of an image in two dimensions;
+    folds are marked wherever they lie behind it.
 
     Args:
         fixed: in [0, 1].
@@ -27,9 +28,10 @@ def picture(fixed: Volume, moving: Volume, vectors: Vectors) -> Picture:
         vectors: displacements in voxels of that grid.
     """
     warped = warp_linear(moving, vectors)
-    folded = np.pad(central_determinants(vectors) <= 0, 1)
+    folded = at_all_voxels(central_determinants(vectors), triple(fixed.shape)) <= 0
     rows = []
-    for axis in range(3):
+    flat = [axis for axis, size in enumerate(fixed.shape) if size == 1]
+    for axis in flat or range(3):
         grid = warp_linear(_lines(fixed, axis), vectors)
         panels = [_grey(_middle(volume, axis)) for volume in (moving, fixed, warped, grid, warped)]
         panels[-1][_upright(np.asarray(folded.any(axis=axis)))] = (1.0, 0.1, 0.1)

@@ -11,7 +11,7 @@ from l2r.pairs import Pair
 from models.networks.base import InvertibleModel, RegistrationModel
 from models.networks.passes import MultiPass, PassSettings
 from models.spatial.parametrisation import compose
-from models.spatial.warp import upsample_field
+from models.spatial.warp import resize_field
 from models.training.config import TrainConfig
 from models.training.context import ValidationScores
 from models.training.sampling import PairPreprocessor
@@ -55,7 +55,7 @@ class ValidationScorer:
             images = preprocessor.batch(prepared, self.device)
             with torch.inference_mode():
                 field, error = self._predicted(model, images.fixed, images.moving)
-            fine = to_numpy(upsample_field(field, preprocessor.shrink))
+            fine = to_numpy(resize_field(field, prepared.fixed.shape))
             vectors = prepared.grid.place(fine)
             for name, result in scorer.score_case(pair, vectors, QUICK).results.items():
                 found.setdefault(name, []).append(result.mean)

@@ -91,6 +91,8 @@ def _read(path: Path, resampling: Resampling) -> Stored:
     shape = stored.array.shape
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
+    if len(shape) == 2:
+        shape = (*shape, 1)
     if len(shape) not in {3, 4} or 0 in shape:
         raise ImageError(
             f"{path}: shape {stored.array.shape}, but a volume or a series of volumes is expected; "

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
-from l2r.arrays import Box
+from l2r.arrays import Box, block_sides, inner, plane_axes
 from tests.l2r.making import noise
 
 shapes = st.tuples(*[st.integers(1, 6)] * 3)
@@ -115,3 +115,13 @@ def test_a_displacement_means_the_same_inside_the_box_as_outside() -> None:
 def warp(moving: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     places = np.indices(moving.shape) + np.moveaxis(vectors, -1, 0)
     return map_coordinates(moving, places, order=1)
+
+
+def test_the_third_axis_of_a_slice_is_left_alone() -> None:
+    assert plane_axes((4, 5, 6)) == (0, 1, 2)
+    assert plane_axes((4, 5, 1)) == (0, 1)
+    assert block_sides((4, 5, 6), 2) == (2, 2, 2)
+    assert block_sides((4, 5, 1), 2) == (2, 2, 1)
+    volume = np.arange(20).reshape(4, 5, 1)
+    np.testing.assert_array_equal(volume[inner(volume.shape)], volume[1:-1, 1:-1])
+    np.testing.assert_array_equal(volume[inner(volume.shape, by=2)], volume[2:-2, 2:-2])

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
-from l2r.arrays import Box
-from l2r.grid import GridRule, WorkingGrid, working_grid
+from l2r.arrays import Box, Shape
+from l2r.grid import GridRule, WorkingGrid, cube_means, working_grid
 
 shapes = st.tuples(*[st.integers(1, 6)] * 3)
 boxes = st.builds(Box, st.tuples(*[st.integers(-8, 8)] * 3), shapes)
@@ -175,3 +175,45 @@ def test_what_a_fixed_grid_would_cut_off_is_counted() -> None:
     assert grid.cut_off(image) == 2
     doubled = working_grid((8, 8, 8), (8, 8, 8), GridRule(exactly=(8, 16, 16)), (2.0, 2.0, 2.0))
     assert doubled.cut_off(image) == 2
+
+
+SLICE = (33, 40, 1)
+
+
+@pytest.mark.parametrize(
+    ("rule", "shape"),
+    [
+        (GridRule(16, least=32), (48, 48, 32)),
+        (GridRule(16, least=32, slices="kept"), (48, 48, 1)),
+        (GridRule(16, slices="only"), (48, 48, 1)),
+        (GridRule(16, slices="kept").finer(2), (64, 64, 1)),
+        (GridRule().joined(GridRule(8, slices="kept")), (40, 40, 1)),
+        (GridRule(16).joined(GridRule(8, slices="kept")), (48, 48, 16)),
+        (GridRule(8, slices="kept").joined(GridRule(16, slices="only")), (48, 48, 1)),
+    ],
+)
+def test_a_slice_is_padded_or_kept(rule: GridRule, shape: Shape) -> None:
+    assert rule.nearest(SLICE) == shape
+    assert rule.problem(shape) is None
+
+
+def test_a_rule_that_keeps_slices_is_the_same_for_volumes() -> None:
+    for shape in [(33, 40, 5), (2, 2, 2)]:
+        assert GridRule(8, slices="kept").nearest(shape) == GridRule(8).nearest(shape)
+
+
+@pytest.mark.parametrize("shape", [(32, 48, 16), (32, 1, 48), (1, 32, 1)])
+def test_a_network_in_two_dimensions_takes_slices_alone(shape: Shape) -> None:
+    problem = GridRule(16, slices="only").problem(shape)
+    assert problem == f"the network is for images of one slice, (x, y, 1), got {shape}"
+
+
+def test_two_and_three_dimensions_do_not_go_together() -> None:
+    with pytest.raises(ValueError, match="one works in two dimensions, the other one in three"):
+        GridRule(16).joined(GridRule(16, slices="only"))
+
+
+def test_means_over_a_slice_are_of_squares() -> None:
+    volume = np.arange(24, dtype=np.float32).reshape(4, 6, 1)
+    expected = volume.reshape(2, 2, 3, 2).mean(axis=(1, 3))[..., None]
+    np.testing.assert_array_equal(cube_means(volume, 2), expected)

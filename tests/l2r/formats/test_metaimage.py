@@ -167,7 +167,7 @@ def test_label_maps_keep_their_numbers(path: Path, kind: str) -> None:
         (OBLIQUE + VALUES[:50], "damaged: 50 bytes"),
         (PACKED + zlib.compress(VOLUME.tobytes())[:-20], "damaged"),
         (PACKED + VALUES[:96], "damaged: Error"),
-        (SHORT.replace(b"2 3 4", b"4 6") + VALUES[:96], "3-D volume"),
+        (SHORT.replace(b"2 3 4", b"24") + VALUES[:96], "3-D volume"),
         (OBLIQUE.replace(b"2 3 4", b"900000 900000 900000"), "damaged"),
         (PACKED.replace(b"2 3 4", b"9" * 30 + b" 1 1"), "damaged"),
         (OBLIQUE.replace(b"Offset = 5", b"Offset = five") + VALUES[:96], "damaged"),

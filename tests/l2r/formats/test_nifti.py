@@ -120,7 +120,7 @@ def test_the_shape_in_the_header_may_end_in_ones(shape: tuple[int, ...], tmp_pat
     np.testing.assert_array_equal(read_labels(path), COUNTED)
 
 
-@pytest.mark.parametrize("shape", [(3, 4), (3, 4, 5, 2), (3, 4, 5, 1, 3), (12,)], ids=str)
+@pytest.mark.parametrize("shape", [(3, 4, 5, 2), (3, 4, 5, 1, 3), (12,)], ids=str)
 @pytest.mark.parametrize("read", READERS)
 def test_anything_but_three_dimensions_is_refused(
     read: Callable[[Path], object], shape: tuple[int, ...], tmp_path: Path
@@ -518,3 +518,13 @@ def test_a_full_disk_cannot_be_written_to(
     with pytest.raises(OutputError, match=r"disp.nii.gz: cannot be written: No space left on dev"):
         write_field(tmp_path / "disp.nii.gz", noise(*shape, 3), AFFINE)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_image_of_two_axes_is_one_slice(tmp_path: Path) -> None:
+    array = np.arange(20, dtype=np.int16).reshape(4, 5)
+    for name, stored in {"two": array, "three": array[..., None]}.items():
+        nib.save(nib.Nifti1Image(stored, np.diag([2.0, 3, 4, 1])), tmp_path / f"{name}.nii.gz")
+        image = read_image(tmp_path / f"{name}.nii.gz")
+        np.testing.assert_array_equal(image.array[..., 0], array)
+        assert image.shape == grid_shape(tmp_path / f"{name}.nii.gz") == (4, 5, 1)
+        assert tuple(image.spacing_mm[:2]) == (2, 3)

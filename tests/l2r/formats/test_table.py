@@ -8,12 +8,21 @@ import pytest
 from l2r.errors import ImageError
 from l2r.formats.base import Format
 from l2r.formats.fields import read_field, write_field
-from l2r.formats.table import FORMATS, IMAGE_SUFFIXES, format_of, strip_suffix
+from l2r.formats.table import (
+    FIELD_SUFFIXES,
+    FORMATS,
+    IMAGE_NAMES,
+    IMAGE_SUFFIXES,
+    format_of,
+    strip_suffix,
+)
 from l2r.formats.volumes import grid_shape, grid_spacing, read_image, read_labels, write_volume
 
 RNG = np.random.default_rng(0)
 AFFINE = np.array([[0, -2.0, 0, 5], [1.5, 0, 0, -7], [0, 0, 3.0, 11], [0, 0, 0, 1]])
 SUFFIXES = [suffix for kind in FORMATS for suffix in kind.suffixes]
+VOLUME_SUFFIXES = [suffix for suffix in IMAGE_SUFFIXES if suffix in FIELD_SUFFIXES]
+"""Of formats that are not of one slice alone."""
 
 
 def test_no_end_belongs_to_two_formats() -> None:
@@ -32,7 +41,7 @@ def test_a_name_without_such_an_end_is_kept_and_taken_for_the_first_format() -> 
     assert format_of(PurePosixPath("field.dat")) is FORMATS[0]
 
 
-@pytest.mark.parametrize("suffix", IMAGE_SUFFIXES)
+@pytest.mark.parametrize("suffix", VOLUME_SUFFIXES)
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
 def test_an_image_comes_back_with_its_grid(suffix: str, dtype: type, tmp_path: Path) -> None:
     path, array = tmp_path / f"image{suffix}", RNG.integers(0, 200, (4, 5, 6)).astype(dtype)
@@ -44,7 +53,7 @@ def test_an_image_comes_back_with_its_grid(suffix: str, dtype: type, tmp_path: P
     np.testing.assert_allclose(grid_spacing(path), (1.5, 2, 3), rtol=1e-6)
 
 
-@pytest.mark.parametrize("suffix", IMAGE_SUFFIXES)
+@pytest.mark.parametrize("suffix", VOLUME_SUFFIXES)
 def test_a_label_map_comes_back(suffix: str, tmp_path: Path) -> None:
     path, labels = tmp_path / f"labels{suffix}", RNG.integers(0, 3000, (4, 5, 6)).astype(np.int32)
     write_volume(path, labels)
@@ -53,7 +62,7 @@ def test_a_label_map_comes_back(suffix: str, tmp_path: Path) -> None:
     assert np.issubdtype(found.dtype, np.integer)
 
 
-@pytest.mark.parametrize("suffix", IMAGE_SUFFIXES)
+@pytest.mark.parametrize("suffix", VOLUME_SUFFIXES)
 def test_a_field_comes_back_from_a_file_and_from_its_content(suffix: str, tmp_path: Path) -> None:
     path, field = tmp_path / f"field{suffix}", RNG.normal(size=(4, 5, 6, 3)).astype(np.float32)
     write_field(path, field, AFFINE)
@@ -66,3 +75,8 @@ def test_a_format_of_fields_alone_has_no_images(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_field(tmp_path / "field.npz"), np.ones((2, 2, 2, 3)))
     with pytest.raises(ImageError, match=r"field\.npz: \.npz files hold no images, only fields"):
         grid_shape(tmp_path / "field.npz")
+
+
+def test_images_and_fields_have_other_formats() -> None:
+    assert IMAGE_NAMES == ".nii.gz, .nii, .mha, .mhd or .png"
+    assert FIELD_SUFFIXES == (".nii.gz", ".nii", ".mha", ".mhd", ".npz")

@@ -116,7 +116,7 @@ def test_labels_are_warped_in_their_own_type(
     ("change", "message"),
     [
         (lambda image: np.full_like(image, np.nan), "the moving image: .* voxels are NaN"),
-        (lambda image: image[..., 0], "the moving image: shape .* 3-D volume"),
+        (lambda image: image[0, 0], "the moving image: shape .* 3-D volume"),
         (np.zeros_like, "the moving image: every voxel is 0"),
         (lambda image: image[:-1], "shape .* but task 'phantom' asks for"),
     ],

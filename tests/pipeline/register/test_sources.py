@@ -42,7 +42,7 @@ def test_labels_keep_their_type() -> None:
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        (np.zeros((4, 5), np.float32), r"the moving image: shape \(4, 5\), but a 3-D volume"),
+        (np.zeros(20, np.float32), r"the moving image: shape \(20,\), but a 3-D volume"),
         (np.full((4, 5, 6), np.nan), "the moving image: 120 voxels are NaN or infinite"),
         (np.ones((4, 5, 6)), "the moving image: every voxel is 1; a constant image"),
         (Image(np.ones((4, 5, 6), np.float32)), "a constant image cannot be registered"),
