@@ -30,8 +30,8 @@ class PrepareAligned:
         """Read a pair, unless it is in memory already, align and prepare it.
 
         Raises:
-            ImageError: as for `PreparePair`, or the images are so unlike that no map was found, or a
-                map is demanded of one slice.
+            ImageError: as for `PreparePair`, or the images are so unlike that no map was found, or
+                it is demanded of one slice.
         """
         prepare = self.prepare
         loaded = prepare.read(pair) if isinstance(pair, Pair) else prepare.checked(pair)
@@ -58,8 +58,8 @@ class PrepareAligned:
         """The pair as it is: the search turns and scales in three dimensions."""
         if self.mode != "auto":
             raise ImageError(
-                f"{loaded.pair.fixed.path}, {loaded.pair.moving.path}: one slice, and an affine map "
-                "is searched for in three dimensions only; --affine off takes them as they are"
+                f"{loaded.pair.fixed.path}, {loaded.pair.moving.path}: one slice, but an affine "
+                "map takes three dimensions; --affine off takes the images as they are"
             )
         prepared = self.prepare.prepare(loaded)
         return replace(prepared, warnings=(*prepared.warnings, _NOT_SEARCHED))

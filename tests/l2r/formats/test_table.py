@@ -78,5 +78,5 @@ def test_a_format_of_fields_alone_has_no_images(tmp_path: Path) -> None:
 
 
 def test_images_and_fields_have_other_formats() -> None:
-    assert IMAGE_NAMES == ".nii.gz, .nii, .mha, .mhd or .png"
-    assert FIELD_SUFFIXES == (".nii.gz", ".nii", ".mha", ".mhd", ".npz")
+    assert IMAGE_NAMES == ".nii.gz, .nii, .mha or .png"
+    assert FIELD_SUFFIXES == (".nii.gz", ".nii", ".mha", ".npz")
