@@ -6,6 +6,7 @@ from pydantic import Field
 
 from eval.metrics.assd import MeanSurfaceDistance
 from eval.metrics.dice import Dice
+from eval.metrics.fsim import Fsim
 from eval.metrics.gradient_correlation import GradientCorrelationMetric
 from eval.metrics.hd95 import Hd95
 from eval.metrics.key_points import KeyPoints
@@ -15,6 +16,7 @@ from eval.metrics.ndv import Ndv
 from eval.metrics.nonpositive import NonPositive
 from eval.metrics.num_foldings import NumFoldings
 from eval.metrics.sdlogj import SdLogJ
+from eval.metrics.ssim import Ssim
 from eval.metrics.tre import Tre
 
 Metric = Annotated[
@@ -29,6 +31,8 @@ Metric = Annotated[
     | NumFoldings
     | LesionBurden
     | LnccMetric
-    | GradientCorrelationMetric,
+    | GradientCorrelationMetric
+    | Ssim
+    | Fsim,
     Field(discriminator="metric"),
 ]

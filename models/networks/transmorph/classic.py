@@ -15,7 +15,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import nn
 
-from models.networks.blocks import Features, FieldHead, double
+from models.networks.blocks import Features, FieldHead
 from models.networks.recompute import recomputed
 from models.networks.transmorph.decoder import DecoderBlock, conv_block, halved
 from models.networks.transmorph.four_levels import FourLevelConfig, FourLevelTransMorph
@@ -49,9 +49,9 @@ class ClassicTransMorph(FourLevelTransMorph):
     def __init__(self, config: FourLevelConfig) -> None:
         super().__init__(config)
         half, last = self._sizes.embed_dim // 2, self._sizes.head_channels
-        self.c1 = conv_block(2, half, nn.InstanceNorm3d(half))
-        self.c2 = conv_block(2, last, nn.InstanceNorm3d(last))
-        self.reg_head = nn.Sequential(FieldHead(last))
+        self.c1 = conv_block(2, half, nn.InstanceNorm3d(half), config.dimensions)
+        self.c2 = conv_block(2, last, nn.InstanceNorm3d(last), config.dimensions)
+        self.reg_head = nn.Sequential(FieldHead(last, config.dimensions))
 
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
         """Displacement in voxels, intensities in [0, 1]."""
@@ -70,13 +70,13 @@ class TransMorphIxi(ClassicTransMorph):
     def __init__(self, config: TransMorphIxiConfig) -> None:
         super().__init__(config)
         channels, last = self._sizes.embed_dim, self._sizes.head_channels
-        self.up3 = DecoderBlock(channels, channels // 2, channels // 2)
-        self.up4 = DecoderBlock(channels // 2, last, last)
+        self.up3 = DecoderBlock(channels, channels // 2, channels // 2, config.dimensions)
+        self.up4 = DecoderBlock(channels // 2, last, last, config.dimensions)
 
     def read(self, features: Features, pair: Pairs) -> OtherFields:
         """The field from features of the quarter grid and from the images."""
-        features = self.up3(double(features), self.c1(halved(pair)))
-        return self.reg_head(self.up4(double(features), self.c2(pair)))
+        features = self.up3(self.doubled(features), self.c1(halved(pair, self._dimensions)))
+        return self.reg_head(self.up4(self.doubled(features), self.c2(pair)))
 
 
 class TransMorphOasis(ClassicTransMorph):
@@ -87,11 +87,11 @@ class TransMorphOasis(ClassicTransMorph):
     def __init__(self, config: TransMorphOasisConfig) -> None:
         super().__init__(config)
         channels, last = self._sizes.embed_dim, self._sizes.head_channels
-        self.up3 = DecoderBlock(channels, channels // 2, last)
+        self.up3 = DecoderBlock(channels, channels // 2, last, config.dimensions)
         self._correct_bias = config.correct_bias
 
     def read(self, features: Features, pair: Pairs) -> OtherFields:
         """The field from features of the quarter grid and from the images."""
-        features = self.up3(double(features), self.c1(halved(pair)))
-        field = double(self.reg_head(features))
+        features = self.up3(self.doubled(features), self.c1(halved(pair, self._dimensions)))
+        field = self.doubled(self.reg_head(features))
         return correct_lumir_bias(field) if self._correct_bias else field

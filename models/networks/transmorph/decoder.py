@@ -5,28 +5,33 @@ from typing import cast
 from torch import nn
 from torch.nn import functional
 
-from models.networks.blocks import Features, conv_stacked
+from models.networks.blocks import Dimensions, Features, conv_stacked, margins, sides
 from models.types import Pairs
 
 
-def halved(pair: Pairs) -> Pairs:
+def halved(pair: Pairs, dimensions: Dimensions = 3) -> Pairs:
     """Half the resolution for what is skipped to it: means of 3x3x3 voxels, with zeros beyond."""
-    return functional.avg_pool3d(pair, 3, stride=2, padding=1)
+    kernel, stride = sides(3, dimensions), sides(2, dimensions)
+    return functional.avg_pool3d(pair, kernel, stride, margins(1, dimensions))
 
 
-def conv_block(inputs: int, outputs: int, norm: nn.Module) -> nn.Sequential:
-    """3x3x3 convolution, normalisation, leaky rectifier."""
-    conv = nn.Conv3d(inputs, outputs, 3, padding=1, bias=False)
+def conv_block(
+    inputs: int, outputs: int, norm: nn.Module, dimensions: Dimensions = 3
+) -> nn.Sequential:
+    """3x3x3 convolution (3x3 in a plane), normalisation, leaky rectifier."""
+    kernel, padding = sides(3, dimensions), margins(1, dimensions)
+    conv = nn.Conv3d(inputs, outputs, kernel, padding=padding, bias=False)
     return nn.Sequential(conv, norm, nn.LeakyReLU(0.01, inplace=True))
 
 
 class DecoderBlock(nn.Module):
     """Two convolutions over features, already of double resolution, and those skipped to them."""
 
-    def __init__(self, inputs: int, skipped: int, outputs: int) -> None:
+    def __init__(self, inputs: int, skipped: int, outputs: int, dimensions: Dimensions = 3) -> None:
         super().__init__()
-        self.conv1 = conv_block(inputs + skipped, outputs, nn.InstanceNorm3d(outputs))
-        self.conv2 = conv_block(outputs, outputs, nn.InstanceNorm3d(outputs))
+        norms = [nn.InstanceNorm3d(outputs) for _ in range(2)]
+        self.conv1 = conv_block(inputs + skipped, outputs, norms[0], dimensions)
+        self.conv2 = conv_block(outputs, outputs, norms[1], dimensions)
 
     def forward(self, features: Features, skipped: Features) -> Features:
         conv, norm, rectify = self.conv1

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.networks.blocks import Dimensions, sides
 from models.networks.recompute import recomputed
 from models.networks.transmorph.sizes import TransMorphSizes
 from models.networks.transmorph.windows import (
@@ -25,6 +26,7 @@ from models.networks.transmorph.windows import (
     shift_mask,
     shift_of,
     split,
+    window_in,
 )
 from models.types import Pairs
 
@@ -35,16 +37,20 @@ PATCH = 4
 
 _PARITIES = ("000", "100", "010", "001", "110", "011", "101", "111")
 """Odd (1) or even along x, y, z: the order in which the weights expect eight tokens to merge."""
+_PARITIES_IN_PLANE = tuple(parity for parity in _PARITIES if parity[2] == "0")
 
 
 class SwinEncoder(nn.Module):
     """Features of a stacked pair at 1/4, 1/8, 1/16 and so on of its resolution."""
 
-    def __init__(self, sizes: TransMorphSizes, *, recompute: bool) -> None:
+    def __init__(
+        self, sizes: TransMorphSizes, dimensions: Dimensions = 3, *, recompute: bool
+    ) -> None:
         super().__init__()
-        self.patch_embed = PatchEmbed(sizes.embed_dim)
+        self.patch_embed = PatchEmbed(sizes.embed_dim, dimensions)
         self.layers = nn.ModuleList(
-            Stage(sizes, level, recompute=recompute) for level in range(len(sizes.depths))
+            Stage(sizes, level, dimensions, recompute=recompute)
+            for level in range(len(sizes.depths))
         )
         for level in range(len(sizes.depths)):
             self.add_module(f"norm{level}", nn.LayerNorm(sizes.embed_dim * 2**level))
@@ -62,11 +68,12 @@ class SwinEncoder(nn.Module):
 
 
 class PatchEmbed(nn.Module):
-    """A token for every cube of `PATCH` voxels."""
+    """A token for every cube of `PATCH` voxels, or every square of them in two dimensions."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, dimensions: Dimensions = 3) -> None:
         super().__init__()
-        self.proj = nn.Conv3d(2, channels, PATCH, stride=PATCH)
+        patch = sides(PATCH, dimensions)
+        self.proj = nn.Conv3d(2, channels, patch, stride=patch)
         self.norm = nn.LayerNorm(channels)
 
     def forward(self, pair: Pairs) -> TokenGrid:
@@ -76,38 +83,51 @@ class PatchEmbed(nn.Module):
 class Stage(nn.Module):
     """The blocks of one level, and the step to the next level where there is one."""
 
-    def __init__(self, sizes: TransMorphSizes, level: int, *, recompute: bool) -> None:
+    def __init__(
+        self, sizes: TransMorphSizes, level: int, dimensions: Dimensions = 3, *, recompute: bool
+    ) -> None:
         super().__init__()
+        self._window: Extent = window_in(sizes.window, dimensions)
+        self._dimensions: Dimensions = dimensions
         channels, before = sizes.embed_dim * 2**level, sum(sizes.depths[:level])
         count = sum(sizes.depths)
         drops = [sizes.drop_path * block / max(count - 1, 1) for block in range(count)]
         self.blocks = nn.ModuleList(
-            SwinBlock(channels, sizes.heads[level], sizes.window, drop, shifted=number % 2 == 1)
+            SwinBlock(
+                channels,
+                sizes.heads[level],
+                self._window,
+                drop,
+                shifted=number % 2 == 1,
+                dimensions=dimensions,
+            )
             for number, drop in enumerate(drops[before : before + sizes.depths[level]])
         )
         last = level == len(sizes.depths) - 1
-        self.downsample = nn.Identity() if last else PatchMerging(channels)
-        self._window, self._recompute = sizes.window, recompute
+        self.downsample = nn.Identity() if last else PatchMerging(channels, dimensions)
+        self._recompute = recompute
 
     def forward(self, tokens: TokenGrid) -> tuple[TokenGrid, Float[Tensor, "batch _ _ _ _"]]:
         """Tokens after this level, and those that the next level starts with."""
         x, y, z = tokens.shape[1:4]
-        mask = shift_mask((x, y, z), self._window, tokens.device)
+        mask = shift_mask((x, y, z), self._window, tokens.device, self._dimensions)
         for block in self.blocks:
             tokens = recomputed(block, tokens, mask, when=self._recompute)
         return tokens, self.downsample(tokens)
 
 
 class PatchMerging(nn.Module):
-    """Eight neighbouring tokens become one of twice the channels."""
+    """Eight neighbouring tokens, four in a plane, become one of twice the channels."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, dimensions: Dimensions = 3) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(8 * channels)
-        self.reduction = nn.Linear(8 * channels, 2 * channels, bias=False)
+        merged = 2**dimensions * channels
+        self.norm = nn.LayerNorm(merged)
+        self.reduction = nn.Linear(merged, 2 * channels, bias=False)
+        self._parities = _PARITIES if dimensions == 3 else _PARITIES_IN_PLANE
 
     def forward(self, tokens: TokenGrid) -> Float[Tensor, "batch _ _ _ _"]:
-        starts = (map(int, parity) for parity in _PARITIES)
+        starts = (map(int, parity) for parity in self._parities)
         parts = [tokens[:, i::2, j::2, k::2] for i, j, k in starts]
         return self.reduction(self.norm(torch.cat(parts, dim=-1)))
 
@@ -116,7 +136,14 @@ class SwinBlock(nn.Module):
     """Attention within windows, then two linear layers per token; each is added to its input."""
 
     def __init__(
-        self, channels: int, heads: int, window: Extent, drop_path: float, *, shifted: bool
+        self,
+        channels: int,
+        heads: int,
+        window: Extent,
+        drop_path: float,
+        *,
+        shifted: bool,
+        dimensions: Dimensions = 3,
     ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(channels)
@@ -124,7 +151,7 @@ class SwinBlock(nn.Module):
         self.norm2 = nn.LayerNorm(channels)
         self.mlp = TokenMlp(channels)
         self._window, self._drop_path = window, drop_path
-        self._shift = shift_of(window) if shifted else (0, 0, 0)
+        self._shift = shift_of(window, dimensions) if shifted else (0, 0, 0)
 
     def forward(self, tokens: TokenGrid, mask: AttentionMask) -> TokenGrid:
         tokens = tokens + self._sometimes(self._attend(self.norm1(tokens), mask))

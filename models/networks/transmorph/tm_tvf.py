@@ -16,7 +16,7 @@ from pydantic import PositiveInt, model_validator
 from torch import nn
 
 from models.networks.base import VelocityModel
-from models.networks.blocks import FieldHead, double
+from models.networks.blocks import FieldHead
 from models.networks.transmorph.decoder import DecoderBlock, conv_block, halved
 from models.networks.transmorph.four_levels import FourLevelConfig, FourLevelTransMorph
 from models.networks.transmorph.read_sizes import classic_sizes_in
@@ -80,9 +80,12 @@ class TmTvf(FourLevelTransMorph, VelocityModel):
         super().__init__(config)
         channels, last = self._sizes.embed_dim, self._sizes.head_channels
         half, steps = channels // 2, range(config.time_steps)
-        self.reg_heads = nn.ModuleList(nn.Sequential(FieldHead(last)) for _ in steps)
-        self.up3s = nn.ModuleList(DecoderBlock(channels, half, last) for _ in steps)
-        self.cs = nn.ModuleList(conv_block(2, half, nn.InstanceNorm3d(half)) for _ in steps)
+        dimensions = config.dimensions
+        self.reg_heads = nn.ModuleList(nn.Sequential(FieldHead(last, dimensions)) for _ in steps)
+        self.up3s = nn.ModuleList(DecoderBlock(channels, half, last, dimensions) for _ in steps)
+        self.cs = nn.ModuleList(
+            conv_block(2, half, nn.InstanceNorm3d(half), dimensions) for _ in steps
+        )
         self._correct_bias, self._integration = config.correct_bias, config.integration
 
     def forward(self, fixed: Volumes, moving: Volumes) -> Fields:
@@ -104,8 +107,8 @@ class TmTvf(FourLevelTransMorph, VelocityModel):
         """On the half grid: where the velocities lead, and the velocities as predicted."""
         self.check_grid(fixed)
         pair = torch.cat([moving, fixed], dim=1)
-        features = double(self.quarter_features(pair))
-        coarse = halved(pair)
+        features = self.doubled(self.quarter_features(pair))
+        coarse = halved(pair, self._dimensions)
         parts = zip(self.cs, self.up3s, self.reg_heads, strict=True)
         return follow_velocities(
             [VelocityStep(*part) for part in parts],
@@ -117,5 +120,5 @@ class TmTvf(FourLevelTransMorph, VelocityModel):
         )
 
     def _on_full_grid(self, coarse: Fields) -> OtherFields:
-        field = double(coarse)
+        field = self.doubled(coarse)
         return correct_lumir_bias(field) if self._correct_bias else field

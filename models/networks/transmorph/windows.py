@@ -11,6 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from models.networks.blocks import Dimensions
+
 TokenGrid = Float[Tensor, "batch x y z channel"]
 Windows = Float[Tensor, "window token channel"]
 Extent: TypeAlias = tuple[int, int, int]
@@ -41,14 +43,19 @@ def join(windows: Windows, shape: tuple[int, ...], window: Extent) -> TokenGrid:
     return boxes.permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(shape)
 
 
-def shift_of(window: Extent) -> Extent:
+def window_in(window: Extent, dimensions: Dimensions) -> Extent:
+    """The window itself; in two dimensions it is one token thick."""
+    return window if dimensions == 3 else (*window[:2], 1)
+
+
+def shift_of(window: Extent, dimensions: Dimensions = 3) -> Extent:
     """Half a window; no shift at all if a side is too short to be halved, as published."""
     x, y, z = (side // 2 for side in window)
-    return (x, y, z) if min(x, y, z) else (0, 0, 0)
+    return (x, y, z) if min((x, y, z)[:dimensions]) else (0, 0, 0)
 
 
 def shift_mask(
-    extent: Extent, window: Extent, device: torch.device
+    extent: Extent, window: Extent, device: torch.device, dimensions: Dimensions = 3
 ) -> Float[Tensor, "window token token"]:
     """0 where two tokens of a rolled window were neighbours before the roll, else `_APART`.
 
@@ -57,12 +64,13 @@ def shift_mask(
         window: tokens along the axes of a window.
         device: where the mask is made; it is made anew for every volume, a thousandth of the work
             of a forward pass, so nothing is kept that could go stale.
+        dimensions: of the network.
     """
-    regions = torch.zeros((1, 1, 1), device=device)
-    for axis, (size, side, shift) in enumerate(zip(extent, window, shift_of(window), strict=True)):
+    regions, shift = torch.zeros((1, 1, 1), device=device), shift_of(window, dimensions)
+    for axis, (size, side, step) in enumerate(zip(extent, window, shift, strict=True)):
         padded = size + -size % side
         index = torch.arange(padded, device=device)
-        region = (index >= padded - side).float() + (index >= padded - shift).float()
+        region = (index >= padded - side).float() + (index >= padded - step).float()
         regions = 3 * regions + region.view([-1 if other == axis else 1 for other in range(3)])
     ids = split(regions[None, ..., None], window)
     return (ids != ids.mT).float() * _APART

@@ -20,9 +20,16 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import nn
 
-from l2r.grid import GridRule
 from models.networks.base import NetworkConfig, RegistrationModel
-from models.networks.blocks import ConvBlock, Features, FieldHead, JoinBlock, OtherFeatures
+from models.networks.blocks import (
+    ConvBlock,
+    Dimensions,
+    Features,
+    FieldHead,
+    JoinBlock,
+    OtherFeatures,
+    grid_rule,
+)
 from models.networks.recompute import recomputed
 from models.types import Fields, OtherFields, Pairs, Volumes
 
@@ -38,6 +45,7 @@ class UnetConfig(NetworkConfig):
     """From 1/16 to 1/2 of the resolution."""
     extras: OneOrMore = (32, 16, 16)
     """At full resolution, before the convolution that gives the field."""
+    dimensions: Dimensions = 3
 
 
 class VoxelMorph1Config(UnetConfig):
@@ -71,11 +79,15 @@ def decoder_blocks(
     """
     sizes = (*config.decoder, config.extras[0])
     *joins, last = [
-        JoinBlock(before, skip, after)
+        JoinBlock(before, skip, after, config.dimensions)
         for (before, after), skip in zip(pairwise(sizes), skipped, strict=True)
     ]
-    others = [ConvBlock(before, after) for before, after in pairwise(config.extras)]
-    return [ConvBlock(config.encoder[-1], sizes[0]), *joins], [last, *others]
+    others = [
+        ConvBlock(before, after, dimensions=config.dimensions)
+        for before, after in pairwise(config.extras)
+    ]
+    coarsest = ConvBlock(config.encoder[-1], sizes[0], dimensions=config.dimensions)
+    return [coarsest, *joins], [last, *others]
 
 
 def decode(
@@ -108,7 +120,9 @@ class StridedUnet(Unet):
         super().__init__()
         a, b, c, _ = config.encoder
         steps = pairwise((2, *config.encoder))
-        self.downarm = nn.ModuleList(ConvBlock(*step, stride=2) for step in steps)
+        self.downarm = nn.ModuleList(
+            ConvBlock(*step, stride=2, dimensions=config.dimensions) for step in steps
+        )
         up, extras = decoder_blocks(config, (c, b, a, 2))
         self.uparm, self.extras = nn.ModuleList(up), nn.ModuleList(extras)
 
@@ -127,13 +141,11 @@ class StridedUnet(Unet):
 class UnetModel(RegistrationModel):
     """A U-Net and the convolution that reads a field from its features."""
 
-    grid = GridRule(16)
-    """Four halvings."""
-
     def __init__(self, unet: Unet, config: UnetConfig) -> None:
         super().__init__()
+        self.grid = grid_rule(16, config.dimensions)  # four halvings
         self.unet_model = unet
-        self.flow = FieldHead(config.extras[-1])
+        self.flow = FieldHead(config.extras[-1], config.dimensions)
         self._recompute = config.recompute
 
     def read(self, fixed: Volumes, moving: Volumes) -> Fields:

@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional
 
 from models.networks.base import VelocityModel
-from models.networks.blocks import ConvBlock, Features, OtherFeatures
+from models.networks.blocks import ConvBlock, Features, OtherFeatures, sides
 from models.networks.voxelmorph.lumir import Unet, UnetConfig, UnetModel, decode, decoder_blocks
 from models.spatial.warp import warp
 from models.types import Fields, OtherFields, Pairs, Volumes
@@ -45,7 +45,9 @@ class PooledUnet(Unet):
         super().__init__()
         a, b, c, d = config.encoder
         up, remaining = decoder_blocks(config, (d, c, b, a))
-        down = [ConvBlock(*step) for step in pairwise((2, *config.encoder))]
+        steps = pairwise((2, *config.encoder))
+        down = [ConvBlock(*step, dimensions=config.dimensions) for step in steps]
+        self._pool = sides(2, config.dimensions)
         # The published names count the convolutions of a level too, of which there is one.
         self.encoder = nn.ModuleList(nn.ModuleList([block]) for block in down)
         self.decoder = nn.ModuleList(nn.ModuleList([block]) for block in up)
@@ -56,7 +58,7 @@ class PooledUnet(Unet):
         levels, features = [], pair
         for level in self.encoder:
             levels.append(level.get_submodule("0")(features))
-            features = functional.max_pool3d(levels[-1], 2)
+            features = functional.max_pool3d(levels[-1], self._pool)
         finest, *skipped = levels
         up = [level.get_submodule("0") for level in self.decoder]
         return decode(up, features, reversed(skipped)), finest
@@ -107,6 +109,6 @@ def _resized(field: Fields, factor: float) -> OtherFields:
     """The same motion on a grid of `factor` times the size, corners kept in place."""
     if factor == 1:
         return field
-    shape = [round(size * factor) for size in field.shape[2:]]
+    shape = [round(size * factor) if size > 1 else 1 for size in field.shape[2:]]
     field = functional.interpolate(field, shape, mode="trilinear", align_corners=True)
     return field.mul_(factor)

@@ -64,8 +64,8 @@ def built(config: ModelConfig) -> RegistrationModel:
 
 
 def some_images(model: RegistrationModel, batch: int = 1) -> tuple[Tensor, Tensor]:
-    """Two volumes whose axes differ and suit the model."""
-    shape = model.grid.nearest((20, 24, 40))
+    """Two volumes, or slices, whose axes differ and suit the model."""
+    shape = model.grid.nearest((20, 24, 1 if model.grid.slices == "only" else 40))
     random = torch.Generator().manual_seed(3)
     fixed, moving = torch.rand((2, batch, 1, *shape), generator=random)
     return fixed, moving
