@@ -89,8 +89,8 @@ def test_both_axes_are_treated_alike() -> None:
 def test_phase_congruency_finds_edges_whatever_their_contrast() -> None:
     step = np.where(np.arange(64) < 32, 50.0, 200.0) * np.ones((64, 1))
     found, weak = phase_congruency(step), phase_congruency(50 + 0.1 * (step - 50))
-    assert found[32, 31:33].min() > 0.7
-    assert found[32, 14:18].max() < 0.2
+    assert found[32, 31:33].min() > 0.75
+    assert found[32, 22:28].max() < 0.35
     np.testing.assert_allclose(found[20:40, 28:36], weak[20:40, 28:36], atol=0.02)
 
 
