@@ -122,6 +122,8 @@ def _context(
 def working_grids(model: RegistrationModel, config: TrainConfig) -> GridRule:
     """Grids that the network and its pseudo-labellers can work on."""
     rule = config.grid(model.grid)
+    if config.in_pieces and model.grid.slices == "only":
+        raise ConfigError("several passes, or a crop, are for volumes; leave them out for slices")
     if config.crop is not None and (problem := model.grid.problem((config.crop,) * 3)):
         raise ConfigError(f"crop = {config.crop}: {problem}")
     for term in config.guidance:

@@ -123,9 +123,10 @@ def test_the_operator_of_lddmm_has_a_laplacian_of_two_axes(operator: str) -> Non
         return 0.3 * middle - 0.2 * (around - 4 * middle)
 
     once = applied(FIELD)
-    twice = once**2 if operator == "published" else applied(once)
+    squares = once**4 if operator == "published" else applied(once) ** 2
+    expected = squares.sum() if operator == "published" else squares.sum(axis=0).mean()
     term = Lddmm(alpha=0.2, gamma=0.3, operator=operator)
-    assert float(term(field())) == pytest.approx(np.square(twice).sum())
+    assert float(term(field())) == pytest.approx(expected)
 
 
 def test_folding_looks_at_triangles_as_the_judge_does() -> None:
