@@ -11,6 +11,9 @@ from l2r.schema import Frozen
 from models.spatial.coordinate_maps import CoordinateMap, ImageBatch
 from models.types import Fields, Scalar, Stacks
 
+Components = Float[Tensor, "batch _ _ _ _"]
+"""Components of a field, at all voxels or those inside."""
+
 
 class CandidateTransform(ABC):
     """A transform that an optimiser tries in one step; each property is computed on first use."""
@@ -65,7 +68,7 @@ class SmoothnessTerm(RegulariserBase):
         return self(transform.optimised)
 
 
-def in_plane(field: Fields) -> tuple[Float[Tensor, "batch _ x y z"], tuple[int, ...]]:
+def in_plane(field: Fields) -> tuple[Components, tuple[int, ...]]:
     """The components of a field along the axes of more than one voxel, and these axes.
 
     All three of a volume; of one slice those in its plane, as a field in two dimensions has them.

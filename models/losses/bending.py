@@ -3,15 +3,9 @@
 from itertools import combinations_with_replacement
 from typing import Literal
 
-from jaxtyping import Float
-from torch import Tensor
-
 from l2r.arrays import inner
-from models.losses.base import SmoothnessTerm, in_plane
+from models.losses.base import Components, SmoothnessTerm, in_plane
 from models.types import Fields, Scalar
-
-Components = Float[Tensor, "batch _ _ _ _"]
-"""Components of a field, at all voxels or those inside."""
 
 
 class Bending(SmoothnessTerm):

@@ -2,16 +2,11 @@
 
 from typing import Annotated, Literal
 
-from jaxtyping import Float
 from pydantic import Field
-from torch import Tensor
 
 from l2r.arrays import inner, plane_axes
-from models.losses.base import SmoothnessTerm, in_plane
+from models.losses.base import Components, SmoothnessTerm, in_plane
 from models.types import Fields, Scalar
-
-Components = Float[Tensor, "batch _ _ _ _"]
-"""Components of a velocity, at all voxels or those inside."""
 
 
 class Lddmm(SmoothnessTerm):
