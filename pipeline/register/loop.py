@@ -28,13 +28,12 @@ from l2r.pairs import Pair
 from l2r.prepare import Prepared
 from pipeline.register.clock import Budget, Stopwatch
 from pipeline.register.export import ExportField
+from pipeline.register.improvement import is_unimproved, shortcomings
 from pipeline.register.manifest import AffineRecord, PairRecord, PairStatus, hash_inputs
 from pipeline.register.records import Predicted
 from pipeline.register.stages import Stages, place
 
 logger = logging.getLogger(__name__)
-
-UNIMPROVED = "no step of the refinement made the field better; see the images and the run file"
 
 
 @runtime_checkable
@@ -192,9 +191,7 @@ class RegistrationLoop:
         registered, status = item.registered, _status(item, path)
         warnings = item.prepared.warnings if item.prepared else ()
         if registered is not None:
-            warnings = (*warnings, *registered.warnings)
-        if status == "unimproved":
-            warnings = (*warnings, UNIMPROVED)
+            warnings = (*warnings, *registered.warnings, *shortcomings(registered))
         return PairRecord(
             status=status,
             fixed=str(item.pair.fixed.relative),
@@ -234,18 +231,6 @@ def _status(item: _PairInProgress, path: Path | None) -> PairStatus:
     if item.error or item.registered is None:
         return "fallback"
     return "unimproved" if is_unimproved(item.registered) else "done"
-
-
-def is_unimproved(predicted: Predicted) -> bool:
-    """True if refinements were to make the field better and no step of theirs did.
-
-    A network's field that a time budget leaves as it is counts as done.
-    """
-    refinements = predicted.refinements
-    if not refinements or any(refinement.improved for refinement in refinements):
-        return False
-    in_time = all(refinement.levels[-1].stopped != "deadline" for refinement in refinements)
-    return in_time or not bool(predicted.field.any())
 
 
 def _news(item: _PairInProgress, record: PairRecord) -> str:

@@ -17,7 +17,8 @@ from l2r.schema import Frozen, parse, read_json
 logger = logging.getLogger(__name__)
 
 PairStatus: TypeAlias = Literal["done", "unimproved", "fallback", "failed"]
-"""`unimproved`: no step of the refinements made the field better; `fallback`: the field is zero,
+"""`unimproved`: nothing made the field better, no step of the refinements, or without them an
+untrained network; `fallback`: the field is zero,
 because of an error; `failed`: no field could be written."""
 
 

@@ -16,6 +16,9 @@ from models.spatial.warp import resize_field
 from models.types import Fields, Volumes
 from pipeline.register.records import Predicted
 
+_STILL_VOX = 1e-3
+"""Longest displacement of a network that has moved nothing; untrained heads are not quite zero."""
+
 
 class PredictField:
     """Run the passes of a network, without gradients."""
@@ -31,6 +34,7 @@ class PredictField:
         arrange_for(device, model)
         self._predict, self._device = MultiPass(model, passes), device
         self._passes = len(passes.shrinks)
+        self._has_weights = next(model.parameters(), None) is not None
 
     def __call__(self, item: Prepared, deadline: float | None = None) -> Predicted:
         """The field of all passes that end before `deadline`, in seconds of `time.monotonic`."""
@@ -38,7 +42,10 @@ class PredictField:
         with torch.no_grad():  # not in inference mode, whose tensors no refinement could use
             field, done = self._predict(images.fixed, images.moving, deadline)
         # A CPU's networks leave channels innermost; kernels choose their order by the layout.
-        return Predicted(item, images, field.contiguous(), warnings=self._left_out(done))
+        still = self._has_weights and float(field.abs().max()) < _STILL_VOX
+        return Predicted(
+            item, images, field.contiguous(), warnings=self._left_out(done), still=still
+        )
 
     def _left_out(self, done: int) -> tuple[str, ...]:
         if done == self._passes:

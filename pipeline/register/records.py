@@ -20,3 +20,5 @@ class Predicted:
     refinements: tuple[RefinementRecord, ...] = ()
     warnings: tuple[str, ...] = ()
     """Of predicting and refining."""
+    still: bool = False
+    """Whether a network with weights moved nothing, as one that is not trained does."""

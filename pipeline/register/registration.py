@@ -22,6 +22,7 @@ from l2r.transforms.resample import Resampling
 from pipeline.device import find_device
 from pipeline.register.clock import Stopwatch
 from pipeline.register.config import RunConfig, load_run
+from pipeline.register.improvement import shortcomings
 from pipeline.register.request import DEFAULT_TASK, find_run_file, task_named_in
 from pipeline.register.result import RegistrationResult
 from pipeline.register.sources import ImageSource, as_image
@@ -116,7 +117,7 @@ class Registration:
             images=(images[0], images[1]),
             seen_affine=together[1].affine,
             refinements=predicted.refinements,
-            warnings=(*prepared.warnings, *predicted.warnings),
+            warnings=(*prepared.warnings, *predicted.warnings, *shortcomings(predicted)),
             seconds=watch.seconds,
         )
 

@@ -21,8 +21,9 @@ from l2r.task import load_task
 from models.descent.objective import ImagePair
 from pipeline.register.clock import Budget, Stopwatch
 from pipeline.register.export import ExportField
+from pipeline.register.improvement import NO_TIME, STILL, UNIMPROVED, is_unimproved, shortcomings
 from pipeline.register.ledger import WHOLE, Ledger
-from pipeline.register.loop import RegistrationLoop, is_unimproved
+from pipeline.register.loop import RegistrationLoop
 from pipeline.register.manifest import LevelRecord, RefinementRecord, RunSettings
 from pipeline.register.predict import field_to_torch, to_torch
 from pipeline.register.records import Predicted
@@ -320,3 +321,27 @@ def test_a_field_that_no_step_improved_is_known(
     )
     item = predicted(workshop.preprocess(pair), zero_field(SHAPE) + np.float32(network))
     assert is_unimproved(replace(item, refinements=records)) is expected
+
+
+@pytest.mark.parametrize(
+    ("levels", "network", "still", "expected"),
+    [
+        ([], 0.0, False, []),
+        ([], 0.0, True, [STILL]),
+        (["improved"], 0.0, True, [STILL]),
+        (["worse"], 1.0, False, [UNIMPROVED]),
+        (["late"], 1.0, False, [NO_TIME]),
+        (["late"], 0.0, True, [STILL, UNIMPROVED]),
+    ],
+)
+def test_what_gave_nothing_is_a_warning(
+    workshop: Workshop, levels: list[str], network: float, *, still: bool, expected: list[str]
+) -> None:
+    pair = read_pairs(workshop.phantom / "PHANTOM_dataset.json", workshop.phantom)[0]
+    records = tuple(
+        RefinementRecord(levels=(LEVELS[name],), improved=name == "improved") for name in levels
+    )
+    item = predicted(workshop.preprocess(pair), zero_field(SHAPE) + np.float32(network))
+    item = replace(item, refinements=records, still=still)
+    assert list(shortcomings(item)) == expected
+    assert is_unimproved(item) is (expected not in ([], [NO_TIME]) and "improved" not in levels)
