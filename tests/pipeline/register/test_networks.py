@@ -111,3 +111,15 @@ def test_weights_that_do_not_fit_end_the_run_with_a_line(
     ran = command("run", *words)
     assert (ran.code, len(ran.err.strip().splitlines())) == (2, 1)
     assert "published.pth.tar" in ran.err
+
+
+def test_a_network_without_weights_is_not_done(
+    command: Command, words: Sequence[str | Path], quick: Path, tmp_path: Path
+) -> None:
+    quick.write_text(RUN_FILE.replace('weights = "{weights}"\n', ""))
+    ran = command("run", *words, "--limit", "1")
+    assert (ran.code, ran.out.split(" in ")[0]) == (1, "1 unimproved")
+    assert "the network moved nothing; is it trained" in ran.err
+    (entry,) = json.loads((tmp_path / "out/manifest.json").read_text())["pairs"].values()
+    assert entry["status"] == "unimproved"
+    assert "the network moved nothing" in entry["warnings"][-1]
