@@ -1,4 +1,4 @@
-"""Whether a pair's field was improved, and what a user is told where it was not."""
+"""Improvement of a pair's field, and warnings where nothing improved it."""
 
 from collections.abc import Iterator
 

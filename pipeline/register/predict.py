@@ -16,7 +16,7 @@ from models.spatial.warp import resize_field
 from models.types import Fields, Volumes
 from pipeline.register.records import Predicted
 
-_STILL_VOX = 1e-3
+_STILL_VOX = 1e-2
 """Longest displacement of a network that has moved nothing; untrained heads are not quite zero."""
 
 
