@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Integer, Shaped
+from jaxtyping import Bool, Float32, Integer, Shaped
 
 Shape = tuple[int, int, int]
 Spacing = tuple[float, float, float]
@@ -28,6 +28,12 @@ class Box:
 
     start: Shape
     shape: Shape
+
+    @property
+    def slices(self) -> tuple[slice, slice, slice]:
+        """The box as indices, for one that does not begin before the volume."""
+        x, y, z = (slice(a, a + n) for a, n in zip(self.start, self.shape, strict=True))
+        return x, y, z
 
     def cut(self, volume: Shaped[np.ndarray, "_ _ _"]) -> Shaped[np.ndarray, "_ _ _"]:
         """The volume inside the box; zero where the box reaches beyond the volume."""
@@ -57,6 +63,22 @@ class Box:
             slice(a - start, b - start) for a, b, start in zip(low, high, self.start, strict=True)
         )
         return inside, outside
+
+
+def filled_box(mask: Bool[np.ndarray, "x y z"], margin: int) -> Box:
+    """The box of all voxels of a mask, with a margin where the volume has room for it.
+
+    Args:
+        mask: at least one voxel is true.
+        margin: voxels on each side.
+    """
+    across = mask.any(axis=2)  # two passes over the voxels for three axes
+    filled = across.any(axis=1), across.any(axis=0), mask.any(axis=0).any(axis=0)
+    ends = [
+        (max(0, int(places[0]) - margin), min(size, int(places[-1]) + margin + 1))
+        for places, size in zip(map(np.flatnonzero, filled), mask.shape, strict=True)
+    ]
+    return Box(triple([a for a, _ in ends]), triple([b - a for a, b in ends]))
 
 
 def triple(values: Sequence[int]) -> Shape:

@@ -1,1 +1,1 @@
-"""Scripts that draw the pictures of the documentation."""
+"""Diagrams, synthetic pairs and curves of experiments; all else is drawn by `regatta figure`."""

@@ -11,9 +11,9 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.colors import hsv_to_rgb
 
-from benchmarks.figures.sample import IMAGES, panel
 from l2r.dataset import scans_of_folder
 from l2r.grid import GridRule
 from l2r.task import load_task
@@ -24,6 +24,7 @@ from models.training.synthesis.config import Appearance, Synthesis
 from models.training.synthesis.pairs import SyntheticPairs
 
 mpl.use("Agg")
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
 CORONAL = 105
 IDS = (2, 3, 4, 5, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 26, 28)
 RIGHT = (41, 42, 43, 44, 46, 47, 49, 50, 51, 52, 53, 54, 58, 60)
@@ -34,6 +35,13 @@ COLUMNS = (
     ("random", Synthesis(one_map=0.0, appearance=Appearance(t1=0.0)), 2),
 )
 """Of the picture: what is shown, how it is made, and which pair."""
+
+
+def panel(axes: Axes, image: np.ndarray, title: str, **look: object) -> None:
+    """One titled image without ticks."""
+    axes.imshow(image, **({"cmap": "gray"} | look))
+    axes.set_title(title, fontsize=11, color="#222222")
+    axes.axis("off")
 
 
 def pair(maps: Path, config: Synthesis, number: int, folder: Path) -> ImagePair:

@@ -64,6 +64,14 @@ def slices(
 
 
 @app.command()
+def difference(
+    fixed: FixedArgument, moving: MovingArgument, fields: FieldFiles, *, output: FigureFile
+) -> None:
+    """Draw the difference of both images before and after."""
+    _pair((fixed, moving, fields), output, lambda pair: pair.difference())
+
+
+@app.command()
 def displacement(
     fixed: FixedArgument, moving: MovingArgument, fields: FieldFiles, *, output: FigureFile
 ) -> None:

@@ -15,8 +15,7 @@ from matplotlib.patheffects import AbstractPathEffect, withStroke
 from eval.figures.canvas import panels, titles_of
 from eval.jacobian import at_all_voxels, central_determinants
 from eval.maps.colours import ColourMap, RgbPicture
-from eval.maps.gradients import gradient_correlation_map
-from eval.maps.paint import UNIT, PlanePainter
+from eval.maps.paint import DIFFERENCES, UNIT, PlanePainter
 from eval.maps.pair_images import PairImages
 from eval.maps.views import PLANES, ViewPlane
 from l2r.arrays import Volume, triple
@@ -60,6 +59,18 @@ class PairFigure:
             columns[self._named("warped", field)] = self._greys(self._warped(field))
         return self._drawn(columns)
 
+    def difference(self) -> Figure:
+        """The fixed image minus the moving one, and minus the one warped by each field."""
+        columns: dict[str, Paint] = {
+            "fixed": self._greys(self.images.fixed),
+            "difference before": self._minus(self.images.moving),
+        }
+        for field in self.fields:
+            columns[self._named("difference after", field)] = self._minus(self._warped(field))
+        figure = self._drawn(columns)
+        _colour_bar(figure, DIFFERENCES, "fixed minus other image, in parts of the shown range")
+        return figure
+
     def displacement(self) -> Figure:
         """Each field as colours and as a deformed grid."""
         limit = max(1.0, *(self._limit_mm(field) for field in self.fields))
@@ -74,12 +85,14 @@ class PairFigure:
 
     def correlation(self) -> Figure:
         """Gradient correlation before and after, and their difference, of each field."""
-        before = gradient_correlation_map(self.images.fixed, self.images.moving)
-        columns: dict[str, Paint] = {"before": self._mapped(before, UNIT)}
+        before = {plane: self._paint.correlation(self.images.moving, plane) for plane in PLANES}
+        columns: dict[str, Paint] = {"before": _painted(before)}
         for field in self.fields:
-            after = gradient_correlation_map(self.images.fixed, self._warped(field))
-            columns[self._named("after", field)] = self._mapped(after, UNIT)
-            columns[self._named("difference", field)] = self._mapped(after - before, UNIT)
+            warped = self._warped(field)
+            after = {plane: self._paint.correlation(warped, plane) for plane in PLANES}
+            gain = {plane: after[plane] - before[plane] for plane in PLANES}
+            columns[self._named("after", field)] = _painted(after)
+            columns[self._named("difference", field)] = _painted(gain)
         figure = self._drawn(columns)
         _colour_bar(figure, UNIT, "gradient correlation")
         return figure
@@ -145,8 +158,8 @@ class PairFigure:
     def _greys(self, volume: Volume) -> Paint:
         return lambda plane: self._paint.grey(volume, plane)
 
-    def _mapped(self, volume: Float[np.ndarray, "x y z"], colours: ColourMap) -> Paint:
-        return lambda plane: colours(self._paint.cut(volume, plane))
+    def _minus(self, volume: Volume) -> Paint:
+        return lambda plane: self._paint.difference(volume, plane)
 
     def _warped(self, field: ShownField) -> Volume:
         return self.images.warped(field.vectors)
@@ -188,6 +201,10 @@ def _field(path: Path, title: str, images: PairImages) -> ShownField:
     if not np.isfinite(vectors).all():
         raise FieldError(f"{path}: holds values that are NaN or infinite")
     return ShownField(title, vectors)
+
+
+def _painted(maps: dict[ViewPlane, Float[np.ndarray, "_ _"]]) -> Paint:
+    return lambda plane: UNIT(maps[plane])
 
 
 def _rgb(colours: ScalarMappable, values: Float[np.ndarray, "_ _"]) -> RgbPicture:

@@ -7,11 +7,10 @@ from jaxtyping import Float
 
 from eval.inspection.measures import Flag, flags_of, measure
 from eval.inspection.outcome import FieldOutcome, StructureScore
+from eval.inspection.shown_metrics import shown_metrics
 from eval.inspection.stills import FieldMaps
-from eval.jacobian import at_all_voxels
 from eval.maps.pair_images import PairImages
 from eval.metrics.base import Case
-from eval.metrics.catalog import Metric
 from eval.metrics.dice import overlaps
 from eval.protocol import Protocol
 from eval.run_record import RecordedPair, RecordedRun
@@ -23,8 +22,6 @@ from l2r.pairs import Pair
 from l2r.submission import Submission, accepted_names, as_vectors, most_bytes, why_missing
 from l2r.task import Task
 
-SLOW = frozenset({"hd95", "assd", "lncc"})
-"""Metrics that take seconds a pair; `eval score` has them."""
 LABELS = "labels"
 
 
@@ -72,8 +69,9 @@ class FieldReader:
         except L2RError as error:
             return FieldLook(unusable(candidate.name, error))
         case = Case(pair, vectors, self.truth, self.protocol.labels, WARPS[self.protocol.warp])
-        determinants = at_all_voxels(case.determinants, case.shape)[images.slab]
-        maps = FieldMaps(vectors[images.slab], images.warped(vectors), determinants)
+        maps = FieldMaps(
+            vectors[images.slab], images.displayed(case.images[1]), images.determinants(vectors)
+        )
         outcome = FieldOutcome(candidate.name, seconds=_seconds(record))
         structures = None
         try:
@@ -81,7 +79,7 @@ class FieldReader:
             structures = self._structures(case)
         except ImageError as error:
             outcome = replace(outcome, flags=(Flag("not scored", str(error)),))
-        measures = measure(images, vectors, maps.warped, determinants)
+        measures = measure(images, vectors, maps.warped, maps.determinants)
         outcome = replace(
             outcome,
             measures=measures,
@@ -101,8 +99,8 @@ class FieldReader:
         )
 
     def _scores(self, case: Case) -> dict[str, float]:
-        wanted = [m for m in self.protocol.metrics if m.metric not in SLOW]
-        return {m.name: m(case).mean for m in wanted if _has_truth(m, case)}
+        shown = shown_metrics(self.protocol)
+        return {m.name: m(case).mean for m in shown if m.has_truth(case.pair, case.truth)}
 
     def _structures(self, case: Case) -> Structures | None:
         if not self.truth.has(case.pair, LABELS):
@@ -113,10 +111,6 @@ class FieldReader:
 def unusable(submission: str, error: L2RError) -> FieldOutcome:
     """The outcome of what cannot be read."""
     return FieldOutcome(submission, (Flag("unusable", str(error)),))
-
-
-def _has_truth(metric: Metric, case: Case) -> bool:
-    return metric.has_truth(case.pair, case.truth)
 
 
 def _seconds(record: RecordedPair | None) -> float | None:

@@ -12,6 +12,7 @@ from eval.inspection.field_look import Candidate
 from eval.inspection.methods import Methods, methods_of
 from eval.inspection.outcome import FieldOutcome, PairOutcome
 from eval.inspection.pair_page import template_text, templates
+from eval.inspection.shown_metrics import shown_metrics
 from eval.plots.boxes import LANES, BoxPlot, CaseSample, box_plot
 from eval.plots.numbers import decimals, percent, written
 from eval.protocol import Protocol
@@ -88,7 +89,7 @@ def columns_of(index: ReportIndex) -> list[Column]:
             f"{ARROWS[metric.better]} {metric.unit or metric.better + ' is better'}",
             _collect(index, _score(metric.name)),
         )
-        for metric in index.protocol.metrics
+        for metric in shown_metrics(index.protocol)
     ]
     found += [Column(title, hint, _collect(index, read)) for title, hint, read in _OWN]
     return [column for column in found if any(n is not None for v in column.values for n in v)]

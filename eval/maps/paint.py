@@ -7,6 +7,7 @@ from jaxtyping import Float, Shaped
 
 from eval.maps.colours import DIVERGING, FOLD, GREY, LINE, ColourMap, RgbPicture, mark
 from eval.maps.fields import deformed_grid, displacement_colours, log_determinants
+from eval.maps.gradients import gradient_correlation_slice
 from eval.maps.pair_images import PairImages
 from eval.maps.views import ViewPlane
 from eval.warp import Displacements
@@ -29,6 +30,12 @@ class PlanePainter:
     ) -> Shaped[np.ndarray, "_ _ *rest"]:
         """The slice that is shown."""
         return self.images.view.slice_of(volume, plane, self.images.cuts[plane])
+
+    def correlation(self, other: Volume, plane: ViewPlane) -> Float[np.ndarray, "_ _"]:
+        """Gradient correlation of the fixed image and another one, not painted yet."""
+        axis, at = self.images.view.normal(plane), self.images.cuts[plane]
+        found = gradient_correlation_slice(self.images.fixed, other, axis, at)
+        return self.images.view.slice_of(np.expand_dims(found, axis), plane, 0)
 
     def grey(self, volume: Volume, plane: ViewPlane) -> RgbPicture:
         """Intensities from 0 to 1."""

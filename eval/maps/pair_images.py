@@ -6,9 +6,10 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Shaped
 
+from eval.jacobian import central_determinants
 from eval.maps.views import PLANES, AnatomicalView, ViewPlane
 from eval.warp import warp_linear
-from l2r.arrays import Box, Shape, Volume, triple
+from l2r.arrays import Box, Shape, Volume, filled_box, triple
 from l2r.check.similarity import foreground
 from l2r.errors import ImageError
 from l2r.formats.affine import Affine
@@ -22,6 +23,8 @@ _AIR = -1024.0
 """The least Hounsfield unit; padding of a CT is darker."""
 _SAMPLED = 200_000
 """Voxels that quantiles are taken of."""
+_EVERY = 3
+"""Voxels along each axis of which one decides on the middle."""
 
 Slab = tuple[slice, slice, slice]
 
@@ -67,24 +70,15 @@ class PairImages:
     @cached_property
     def box(self) -> Box:
         """The piece of the fixed grid that holds both foregrounds."""
-        shape = self.fixed_image.shape
-        whole = Box((0, 0, 0), shape)
-        both = self.inside | whole.cut(self._moving_inside)
+        both = self.inside | self._cut(Box((0, 0, 0), self.fixed_image.shape), self._moving_inside)
         if not both.any():
             raise ImageError("both images are empty")
-        ends = []
-        for axis in range(3):
-            filled = np.flatnonzero(both.any(axis=tuple({0, 1, 2} - {axis})))
-            ends.append(
-                (max(0, int(filled[0]) - _MARGIN), min(shape[axis], int(filled[-1]) + _MARGIN + 1))
-            )
-        return Box(triple([a for a, _ in ends]), triple([b - a for a, b in ends]))
+        return filled_box(both, _MARGIN)
 
     @property
     def slab(self) -> Slab:
         """The box as indices."""
-        x, y, z = (slice(a, a + n) for a, n in zip(self.box.start, self.box.shape, strict=True))
-        return x, y, z
+        return self.box.slices
 
     @cached_property
     def fixed(self) -> Volume:
@@ -95,7 +89,7 @@ class PairImages:
     @cached_property
     def moving(self) -> Volume:
         """The moving image at the same indices, from 0 to 1."""
-        return self._moving_range.scaled(self.box.cut(self.moving_image.array))
+        return self._moving_range.scaled(self._cut(self.box, self.moving_image.array))
 
     def warped(self, vectors: Float[np.ndarray, "x y z 3"]) -> Float32[np.ndarray, "_ _ _"]:
         """The warped image in the box, from 0 to 1."""
@@ -105,11 +99,24 @@ class PairImages:
         self, box: Box, vectors: Float[np.ndarray, "x y z 3"]
     ) -> Float32[np.ndarray, "_ _ _"]:
         """The warped image in another box of the fixed grid, from 0 to 1."""
-        slab = tuple(slice(a, a + n) for a, n in zip(box.start, box.shape, strict=True))
         start = np.array(box.start, vectors.dtype)
         return self._moving_range.scaled(
-            warp_linear(self.moving_image.array, vectors[slab] + start)
+            warp_linear(self.moving_image.array, vectors[box.slices] + start)
         )
+
+    def displayed(self, warped: Volume) -> Float32[np.ndarray, "_ _ _"]:
+        """What is shown of an image on the whole fixed grid: the box, from 0 to 1."""
+        return self._moving_range.scaled(warped[self.slab])
+
+    def determinants(self, vectors: Float[np.ndarray, "x y z 3"]) -> Float[np.ndarray, "_ _ _"]:
+        """Jacobian determinants in the box; 1 at the outermost voxels of the grid."""
+        beyond, missing = [], []
+        for part, size in zip(self.slab, vectors.shape, strict=False):
+            ends = max(0, part.start - 1), min(size, part.stop + 1)
+            beyond.append(slice(*ends))
+            border = size > 1  # the one slice of an image counts
+            missing.append((int(border and part.start == 0), int(border and part.stop == size)))
+        return np.pad(central_determinants(vectors[tuple(beyond)]), missing, constant_values=1.0)
 
     @cached_property
     def affine(self) -> Affine:
@@ -134,11 +141,16 @@ class PairImages:
         inside = self.inside[self.slab]
         if not inside.any():
             return triple([size // 2 for size in inside.shape])
-        means = []
-        for axis in range(3):
-            counts = inside.sum(axis=tuple({0, 1, 2} - {axis}))
-            means.append(round(float((counts * np.arange(len(counts))).sum() / counts.sum())))
-        return triple(means)
+        step = _EVERY if inside[::_EVERY, ::_EVERY, ::_EVERY].any() else 1
+        places = np.nonzero(inside[::step, ::step, ::step])
+        return triple([round(step * float(part.mean())) for part in places])
+
+    @staticmethod
+    def _cut(box: Box, volume: Shaped[np.ndarray, "_ _ _"]) -> Shaped[np.ndarray, "_ _ _"]:
+        """A view where the box lies in the volume, for a copy in another order takes long."""
+        if all(part.stop <= size for part, size in zip(box.slices, volume.shape, strict=True)):
+            return volume[box.slices]
+        return box.cut(volume)
 
     @cached_property
     def _moving_inside(self) -> Bool[np.ndarray, "_ _ _"]:

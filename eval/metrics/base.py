@@ -12,10 +12,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Shaped
 
 from eval.jacobian import central_determinants
+from eval.metrics.surface import SurfacePair, both_surfaces
 from eval.structures import LabelMaps, Structures, find_structures
 from eval.truth import IMAGES, GroundTruth
 from eval.warp import Displacements, LabelArray, warp_linear, warp_nearest
-from l2r.arrays import Box, Shape, Volume
+from l2r.arrays import Box, Shape, Spacing, Volume
 from l2r.errors import ImageError
 from l2r.formats.volumes import grid_orientation, grid_shape, grid_spacing, read_image, read_labels
 from l2r.pairs import Pair
@@ -42,6 +43,9 @@ class Case:
     _known: dict[tuple[str, tuple[int, ...] | None], Structures] = field(
         default_factory=dict, init=False, repr=False
     )
+    _surfaces: dict[tuple[str, tuple[int, ...] | None, Spacing], SurfacePair] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @property
     def shape(self) -> Shape:
@@ -62,6 +66,24 @@ class Case:
         if (folder, labels) not in self._known:
             self._known[folder, labels] = find_structures(self.label_maps(folder), labels)
         return self._known[folder, labels]
+
+    def surfaces(
+        self, folder: str, labels: tuple[int, ...] | None, spacing: Spacing
+    ) -> SurfacePair:
+        """The surfaces of the fixed and of the warped structures, found once for all distances.
+
+        Args:
+            folder: as for `structures`.
+            labels: as for `structures`.
+            spacing: sides of a voxel, in voxels or in mm.
+
+        Raises:
+            ImageError: as for `structures`.
+        """
+        key = folder, labels, spacing
+        if key not in self._surfaces:
+            self._surfaces[key] = both_surfaces(self.structures(folder, labels), spacing)
+        return self._surfaces[key]
 
     def label_maps(self, folder: str) -> LabelMaps:
         """The label maps of one kind, warped once for all metrics.
@@ -125,7 +147,10 @@ class Case:
         """
         path = self.path(role, folder)
         volume = read_image(path).array if folder == IMAGES else read_labels(path)
-        return Box((0, 0, 0), self.shape).cut(volume > 0)
+        inside = volume > 0
+        if inside.shape == self.shape:  # a copy would cost more than the comparison
+            return inside
+        return Box((0, 0, 0), self.shape).cut(inside)
 
     def spacing_mm(self, role: Role) -> tuple[float, float, float]:
         """The sides of an image's voxels.

@@ -124,7 +124,9 @@ def _distances(start: Surface, end: Surface, marks: Marks) -> Float[np.ndarray, 
     far = np.isinf(distances)  # beyond all shells
     if far.any():
         points, others = start.points[far], end.points
-        _, nearest = cKDTree(others * end.spacing).query(points * start.spacing)
+        # Few are far, so a tree that is made fast beats one that is searched fast.
+        tree = cKDTree(others * end.spacing, compact_nodes=False, balanced_tree=False)
+        _, nearest = tree.query(points * start.spacing)
         distances[far] = _lengths(points - others[nearest], start.spacing)
     return distances
 

@@ -8,7 +8,7 @@ from jaxtyping import Float, Float64
 from scipy.ndimage import uniform_filter
 
 from eval.metrics.base import Case, MetricBase, Result
-from l2r.arrays import block_sides
+from l2r.arrays import block_sides, filled_box
 from l2r.schema import Window
 
 _EPSILON = 1e-5
@@ -35,7 +35,12 @@ def local_correlation(
     Source:
         Balakrishnan et al. (2019), VoxelMorph, doi:10.1109/TMI.2019.2897538, equation 5.
     """
-    f, w = fixed.astype(np.float64), warped.astype(np.float64)
+    if not fixed.any():
+        return 0.0
+    # Windows that see no fixed voxel other than 0 have no covariance and add nothing; the margin
+    # holds the others, and what these see.
+    inside = filled_box(fixed != 0, window).slices
+    f, w = fixed[inside].astype(np.float64), warped[inside].astype(np.float64)
     sides = block_sides(fixed.shape, window)
     count = math.prod(sides)
 
@@ -45,7 +50,7 @@ def local_correlation(
     sum_f, sum_w = total(f), total(w)
     covariance = total(f * w) - sum_f * sum_w / count
     variances = (total(f * f) - sum_f**2 / count) * (total(w * w) - sum_w**2 / count)
-    return float((covariance**2 / (variances + _EPSILON)).mean())
+    return float((covariance**2 / (variances + _EPSILON)).sum() / fixed.size)
 
 
 def normalised(volume: Float[np.ndarray, "x y z"]) -> Float[np.ndarray, "x y z"]:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from eval.metrics.base import Case, MetricBase, Result, mean_of_defined
 from eval.metrics.distances import Measure, new_marks
-from eval.metrics.surface import VOXELS, surfaces
+from eval.metrics.surface import VOXELS, SurfacePair
 from eval.structures import Structures
 from l2r.arrays import Spacing
 
@@ -35,7 +35,14 @@ class StructureMetric(MetricBase):
 
     def structures(self, case: Case) -> Structures:
         """The label maps of a case, for the structures of this metric."""
-        return case.structures(self.folder, case.labels if self.labels is None else self.labels)
+        return case.structures(self.folder, self._compared(case))
+
+    def surfaces(self, case: Case, spacing: Spacing) -> SurfacePair:
+        """The surfaces of these structures."""
+        return case.surfaces(self.folder, self._compared(case), spacing)
+
+    def _compared(self, case: Case) -> tuple[int, ...] | None:
+        return case.labels if self.labels is None else self.labels
 
     def candidates(self, structures: Structures) -> Bool[np.ndarray, " structures"]:
         """Choose the structures that may count; one that neither map has never does."""
@@ -56,7 +63,8 @@ class DistanceMetric(StructureMetric):
         """Measure every structure of a case and average."""
         structures = self.structures(case)
         spacing = VOXELS if self.unit == "voxels" else case.spacing_mm("fixed")
-        distances = per_structure(structures, self.candidates(structures), measure, spacing)
+        both = self.surfaces(case, spacing)
+        distances = per_structure(both, self.candidates(structures), measure)
         counted = distances if self.infinite == "kept" else distances[np.isfinite(distances)]
         return Result(
             mean=mean_of_defined(counted),
@@ -67,21 +75,15 @@ class DistanceMetric(StructureMetric):
 
 
 def per_structure(
-    structures: Structures,
-    candidates: Bool[np.ndarray, " structures"],
-    measure: Measure,
-    spacing: Spacing = VOXELS,
+    both: SurfacePair, candidates: Bool[np.ndarray, " structures"], measure: Measure
 ) -> Float[np.ndarray, " structures"]:
     """Apply a measure to the two surfaces of each candidate.
 
     Returns:
         NaN for a structure that is no candidate or in neither map; infinite where one map lacks it.
     """
-    fixed, warped = (
-        surfaces(part, len(structures.labels), spacing)
-        for part in (structures.fixed, structures.warped)
-    )
-    values = np.full(len(structures.labels), np.nan)
+    fixed, warped = both
+    values = np.full(len(fixed), np.nan)
     marks = new_marks(fixed[0]) if fixed else np.zeros(0, bool)
     for place in np.flatnonzero(candidates):
         one, other = fixed[place], warped[place]

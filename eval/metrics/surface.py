@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped, UInt8
 from surface_distance.lookup_tables import create_table_neighbour_code_to_surface_area
 
-from eval.structures import IndexMap
+from eval.structures import IndexMap, Structures
 from l2r.arrays import Spacing
 
 VOXELS: Spacing = (1.0, 1.0, 1.0)
@@ -42,6 +42,16 @@ class Surface:
     def points(self) -> Int[np.ndarray, "elements 3"]:
         """Positions of the elements in voxels, from the corner of the margin."""
         return np.stack(np.unravel_index(self.places, self.grid, order="F"), axis=-1)
+
+
+SurfacePair = tuple[list[Surface], list[Surface]]
+"""Surfaces of the fixed and of the warped structures."""
+
+
+def both_surfaces(structures: Structures, spacing: Spacing = VOXELS) -> SurfacePair:
+    """The surfaces of a pair's structures; sides of a voxel are in voxels or in mm."""
+    count = len(structures.labels)
+    return surfaces(structures.fixed, count, spacing), surfaces(structures.warped, count, spacing)
 
 
 def surfaces(

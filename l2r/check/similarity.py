@@ -112,9 +112,8 @@ def take_samples(
 
 def foreground(volume: Volume) -> Bool[np.ndarray, "x y z"]:
     """Voxels that do not have the most frequent value, if that fills a good part of the image."""
-    values, counts = np.unique(
-        volume.ravel()[:: max(1, volume.size // 100_000)], return_counts=True
-    )
+    # Not `ravel`, which copies volumes of NIfTI's order.
+    values, counts = np.unique(volume.flat[:: max(1, volume.size // 100_000)], return_counts=True)
     if counts.max() < PADDING_SHARE * counts.sum():
         return np.ones(volume.shape, bool)
     return volume != values[counts.argmax()]

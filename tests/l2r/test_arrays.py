@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
-from l2r.arrays import Box, block_sides, inner, plane_axes
+from l2r.arrays import Box, block_sides, filled_box, inner, plane_axes
 from tests.l2r.making import noise
 
 shapes = st.tuples(*[st.integers(1, 6)] * 3)
@@ -125,3 +125,11 @@ def test_the_third_axis_of_a_slice_is_left_alone() -> None:
     volume = np.arange(20).reshape(4, 5, 1)
     np.testing.assert_array_equal(volume[inner(volume.shape)], volume[1:-1, 1:-1])
     np.testing.assert_array_equal(volume[inner(volume.shape, by=2)], volume[2:-2, 2:-2])
+
+
+def test_a_filled_box_holds_the_mask_and_a_margin_within_the_volume() -> None:
+    mask = np.zeros((9, 8, 7), bool)
+    mask[1, 4, 6] = mask[3, 5, 6] = True
+    assert filled_box(mask, 0) == Box((1, 4, 6), (3, 2, 1))
+    assert filled_box(mask, 2) == Box((0, 2, 4), (6, 6, 3))
+    assert mask[filled_box(mask, 0).slices].sum() == 2

@@ -16,7 +16,7 @@ from l2r.formats.fields import write_field
 from tests.eval.conftest import SHAPE, Phantom
 
 FIRST = "disp_0002_0001.nii.gz"
-PAIR_KINDS = ("slices", "displacement", "correlation", "log-jacobian", "inverse")
+PAIR_KINDS = ("slices", "difference", "displacement", "correlation", "log-jacobian", "inverse")
 
 Draw = Callable[..., Result]
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from isal import igzip
 
+from eval.inspection.shown_metrics import shown_metrics
 from l2r.formats.fields import read_field, write_field
 from tests.eval.conftest import SHAPE, Phantom
 from tests.eval.inspection.conftest import MakeReport
@@ -44,6 +45,19 @@ def test_a_page_has_every_kind_of_picture_in_three_planes(make: MakeReport) -> N
     ]
     for plane in ("sagittal", "coronal", "axial"):
         assert len(re.findall(rf'alt="[^"]+, {plane}"', page)) == len(titles)
+
+
+def test_distances_and_local_correlation_are_those_of_the_metrics(
+    make: MakeReport, phantom: Phantom
+) -> None:
+    report, case = make().report, phantom.case(0)
+    assert "<small>↓ mm</small>" in report.index
+    named = {metric.name: metric for metric in shown_metrics(phantom.scorer.protocol)}
+    for metric in (named["HD95"], named["ASSD"], named["LNCC"]):
+        assert f"<span>{metric.name}</span>" in report.index
+        shown = re.search(rf"<dt>{metric.name}</dt><dd>([^<]+)</dd>", report.page(1))
+        assert shown is not None
+        assert shown[1] == f"{metric(case).mean:.4f}"
 
 
 def test_the_worst_pair_is_the_first(make: MakeReport, phantom: Phantom) -> None:
@@ -173,8 +187,9 @@ def test_an_image_that_cannot_be_read_costs_its_pairs_alone(
 def test_without_labels_there_are_no_structures(make: MakeReport, phantom: Phantom) -> None:
     shutil.rmtree(phantom.folder / "labelsVal")
     page = make().report.page(1)
-    assert "Structures" not in page
-    assert "DSC" not in page
+    assert "<dt>LNCC</dt>" in page
+    for word in ("Structures", "DSC", "HD95", "ASSD"):
+        assert word not in page
 
 
 def test_labels_of_one_image_alone_are_said_and_cost_nothing_else(

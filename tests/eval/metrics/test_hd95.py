@@ -9,6 +9,7 @@ from eval.metrics.base import mean_of_defined
 from eval.metrics.distances import robust_hausdorff
 from eval.metrics.hd95 import Hd95
 from eval.metrics.structural import per_structure
+from eval.metrics.surface import both_surfaces
 from eval.structures import LabelMaps, Structures, find_structures
 from tests.eval import oracles
 from tests.eval.conftest import LABELS, Phantom
@@ -28,7 +29,8 @@ def unmoved(fixed: np.ndarray, moving: np.ndarray, ids: tuple[int, ...]) -> np.n
 
 
 def surface_distances(found: Structures) -> np.ndarray:
-    return per_structure(found, found.defined, partial(robust_hausdorff, percent=95.0))
+    measure = partial(robust_hausdorff, percent=95.0)
+    return per_structure(both_surfaces(found), found.defined, measure)
 
 
 @pytest.mark.parametrize("seed", range(5))

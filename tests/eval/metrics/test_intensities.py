@@ -33,6 +33,14 @@ def test_local_correlation_is_what_the_windows_say(window: int) -> None:
     assert found == pytest.approx(by_windows(noise(0), noise(1), window), rel=1e-9)
 
 
+@pytest.mark.parametrize("width", [0, 1, 3])
+def test_an_empty_border_is_counted_without_being_looked_at(width: int) -> None:
+    fixed = np.pad(noise(0)[4:7, 4:8, 3:5], [(4, 5), (width, 4), (3, 0)])
+    warped = np.random.default_rng(1).random(fixed.shape)
+    found = local_correlation(fixed, warped, 3)
+    assert found == pytest.approx(by_windows(fixed, warped, 3), rel=1e-9)  # rounding of sums
+
+
 def test_local_correlation_sees_neither_brightness_nor_the_sign_of_contrast() -> None:
     inner = (slice(3, -3),) * 3
     a = np.zeros(SHAPE)
