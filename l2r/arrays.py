@@ -72,8 +72,7 @@ def filled_box(mask: Bool[np.ndarray, "x y z"], margin: int) -> Box:
         mask: at least one voxel is true.
         margin: voxels on each side.
     """
-    across = mask.any(axis=2)  # two passes over the voxels for three axes
-    filled = across.any(axis=1), across.any(axis=0), mask.any(axis=0).any(axis=0)
+    filled = mask.any(axis=(1, 2)), mask.any(axis=(0, 2)), mask.any(axis=(0, 1))
     ends = [
         (max(0, int(places[0]) - margin), min(size, int(places[-1]) + margin + 1))
         for places, size in zip(map(np.flatnonzero, filled), mask.shape, strict=True)
