@@ -105,7 +105,7 @@ class PairImages:
         )
 
     def displayed(self, warped: Volume) -> Float32[np.ndarray, "_ _ _"]:
-        """What is shown of an image on the whole fixed grid: the box, from 0 to 1."""
+        """Cut an image on the whole fixed grid to the box, and scale it from 0 to 1."""
         return self._moving_range.scaled(warped[self.slab])
 
     def determinants(self, vectors: Float[np.ndarray, "x y z 3"]) -> Float[np.ndarray, "_ _ _"]:
