@@ -87,7 +87,7 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
     for process in runs.started:
         if process.poll() is None:
             process.kill()
-            process.communicate()
+        process.communicate()
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 400) -> None:
