@@ -137,13 +137,16 @@ class PairFigure:
         return figure
 
     def _drawn(self, columns: dict[str, Paint]) -> Figure:
-        figure, table = panels(len(PLANES), len(columns), _PANEL_IN)
-        for row, plane in zip(table, PLANES, strict=True):
-            width, height = self.images.view.extent_mm(self.images.box.shape, plane)
+        shape, view = self.images.box.shape, self.images.view
+        # Of one slice, the plane that it lies in; the others would be lines.
+        planes = [plane for plane in PLANES if shape[view.normal(plane)] == 1] or PLANES
+        figure, table = panels(len(planes), len(columns), _PANEL_IN)
+        for row, plane in zip(table, planes, strict=True):
+            width, height = view.extent_mm(shape, plane)
             for axes, (title, paint) in zip(row, columns.items(), strict=True):
                 axes.imshow(paint(plane), extent=(0, width, 0, height), interpolation="nearest")
                 axes.set_axis_off()
-                if plane == PLANES[0]:
+                if plane == planes[0]:
                     axes.set_title(title)
             _scale_bar(row[0], width, height)
         return figure
