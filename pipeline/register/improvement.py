@@ -6,6 +6,7 @@ from pipeline.register.records import Predicted
 
 UNIMPROVED = "no step of the refinement made the field better; see the images and the run file"
 STILL = "the network moved nothing; is it trained, and for such images?"
+KEPT_LAST = "the last step of a refinement is kept, although none was better than its start"
 NO_TIME = "no time for a step of the refinement; the field is as the network left it"
 
 
@@ -26,6 +27,9 @@ def shortcomings(predicted: Predicted) -> Iterator[str]:
     """Yield a warning for each part of a registration that gave nothing."""
     if predicted.still:
         yield STILL
+    for one in predicted.refinements:
+        if one.improved and not any(level.best_step for level in one.levels):
+            yield KEPT_LAST
     if predicted.refinements and is_unimproved(predicted):
         yield UNIMPROVED
     elif _out_of_time(predicted):

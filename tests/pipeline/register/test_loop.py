@@ -21,7 +21,14 @@ from l2r.task import load_task
 from models.descent.objective import ImagePair
 from pipeline.register.clock import Budget, Stopwatch
 from pipeline.register.export import ExportField
-from pipeline.register.improvement import NO_TIME, STILL, UNIMPROVED, is_unimproved, shortcomings
+from pipeline.register.improvement import (
+    KEPT_LAST,
+    NO_TIME,
+    STILL,
+    UNIMPROVED,
+    is_unimproved,
+    shortcomings,
+)
 from pipeline.register.ledger import WHOLE, Ledger
 from pipeline.register.loop import RegistrationLoop
 from pipeline.register.manifest import LevelRecord, RefinementRecord, RunSettings
@@ -345,3 +352,10 @@ def test_what_gave_nothing_is_a_warning(
     item = replace(item, refinements=records, still=still)
     assert list(shortcomings(item)) == expected
     assert is_unimproved(item) is (expected not in ([], [NO_TIME]) and "improved" not in levels)
+
+
+def test_a_last_step_that_is_kept_although_it_is_worse_is_a_warning(workshop: Workshop) -> None:
+    pair = read_pairs(workshop.phantom / "PHANTOM_dataset.json", workshop.phantom)[0]
+    item = predicted(workshop.preprocess(pair), zero_field(SHAPE))
+    kept = RefinementRecord(levels=(LEVELS["worse"],), improved=True)
+    assert list(shortcomings(replace(item, refinements=(kept,)))) == [KEPT_LAST]
