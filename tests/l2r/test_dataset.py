@@ -93,7 +93,7 @@ def test_a_path_that_may_leave_the_input_folder_is_refused(
 
 @pytest.mark.parametrize("text", ["", ".", "imagesVal/A.npz", "imagesVal/A", "A.nii.gz.txt"])
 def test_only_image_files_can_be_listed(text: str, tmp_path: Path) -> None:
-    message = rf"pair 1: fixed: '{text}' must name a .nii.gz, .nii or .mha file"
+    message = rf"pair 1: fixed: '{text}' must name a .nii.gz, .nii, .mha or .png file"
     with pytest.raises(DatasetError, match=message):
         read(tmp_path, [{"fixed": text, "moving": B}])
 
