@@ -39,17 +39,19 @@ class Residual:
             distances: as `round_trip` gives them.
             within: the voxels that count; all if left out.
         """
-        counted = np.ones(distances.shape, bool) if within is None else within
-        known = counted & ~np.isnan(distances)
-        found = distances[known]
-        gone = 100 * (1 - found.size / max(np.count_nonzero(counted), 1))
+        flat = distances.T.ravel()  # first axis fastest, as `round_trip` and NIfTI have it
+        counted = flat if within is None else flat[within.T.ravel()]
+        found = counted[~np.isnan(counted)]
+        gone = 100 * (1 - found.size / max(counted.size, 1))
         if not found.size:
             return cls(np.nan, np.nan, np.nan, (0, 0, 0), 0.0, gone)
-        x, y, z = np.unravel_index(np.where(known, distances, -1).argmax(), distances.shape)
+        most = found.max()
+        at = flat == most if within is None else (flat == most) & within.T.ravel()
+        z, y, x = np.unravel_index(at.argmax(), distances.T.shape)
         return cls(
             mean=float(found.mean(dtype=np.float64)),
             p99=float(np.quantile(found, 0.99)),
-            most=float(found.max()),
+            most=float(most),
             worst=(int(x), int(y), int(z)),
             failed=float(100 * (found >= FAILED_VOX).mean()),
             gone=gone,
