@@ -20,7 +20,7 @@ def test_every_task_has_a_protocol(name: str) -> None:
     protocol = protocol_of(load_task(name))
     assert protocol.name
     assert {metric.metric for metric in protocol.metrics} & {"ndv", "sdlogj"}
-    assert {metric.metric for metric in protocol.metrics} & {"dice", "key_points"}
+    assert {metric.metric for metric in protocol.metrics} & {"dice", "key_points", "ssim"}
 
 
 def test_lumir_asks_for_133_structures_with_the_background_and_for_landmarks() -> None:

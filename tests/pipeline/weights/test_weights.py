@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from l2r.grid import GridRule
+from models.networks.transmorph import four_levels
 from models.networks.transmorph.classic import (
     TransMorphIxiConfig,
     TransMorphOasis,
@@ -197,7 +198,8 @@ def test_verify_asks_for_the_network_that_is_named(command: Command, published: 
 def test_verify_says_where_no_field_was_computed(
     command: Command, published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(TransMorphOasis, "grid", GridRule(32, exactly=(160, 192, 224)))
+    whole = GridRule(32, exactly=(160, 192, 224))
+    monkeypatch.setattr(four_levels, "grid_rule", lambda *_: whole)
     ran = command("weights", "verify", published)
     assert ran.code == 0
     assert ran.out.endswith(
