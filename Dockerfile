@@ -36,7 +36,7 @@ FROM tools AS eval-packages
 ARG PIP_NO_INDEX
 ARG DRIVER
 RUN sed -n '/^dependencies/,/^]/s/^ *"\([a-z0-9-]*\).*/\1/p' /wheels/pyproject.toml \
-  | grep -vE '^(torch|safetensors|docker|pillow|tensorboardx|nvidia-ml-py)$' > /tmp/eval.txt \
+  | grep -vE '^(torch|safetensors|docker|tensorboardx|nvidia-ml-py)$' > /tmp/eval.txt \
  && $INSTALL -r /tmp/eval.txt ${DRIVER} \
  && find /opt/venv -type d -name tests -prune -exec rm -r {} + \
  && $COMPILE /opt/venv
