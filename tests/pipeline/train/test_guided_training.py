@@ -83,7 +83,7 @@ def test_the_epochs_of_a_teacher_are_told_as_its_own(tmp_path: Path, brains: Pat
         tmp_path / "t.toml",
         brains,
         '\n[[guidance]]\n[guidance.teacher]\nname = "network"\nepochs = 1\n'
-        'model = { name = "voxelmorph_1" }\n',
+        'learns = "once"\nmodel = { name = "voxelmorph_1" }\n',
     )
     done = run("train", config, "--data", brains, "--output", tmp_path / "out")
     first, *others = done.stderr.splitlines()
