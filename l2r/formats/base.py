@@ -1,7 +1,8 @@
 """The interface of a file format: values with their geometry in, volumes and fields out."""
 
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -43,6 +44,9 @@ class Format(ABC):
 
     suffixes: ClassVar[tuple[str, ...]]
     """The first is the one that is written."""
+    damage: ClassVar[tuple[type[Exception], ...]]
+    """Exceptions that reading raises where there is no file or it is not as it should be."""
+    missing: ClassVar[str] = "no such file"
     has_volumes: ClassVar[bool] = True
     """Images and label maps can be kept in it, not displacement fields alone."""
     has_fields: ClassVar[bool] = True
@@ -77,9 +81,18 @@ class Format(ABC):
         with path.open("rb") as file:
             return file.read(-1 if most is None else HEADER_BYTES + most + 1)
 
-    @abstractmethod
-    def faults(self, path: Path, error: type[L2RError]) -> AbstractContextManager[None]:
+    @contextmanager
+    def faults(self, path: Path, error: type[L2RError]) -> Iterator[None]:
         """Turn whatever can go wrong in reading into an `error` of one line."""
+        try:
+            yield
+        except self.damage as cause:
+            missing = isinstance(cause, FileNotFoundError)
+            raise error(f"{path}: {self.missing if missing else self.reason(cause)}") from None
+
+    @abstractmethod
+    def reason(self, cause: Exception) -> str:
+        """The fault of a file in words, of one line; `cause` is one of `damage`."""
 
     @abstractmethod
     def decode(self, path: Path, content: bytes, error: type[L2RError], most: int | None) -> Stored:

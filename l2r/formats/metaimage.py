@@ -7,8 +7,6 @@ as with NIfTI.
 
 import math
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -58,20 +56,16 @@ class MetaImage(Format):
     """ITK's `.mha`, of one channel and any number of axes."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".mha",)
+    damage = (OSError, KeyError, ValueError, zlib.error, OverflowError, MemoryError)
+    missing = "cannot be read: no such file"
     components_last: ClassVar[bool] = True
 
-    @contextmanager
-    def faults(self, path: Path, error: type[L2RError]) -> Iterator[None]:
-        try:
-            yield
-        except FileNotFoundError:
-            raise error(f"{path}: cannot be read: no such file") from None
-        except OSError as cause:
-            raise error(f"{path}: cannot be read: {cause.strerror or cause}") from None
-        except KeyError as cause:
-            raise error(f"{path}: not a MetaImage of plain numbers: {cause}") from None
-        except (ValueError, zlib.error, OverflowError, MemoryError) as cause:
-            raise error(f"{path}: damaged: {cause}") from None
+    def reason(self, cause: Exception) -> str:
+        if isinstance(cause, OSError):
+            return f"cannot be read: {cause.strerror or cause}"
+        if isinstance(cause, KeyError):
+            return f"not a MetaImage of plain numbers: {cause}"
+        return f"damaged: {cause}"
 
     def decode(self, path: Path, content: bytes, error: type[L2RError], most: int | None) -> Stored:
         header = _parsed(path, content, error)

@@ -30,29 +30,30 @@ GZIP_LEVEL = 1
 """ISA-L's level 1: benchmarks/gzip_levels.py shows what the others cost and give."""
 _HEADER = 352
 """Bytes before the values."""
+_BAD_GZIP: tuple[type[Exception], ...] = (isal_zlib.error, zlib_error)  # type: ignore[assignment] # untyped
+_NOT_NIFTI = (ImageFileError, HeaderDataError, WrapStructError)
 
 
 class Nifti(Format):
     """NIfTI-1 and NIfTI-2, told apart by their content, as packed and plain files are."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".nii.gz", ".nii")
+    damage = (
+        *(OSError, EOFError, ValueError, MemoryError, OverflowError),
+        *_BAD_GZIP,
+        *_NOT_NIFTI,
+    )
 
-    @contextmanager
-    def faults(self, path: Path, error: type[L2RError]) -> Iterator[None]:
-        try:
-            yield
-        except FileNotFoundError:
-            raise error(f"{path}: no such file") from None
-        except EOFError:
-            raise error(f"{path}: the gzip stream is truncated; copy the file again") from None
-        except BadGzipFile as cause:  # a faulty gzip header or check sum
-            raise error(f"{path}: cannot be read: {cause}") from None
-        except (isal_zlib.error, zlib_error) as cause:  # type: ignore[misc] # untyped
-            raise error(f"{path}: not a valid gzip file: {cause}") from None
-        except (ImageFileError, HeaderDataError, WrapStructError) as cause:
-            raise error(f"{path}: not a NIfTI image: {cause}") from None
-        except (OSError, ValueError, MemoryError, OverflowError) as cause:
-            raise error(f"{path}: {_reason(cause)}") from None
+    def reason(self, cause: Exception) -> str:
+        if isinstance(cause, EOFError):
+            return "the gzip stream is truncated; copy the file again"
+        if isinstance(cause, BadGzipFile):  # a faulty gzip header or check sum
+            return f"cannot be read: {cause}"
+        if isinstance(cause, _BAD_GZIP):
+            return f"not a valid gzip file: {cause}"
+        if isinstance(cause, _NOT_NIFTI):
+            return f"not a NIfTI image: {cause}"
+        return _reason(cause)
 
     def decode(self, path: Path, content: bytes, error: type[L2RError], most: int | None) -> Stored:
         if content[:2] == GZIP_MAGIC:

@@ -2,8 +2,6 @@
 
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import ClassVar
@@ -15,27 +13,20 @@ from l2r.disk import writing
 from l2r.errors import L2RError
 from l2r.formats.base import Format, Stored
 
-_DAMAGED = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
-
 
 class NumpyArchive(Format):
     """A `.npz` file of one array, read as float32 as the scorer does; never a pickle."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".npz",)
+    damage = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
     has_volumes: ClassVar[bool] = False
 
     def content(self, path: Path, _most: int | None) -> bytes:
         """Read the whole file: an archive's list of contents is at its end."""
         return path.read_bytes()
 
-    @contextmanager
-    def faults(self, path: Path, error: type[L2RError]) -> Iterator[None]:
-        try:
-            yield
-        except FileNotFoundError:
-            raise error(f"{path}: no such file") from None
-        except _DAMAGED as cause:
-            raise error(f"{path}: not a NumPy archive: {cause}") from None
+    def reason(self, cause: Exception) -> str:
+        return f"not a NumPy archive: {cause}"
 
     def decode(self, path: Path, content: bytes, error: type[L2RError], most: int | None) -> Stored:
         with zipfile.ZipFile(BytesIO(content)) as archive:

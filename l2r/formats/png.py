@@ -22,24 +22,18 @@ from l2r.formats.base import Format, Geometry, Stored
 
 _GREY = {"L": np.uint8, "I;16": np.uint16}
 """Modes that are read, by Pillow's words, with the types of their values."""
-_FAULTS = (OSError, SyntaxError, ValueError, Picture.DecompressionBombError)
-"""Pillow raises SyntaxError for a damaged file."""
 
 
 class Png(Format):
     """A grey image, or a label map of one."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".png",)
+    # Pillow raises SyntaxError for a damaged file.
+    damage = (OSError, SyntaxError, ValueError, Picture.DecompressionBombError)
     has_fields: ClassVar[bool] = False
 
-    @contextmanager
-    def faults(self, path: Path, error: type[L2RError]) -> Iterator[None]:
-        try:
-            yield
-        except FileNotFoundError:
-            raise error(f"{path}: no such file") from None
-        except _FAULTS as cause:
-            raise error(f"{path}: not a PNG image: {' '.join(str(cause).split())}") from None
+    def reason(self, cause: Exception) -> str:
+        return f"not a PNG image: {' '.join(str(cause).split())}"
 
     def decode(
         self, path: Path, content: bytes, error: type[L2RError], _most: int | None
