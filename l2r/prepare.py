@@ -20,6 +20,7 @@ from l2r.formats.affine import Affine
 from l2r.formats.volumes import Image, read_image, read_labels
 from l2r.grid import GridRule, WorkingGrid, working_grid
 from l2r.normalise import Normalised
+from l2r.pair_oddities import header_oddities, refuse_opposed, sides_mm
 from l2r.pairs import Pair, Scan
 from l2r.task import Task
 
@@ -152,10 +153,10 @@ class PreparePair:
         second = self._normalised(moving, pair.moving)
         # After normalisation background is zero, also that of a CT.
         grid, cropped = self._grid(pair, (first.volume, second.volume), ratios)
-        headers, scales = _geometry(pair, fixed, moving), _intensities(pair, first, second)
+        headers, scales = header_oddities(pair, fixed, moving), _intensities(pair, first, second)
         brought = grid.bring(first.volume), grid.bring(second.volume)
         if self.task.data.shows is not None:
-            _refuse_opposed(pair, *brought)
+            refuse_opposed(pair, *brought)
         return Prepared(
             pair=pair,
             fixed=brought[0],
@@ -219,19 +220,15 @@ def _ratios(voxel_mm: float, pair: Pair, fixed: Image, moving: Image) -> tuple[f
     ratios = np.where(flat, 1.0, fixed.spacing_mm / voxel_mm)
     if not (ratios.min() >= 1 / _MOST and ratios.max() <= _MOST):
         raise ImageError(
-            f"{pair.fixed.path}: voxels of {_text(fixed)} mm by the header, {voxel_mm:g} mm are "
+            f"{pair.fixed.path}: voxels of {sides_mm(fixed)} mm by the header, {voxel_mm:g} mm are "
             "asked for; correct the header, or leave voxel_mm out of the run file"
         )
     if not np.allclose(fixed.spacing_mm[~flat], moving.spacing_mm[~flat], rtol=0.01, atol=0):
         raise ImageError(
-            f"{pair.moving.path}: voxels of {_text(moving)} mm, those of the fixed image have "
-            f"{_text(fixed)}; resample one to the other's grid, fields count in common voxels"
+            f"{pair.moving.path}: voxels of {sides_mm(moving)} mm, those of the fixed image have "
+            f"{sides_mm(fixed)}; resample one to the other's grid, fields count in common voxels"
         )
     return tuple(ratios.tolist())
-
-
-def _text(image: Image) -> str:
-    return " x ".join(f"{size:.3g}" for size in image.spacing_mm)
 
 
 def _cropped(scan: Scan, volume: Voxels, grid: WorkingGrid) -> Iterator[str]:
@@ -252,58 +249,3 @@ def _intensities(pair: Pair, fixed: Normalised, moving: Normalised) -> Iterator[
     for scan, found in ((pair.fixed, fixed), (pair.moving, moving)):
         if found.warning is not None:
             yield f"{scan.path}: {found.warning}"
-
-
-_OPPOSED = -0.2
-"""Correlation of two images before registration that says that bright is dark in the other one. T1
-brains of the sample have .6, shifted by 30 voxels .04, one of them inverted -.6."""
-_FEW_VOXELS = 1000
-
-
-def _refuse_opposed(pair: Pair, fixed: Volume, moving: Volume) -> None:
-    """Raise ImageError if one of two images of a task of one contrast has it inverted.
-
-    A network for that contrast would give a field that is worse than none.
-    """
-    fixed, moving = fixed[::2, ::2, ::2], moving[::2, ::2, ::2]
-    both = (fixed > 0) & (moving > 0)
-    one, other = fixed[both], moving[both]
-    if one.size < _FEW_VOXELS or one.min() == one.max() or other.min() == other.max():
-        return
-    correlation = float(np.corrcoef(one, other)[0, 1])
-    if correlation < _OPPOSED:
-        raise ImageError(
-            f"{pair.fixed.path}, {pair.moving.path}: what is bright in one is dark in the other "
-            f"(correlation {correlation:.2f}), but the task is about one contrast; invert one of "
-            "them, or use --task any"
-        )
-
-
-_SAME_DIRECTION = np.cos(np.deg2rad(2.0))
-_SAME_PLACE = 0.5
-"""Distance of origins, in the smallest side of a voxel."""
-
-
-def _geometry(pair: Pair, fixed: Image, moving: Image) -> Iterator[str]:
-    """Yield the oddities of each header, and one line about their differences."""
-    for scan, image in ((pair.fixed, fixed), (pair.moving, moving)):
-        yield from (f"{scan.path}: {warning}" for warning in image.warnings)
-    if found := "; ".join(_differences(fixed, moving)):
-        yield f"headers disagree: {found}; the arrays are taken as stored, as the scorers take them"
-
-
-def _differences(fixed: Image, moving: Image) -> Iterator[str]:
-    if fixed.orientation != moving.orientation:
-        yield f"fixed is {fixed.orientation}, moving is {moving.orientation}"
-    elif (_directions(fixed) * _directions(moving)).sum(axis=0).min() < _SAME_DIRECTION:
-        yield "their axes are turned against each other"
-    if not np.allclose(fixed.spacing_mm, moving.spacing_mm, rtol=0.01, atol=0):
-        yield f"fixed has voxels of {_text(fixed)} mm, moving of {_text(moving)} mm"
-    apart_mm = float(np.linalg.norm(fixed.affine[:3, 3] - moving.affine[:3, 3]))
-    alike = fixed.orientation == moving.orientation  # else the origins are corners of unlike places
-    if alike and apart_mm > _SAME_PLACE * fixed.spacing_mm.min():
-        yield f"their origins are {apart_mm:.3g} mm apart"
-
-
-def _directions(image: Image) -> Float[np.ndarray, "3 3"]:
-    return image.affine[:3, :3] / image.spacing_mm
