@@ -42,6 +42,13 @@ class Box:
         result[inside] = volume[outside]
         return result
 
+    def view(self, volume: Shaped[np.ndarray, "_ _ _"]) -> Shaped[np.ndarray, "_ _ _"]:
+        """Cut, but without a copy where the box lies within the volume."""
+        ends = zip(self.start, self.shape, volume.shape, strict=True)
+        if all(start >= 0 and start + length <= size for start, length, size in ends):
+            return volume[self.slices]
+        return self.cut(volume)
+
     def place(self, vectors: Float32[np.ndarray, "_ _ _ 3"], shape: Shape) -> Vectors:
         """A field known inside the box, on the full grid; its border values continue outside."""
         if (self.start, self.shape) == ((0, 0, 0), shape):

@@ -70,7 +70,7 @@ class PairImages:
     @cached_property
     def box(self) -> Box:
         """The piece of the fixed grid that holds both foregrounds."""
-        both = self.inside | self._cut(Box((0, 0, 0), self.fixed_image.shape), self._moving_inside)
+        both = self.inside | Box((0, 0, 0), self.fixed_image.shape).view(self._moving_inside)
         if not both.any():
             raise ImageError("both images are empty")
         return filled_box(both, _MARGIN)
@@ -89,7 +89,7 @@ class PairImages:
     @cached_property
     def moving(self) -> Volume:
         """The moving image at the same indices, from 0 to 1."""
-        return self._moving_range.scaled(self._cut(self.box, self.moving_image.array))
+        return self._moving_range.scaled(self.box.view(self.moving_image.array))
 
     def warped(self, vectors: Float[np.ndarray, "x y z 3"]) -> Float32[np.ndarray, "_ _ _"]:
         """The warped image in the box, from 0 to 1."""
@@ -144,13 +144,6 @@ class PairImages:
         step = _EVERY if inside[::_EVERY, ::_EVERY, ::_EVERY].any() else 1
         places = np.nonzero(inside[::step, ::step, ::step])
         return triple([round(step * float(part.mean())) for part in places])
-
-    @staticmethod
-    def _cut(box: Box, volume: Shaped[np.ndarray, "_ _ _"]) -> Shaped[np.ndarray, "_ _ _"]:
-        """A view where the box lies in the volume, for a copy in another order takes long."""
-        if all(part.stop <= size for part, size in zip(box.slices, volume.shape, strict=True)):
-            return volume[box.slices]
-        return box.cut(volume)
 
     @cached_property
     def _moving_inside(self) -> Bool[np.ndarray, "_ _ _"]:

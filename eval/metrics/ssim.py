@@ -7,7 +7,7 @@ from jaxtyping import Float, Float64
 from scipy.ndimage import gaussian_filter
 
 from eval.metrics.base import Case, MetricBase, Result
-from l2r.arrays import plane_axes
+from l2r.arrays import inner, plane_axes
 
 _SIGMA, _RADIUS = 1.5, 5
 """Of the Gaussian window, in voxels: 11 taps along an axis."""
@@ -37,16 +37,12 @@ def structural_similarity(
     """
     f, w = fixed.astype(np.float64), warped.astype(np.float64)
     axes = plane_axes(f.shape)
-    inside = tuple(
-        slice(_RADIUS, size - _RADIUS) if axis in axes else slice(None)
-        for axis, size in enumerate(f.shape)
-    )
 
     def mean(volume: Float64[np.ndarray, "x y z"]) -> Float64[np.ndarray, "_ _ _"]:
         smooth: Float64[np.ndarray, "x y z"] = gaussian_filter(
             volume, _SIGMA, axes=axes, radius=_RADIUS
         )
-        return smooth[inside]
+        return smooth[inner(f.shape, by=_RADIUS)]
 
     if min(f.shape[axis] for axis in axes) <= 2 * _RADIUS:
         return float("nan")

@@ -133,3 +133,12 @@ def test_a_filled_box_holds_the_mask_and_a_margin_within_the_volume() -> None:
     assert filled_box(mask, 0) == Box((1, 4, 6), (3, 2, 1))
     assert filled_box(mask, 2) == Box((0, 2, 4), (6, 6, 3))
     assert mask[filled_box(mask, 0).slices].sum() == 2
+
+
+def test_a_view_is_a_cut_without_a_copy_where_the_box_lies_within() -> None:
+    volume = np.arange(60).reshape(3, 4, 5)
+    within, beyond = Box((1, 0, 2), (2, 4, 3)), Box((-1, 0, 0), (3, 4, 6))
+    for box in (within, beyond):
+        np.testing.assert_array_equal(box.view(volume), box.cut(volume))
+    assert np.shares_memory(within.view(volume), volume)
+    assert not np.shares_memory(beyond.view(volume), volume)
