@@ -45,10 +45,10 @@ class DisplacementTransform(SpatialTransform):
 
     def displacement(self, coordinates: VoxelCoordinates) -> VoxelCoordinates:
         """`v` at voxel indices; beyond the grid its border values continue."""
-        return self._sample(coordinates, np.empty(coordinates.shape, self.kind))
+        return self._sample(coordinates, np.empty(coordinates.shape, self.precision))
 
     @property
-    def kind(self) -> np.dtype[np.generic]:
+    def precision(self) -> np.dtype[np.generic]:
         """Precision of the displacements between voxels, single at least."""
         return np.result_type(self.vectors.dtype, np.float32)
 
@@ -83,7 +83,7 @@ class InverseDisplacement(SpatialTransform):
 
     def move(self, places: Places) -> Places:
         targets = places.on(self.forward.grid).coordinates
-        aims = targets.reshape(3, -1).astype(self.forward.kind, copy=False)
+        aims = targets.reshape(3, -1).astype(self.forward.precision, copy=False)
         found = self._solve(aims, aims + self._guess(aims / _EVERY, np.empty_like(aims)))
         return Places(found.reshape(targets.shape), self.forward.grid.affine)
 
@@ -98,7 +98,7 @@ class InverseDisplacement(SpatialTransform):
         """Displacement from about `q` to about `p`, at voxel indices of a coarse grid."""
         axes = [np.arange(0.0, size, _EVERY) for size in self.forward.grid.shape]
         places = np.stack(np.meshgrid(*axes, indexing="ij"))
-        aims = places.reshape(3, -1).astype(self.forward.kind)
+        aims = places.reshape(3, -1).astype(self.forward.precision)
         steps = (self._solve(aims, aims) - aims).reshape(places.shape)
         return linear_components([np.asfortranarray(step, np.float32) for step in steps])
 
@@ -106,7 +106,7 @@ class InverseDisplacement(SpatialTransform):
         self, targets: Float[np.ndarray, "3 n"], start: Float[np.ndarray, "3 n"]
     ) -> Float[np.ndarray, "3 n"]:
         found, rest, aims, places = start.copy(), np.arange(targets.shape[1]), targets, start
-        last = None
+        last: tuple[Float[np.ndarray, "3 _"], ...] = ()
         for _ in range(_FAST_STEPS):
             residual = aims - places - self.forward.displacement(places)
             found[:, rest] = places + residual
@@ -114,12 +114,10 @@ class InverseDisplacement(SpatialTransform):
             rest, aims, places, residual = (
                 part.take(left, axis=-1) for part in (rest, aims, places, residual)
             )
-            if last is None:
-                mixed = residual
-            else:
-                mixed = _mixed(residual, places, *(part.take(left, axis=-1) for part in last))
+            before = [part.take(left, axis=-1) for part in last]
+            mixed = _mixed(residual, places, *before) if before else residual
             last, places = (residual, places), places + mixed
-        if rest.size and last is not None:
+        if rest.size:
             lost = _lengths(last[0]) > _LOST_VOX
             found[:, rest] = self._solve_carefully(aims, np.where(lost, aims, last[1]))
         return found

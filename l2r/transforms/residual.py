@@ -40,14 +40,15 @@ class Residual:
             within: the voxels that count; all if left out.
         """
         flat = distances.T.ravel()  # first axis fastest, as `round_trip` and NIfTI have it
-        counted = flat if within is None else flat[within.T.ravel()]
-        found = counted[~np.isnan(counted)]
-        gone = 100 * (1 - found.size / max(counted.size, 1))
+        counted = flat.size if within is None else np.count_nonzero(within)
+        if within is not None:
+            flat = np.where(within.T.ravel(), flat, np.nan)
+        found = flat[~np.isnan(flat)]
+        gone = 100 * (1 - found.size / max(counted, 1))
         if not found.size:
             return cls(np.nan, np.nan, np.nan, (0, 0, 0), 0.0, gone)
         most = found.max()
-        at = flat == most if within is None else (flat == most) & within.T.ravel()
-        z, y, x = np.unravel_index(at.argmax(), distances.T.shape)
+        z, y, x = np.unravel_index((flat == most).argmax(), distances.T.shape)
         return cls(
             mean=float(found.mean(dtype=np.float64)),
             p99=float(np.quantile(found, 0.99)),
