@@ -1,7 +1,7 @@
 """Batches of a list's items, each of which keeps a worker busy for about a second.
 
-A task costs Dask some 20 ms of four processes, most of it in handing over from thread to thread, so
-a pair of a few milliseconds must not be a task of its own; one of many seconds is.
+A task costs Dask some 20 ms of its four processes, so a pair of a few milliseconds must not be a
+task of its own; one of many seconds is.
 """
 
 import time

@@ -13,17 +13,14 @@ from pipeline.register.remote import (
     Claim,
     NamedPair,
     RemoteRun,
-    made_before,
     register_pair,
     settings_here,
+    was_made_before,
 )
 from pipeline.register.request import Job
 
 if TYPE_CHECKING:  # an extra
     from l2r.cluster.workers import Workers
-
-CHECKED_AT_ONCE = 50
-"""Pairs of an earlier run that one task compares with their records."""
 
 
 def register_on(
@@ -72,12 +69,11 @@ def _made_before(
     workers: "Workers", run: RemoteRun, claims: list[Claim], advance: Advance
 ) -> set[str]:
     """Names of the pairs whose images and fields are still those of their records."""
-    starts = range(0, len(claims), CHECKED_AT_ONCE)
-    batches = (claims[start : start + CHECKED_AT_ONCE] for start in starts)
     made: set[str] = set()
-    for names in workers.in_order(partial(made_before, run), batches):
-        made.update(names)
-        for name in names:
+    checked = workers.in_order(partial(was_made_before, run), claims)
+    for (name, *_), whole in zip(claims, checked, strict=True):
+        if whole:
+            made.add(name)
             advance(f"{name}: made before, skipped")
     return made
 

@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 PairStatus: TypeAlias = Literal["done", "unimproved", "fallback", "failed"]
 """`unimproved`: nothing made the field better, no step of the refinements, or without them an
-untrained network; `fallback`: the field is zero,
-because of an error; `failed`: no field could be written."""
+untrained network; `fallback`: the field is zero, because of an error; `failed`: no field could be
+written."""
 
 
 class RunSettings(Frozen):

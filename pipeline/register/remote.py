@@ -5,7 +5,7 @@ All that decides a field comes with the task; the network is loaded once per pro
 
 import platform
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -141,13 +141,10 @@ def register_pair(run: RemoteRun, settings: RunSettings, item: NamedPair) -> Fin
         return _loaded[0](*item)
 
 
-def made_before(run: RemoteRun, claims: Sequence[Claim]) -> list[str]:
-    """Names of the pairs whose images and fields are still those of their records."""
-    return [
-        name
-        for name, pair, record in claims
-        if is_made(run.folder / name, record, hash_inputs(pair.files(labels=run.config.labels)))
-    ]
+def was_made_before(run: RemoteRun, claim: Claim) -> bool:
+    """Tell if a pair's images and field are still those of its record."""
+    name, pair, record = claim
+    return is_made(run.folder / name, record, hash_inputs(pair.files(labels=run.config.labels)))
 
 
 def _refuse(_: Pair | Loaded) -> NoReturn:
