@@ -32,6 +32,7 @@ class NativePair:
     fixed_brain: Path
     """Mask of the fixed brain, on the head's own grid."""
     moving_brain: Path
+    """The same of the moving one."""
 
     @classmethod
     def of(cls, fixed: Path, moving: Path) -> "NativePair":

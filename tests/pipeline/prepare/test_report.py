@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from l2r.errors import OutputError
+from l2r.formats.volumes import read_image, read_labels, write_volume
 from l2r.transforms.displacement import DisplacementTransform
 from pipeline.prepare.native import NativePair
 from pipeline.prepare.report import report_of_heads
@@ -38,6 +39,15 @@ def test_the_pages_show_what_the_field_adds_to_the_affine_maps(
     worse = (tmp_path / "report" / "assets" / "pair-0001.html").read_text()
     assert "negative gain" in worse
     assert "5.7 mm" in worse  # in the fixed head, which is 5 % shorter along this axis
+
+
+@pytest.mark.slow
+def test_what_is_no_brain_is_not_shown(pair: NativePair, tmp_path: Path) -> None:
+    head = read_image(Path(pair.fixed.source))
+    outside = read_labels(pair.fixed_brain) == 0
+    write_volume(Path(pair.fixed.source), np.where(outside, 90.0, head.array), head.affine)
+    report_of_heads(pair, shifted(0), tmp_path / "report")
+    assert "foregrounds differ" not in (tmp_path / "report/assets/pair-0001.html").read_text()
 
 
 def test_a_folder_with_other_files_is_left_alone(pair: NativePair, tmp_path: Path) -> None:
