@@ -4,8 +4,8 @@ Each function takes a volume and returns its sampler, which gives the values at 
 half a voxel beyond the centres of the outermost voxels: a voxel is an area, as for ITK.
 """
 
-import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -49,13 +49,14 @@ def linear_components(
         places = clipped(coordinates, volumes[0].shape)[::-1]
         first, shares = _corners(places, shape, result.dtype)
         for values, out in zip(flat, result, strict=True):
+            corner = partial(_shifted, values, first, out.dtype)
             low, high = (
                 _between(
-                    _between(*_row(values, first + offset, x, out.dtype), shares[2]),
-                    _between(*_row(values, first + offset + y, x, out.dtype), shares[2]),
+                    _between(corner(here), corner(here + x), shares[2]),
+                    _between(corner(here + y), corner(here + y + x), shares[2]),
                     shares[1],
                 )
-                for offset in (0, z)
+                for here in (0, z)
             )
             out[...] = _between(low, high, shares[0])
         return result
@@ -67,26 +68,24 @@ def _corners(
     places: VoxelCoordinates, shape: tuple[int, ...], kind: np.dtype[np.generic]
 ) -> tuple[Integer[np.ndarray, "*points"], list[Float[np.ndarray, "*points"]]]:
     """Index of the first of the eight voxels around a place, and the distances from it."""
-    whole = np.int32 if math.prod(shape) < 2**31 else np.int64
-    index = np.zeros(places.shape[1:], whole)
+    index = np.zeros(places.shape[1:], np.intp)
     shares = []
     for along, size in zip(places, shape, strict=True):
-        low = np.minimum(along.astype(whole), max(size - 2, 0))
+        low = np.minimum(along.astype(np.int32), max(size - 2, 0))
         shares.append((along - low).astype(kind))
         index *= size
         index += low
     return index, shares
 
 
-def _row(
+def _shifted(
     values: Shaped[np.ndarray, " n"],
     index: Integer[np.ndarray, "*points"],
-    step: int,
     kind: np.dtype[np.generic],
-) -> tuple[Float[np.ndarray, "*points"], Float[np.ndarray, "*points"]]:
-    """The values of two neighbouring voxels."""
-    one, other = values.take(index, mode="clip"), values.take(index + step, mode="clip")
-    return one.astype(kind, copy=False), other.astype(kind, copy=False)
+    offset: int,
+) -> Float[np.ndarray, "*points"]:
+    """The values of the voxels that lie `offset` voxels further in memory."""
+    return values[offset:].take(index, mode="clip").astype(kind, copy=False)
 
 
 def _between(

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from l2r.arrays import Shape
 from l2r.machine import usable_cores
 
-_POINTS = 1 << 15
-"""Voxels of a slab, about: its arrays then fit into a processor's cache."""
+_POINTS = 1 << 17
+"""Voxels of a slab, about: few enough for the cache, enough that threads seldom meet in Python."""
 
 
 def over_slabs(shape: Shape, work: Callable[[slice], None]) -> None:
