@@ -33,14 +33,20 @@ def rotation(angles: Vector) -> Matrix:
 def affine(field: Fields, matrix: Matrix, shift: Vector) -> Fields:
     """`d(p) = A (p + u(p) - c) + t + c - p` about the centre `c` of the grid, in its voxels.
 
-    The sampled place `p + d(p)` is that of `p + u(p)` turned, stretched and moved.
+    The sampled place `p + d(p)` is that of `p + u(p)` turned, stretched and moved; of one slice, it
+    stays in the plane.
     """
     x, y, z = (_centred(field, axis) for axis in range(3))
     moved = torch.einsum("cd,bdxyz->bcxyz", matrix.to(field), field)
     moved += shift.to(field).view(3, 1, 1, 1)
     for row, (of_x, of_y, of_z) in enumerate((matrix - torch.eye(3)).to(field)):
         moved[:, row] += of_x * x + of_y * y + of_z * z
-    return moved
+    return moved * _in_plane(field)
+
+
+def _in_plane(field: Fields) -> Float[Tensor, "3 1 1 1"]:
+    """One for each component along an axis of several voxels, else zero."""
+    return field.new_tensor([size > 1 for size in field.shape[2:]]).view(3, 1, 1, 1)
 
 
 def sampled(

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 
-from l2r.arrays import triple
+from l2r.arrays import plane_axes, triple
 from l2r.schema import Frozen
 from models.descent.objective import ImagePair
 from models.losses.dice import LabelVolumes
@@ -159,7 +159,9 @@ class IconConfig(AugmentationBase):
     """Of the normal numbers that are added to the matrix, where the image is from -1 to 1."""
 
     def apply(self, side: Augmentable, chance: Chance) -> Augmentable:
-        order = torch.randperm(3, generator=chance.both)
+        axes = torch.tensor(plane_axes(side[0].shape[2:]))
+        order = torch.arange(3)
+        order[axes] = axes[torch.randperm(len(axes), generator=chance.both)]
         signs = 2.0 * torch.randint(2, (3, 1), generator=chance.both) - 1
         noise = self.deviation * torch.randn(3, 4, generator=chance.own)
         halves = torch.tensor(side[0].shape[2:]) / 2

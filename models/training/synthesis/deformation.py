@@ -2,7 +2,7 @@
 
 import torch
 
-from l2r.arrays import Shape, triple
+from l2r.arrays import Shape, block_sides, triple
 from models.spatial.affine import Matrix, affine, either_way, rotation
 from models.spatial.parametrisation import Velocity
 from models.spatial.warp import resize_field
@@ -31,9 +31,9 @@ def random_deformation(
         device: of the result.
 
     Returns:
-        In voxels of the result.
+        In voxels of the result; of one slice, within its plane.
     """
-    full = triple([size * shrink for size in shape])
+    full = triple([a * b for a, b in zip(shape, block_sides(shape, shrink), strict=True)])
     field = resize_field(_FLOW.forward(_velocity(full, config, random).to(device)), shape)
     shift = either_way(config.voxels, random) / shrink
     return affine(field, _matrix(config, random), shift)
@@ -41,13 +41,14 @@ def random_deformation(
 
 def _velocity(full: Shape, config: Deformation, random: torch.Generator) -> Fields:
     """In voxels of the coarse grid."""
-    coarse = triple([max(2, -(-size // _COARSER)) for size in full])
+    coarse = triple([max(min(2, size), -(-size // _COARSER)) for size in full])
     sides = [size / few for size, few in zip(full, coarse, strict=True)]
     total = torch.zeros(3, *coarse)
     for scale_ in config.noise_scales:
         strength = scale_.strength * torch.rand((), generator=random)
         widths = [scale_.width / side for side in sides]
         total += strength * smooth_noise((3, *coarse), widths, random)
+    total *= torch.tensor([size > 1 for size in full]).view(3, 1, 1, 1)
     return (total / torch.tensor(sides).view(3, 1, 1, 1))[None]
 
 

@@ -5,10 +5,11 @@ import math
 import torch
 from jaxtyping import Integer
 from torch import Tensor
-from torch.nn.functional import avg_pool3d, interpolate
+from torch.nn.functional import interpolate
 
 from l2r.arrays import Shape, triple
 from models.spatial.affine import sampled
+from models.spatial.blocks import block_means
 from models.training.synthesis.config import Appearance
 from models.training.synthesis.smooth import (
     Square,
@@ -49,7 +50,7 @@ class ImageSynthesizer:
         means, deviations = (table.to(field) for table in tables)
         level = means.max()
         moved = sampled(labels.to(field.dtype), field, "nearest").int()
-        image = sampled(avg_pool3d(means[labels], self._shrink), field)
+        image = sampled(block_means(means[labels], self._shrink), field)
         noise = torch.Generator(field.device).manual_seed(self._seed)  # a number per voxel
         image += deviations[moved] * _normal(image, noise)
         image = along_axes(image, self._optics(triple(image.shape[2:]))) * self._bias(image)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 
-from l2r.arrays import triple
+from l2r.arrays import block_sides, triple
 from l2r.errors import ImageError
 from l2r.pairs import Pair, Scan
 from models.descent.objective import ImagePair
@@ -104,7 +104,8 @@ class SyntheticPairs(Dataset):
     ) -> tuple[torch.Tensor, LabelMap]:
         shrink = self._preprocessor.shrink
         labels = torch.from_numpy(stored.astype(np.int32))[None, None].to(device)
-        shape = triple([size // shrink for size in stored.shape])
+        sides = block_sides(stored.shape, shrink)
+        shape = triple([size // side for size, side in zip(stored.shape, sides, strict=True)])
         random = generator(*numbers)
         field = random_deformation(shape, shrink, self._config.deformation, random, device)
         seed = int(torch.randint(2**62, (), generator=random))

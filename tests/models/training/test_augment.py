@@ -17,6 +17,7 @@ from models.training.augment import (
     AffineConfig,
     Augmentation,
     AugmentedPairs,
+    Chance,
     FlipConfig,
     GainConfig,
     GammaConfig,
@@ -171,6 +172,30 @@ def test_a_quarter_turn_is_exact_on_a_cube() -> None:
     moved = sampled(image, field)
     turned = [image.rot90(turns, (2, 3)) for turns in (1, 3)]
     assert any(torch.allclose(moved, other, atol=1e-5) for other in turned)
+
+
+def test_an_affine_map_of_a_slice_stays_in_its_plane() -> None:
+    turned = rotation(torch.tensor([0.3, -0.2, torch.pi / 2]))
+    field = affine(torch.zeros(1, 3, 6, 6, 1), turned, torch.tensor([0.0, 0.0, 2.0]))
+    assert field[:, 2].abs().max() == 0
+    assert sampled(torch.ones(1, 1, 6, 6, 1), field)[:, :, 1:-1, 1:-1].min() > 0.99
+
+
+def test_icon_exchanges_the_axes_of_a_slice_within_its_plane() -> None:
+    image = torch.rand(1, 1, 6, 6, 1, generator=torch.Generator().manual_seed(0))
+    turned = {
+        (exchanged, signs): (image.transpose(2, 3) if exchanged else image).flip(signs)
+        for exchanged in (False, True)
+        for signs in ((), (2,), (3,), (2, 3))
+    }
+    found = set()
+    for seed in range(40):
+        own, both = (torch.Generator().manual_seed(seed) for _ in range(2))
+        moved, _ = IconConfig(deviation=0.0).apply((image, None), Chance(own, both))
+        alike = [key for key, other in turned.items() if torch.allclose(moved, other, atol=1e-5)]
+        assert len(alike) == 1
+        found |= set(alike)
+    assert found == set(turned)
 
 
 def test_rotations_keep_lengths() -> None:

@@ -110,6 +110,27 @@ def test_translation_is_in_voxels_of_the_label_map() -> None:
     assert 0.1 < fine.abs().max() <= 3
 
 
+@pytest.mark.parametrize("shrink", [1, 2])
+def test_a_slice_is_deformed_within_its_plane(shrink: int) -> None:
+    field = random_deformation((32 // shrink, 40 // shrink, 1), shrink, USUAL, stream(4), CPU)
+    assert field[:, 2].abs().max() == 0
+    assert field[:, :2].abs().amax((2, 3, 4)).min() > 0.5
+    vectors = from_channels_first(field[0].numpy())
+    assert non_diffeomorphic_volume(vectors, np.ones(vectors.shape[:3], bool)) == 0
+
+
+@pytest.mark.parametrize("shrink", [1, 2])
+def test_the_image_of_a_slice_has_its_tissue(shrink: int) -> None:
+    labels = torch.zeros(1, 1, 32, 40, 1, dtype=torch.int32)
+    labels[:, :, 8:24, 10:30] = 2
+    field = random_deformation((32 // shrink, 40 // shrink, 1), shrink, USUAL, stream(4), CPU)
+    image, moved = ImageSynthesizer(PLAIN, shrink, 0)(labels, field)
+    assert image.shape == moved.shape == field[:, :1].shape
+    share = (image > 0.1).float().mean()
+    # A quarter of the slice, scaled and sheared by a fifth at most, and a border of half values.
+    assert 0.15 < share < 0.4
+
+
 def test_smooth_noise_has_unit_deviation_everywhere_and_like_neighbours() -> None:
     noise = torch.cat([smooth_noise((8, 6, 8, 10), (2.0, 2.0, 2.0), stream(n)) for n in range(200)])
     assert noise.std(0).sub(1).abs().max() < 0.1
