@@ -43,7 +43,7 @@ class Case:
     _known: dict[tuple[str, tuple[int, ...] | None], Structures] = field(
         default_factory=dict, init=False, repr=False
     )
-    _surfaces: dict[tuple[str, tuple[int, ...] | None, Spacing], SurfacePair] = field(
+    _surfaces: dict[tuple[str, tuple[int, ...] | None, Spacing], list[SurfacePair]] = field(
         default_factory=dict, init=False, repr=False
     )
 
@@ -69,7 +69,7 @@ class Case:
 
     def surfaces(
         self, folder: str, labels: tuple[int, ...] | None, spacing: Spacing
-    ) -> SurfacePair:
+    ) -> list[SurfacePair]:
         """The surfaces of the fixed and of the warped structures, found once for all distances.
 
         Args:

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from pydantic import AfterValidator, Field
 
 from eval.metrics.base import Case, MetricBase, Result, mean_of_defined
-from eval.metrics.distances import Measure, new_marks
+from eval.metrics.distances import Measure
 from eval.metrics.surface import VOXELS, SurfacePair
 from eval.structures import Structures
 from l2r.arrays import Spacing
@@ -37,7 +37,7 @@ class StructureMetric(MetricBase):
         """The label maps of a case, for the structures of this metric."""
         return case.structures(self.folder, self._compared(case))
 
-    def surfaces(self, case: Case, spacing: Spacing) -> SurfacePair:
+    def surfaces(self, case: Case, spacing: Spacing) -> list[SurfacePair]:
         """The surfaces of these structures."""
         return case.surfaces(self.folder, self._compared(case), spacing)
 
@@ -75,20 +75,18 @@ class DistanceMetric(StructureMetric):
 
 
 def per_structure(
-    both: SurfacePair, candidates: Bool[np.ndarray, " structures"], measure: Measure
+    pairs: list[SurfacePair], candidates: Bool[np.ndarray, " structures"], measure: Measure
 ) -> Float[np.ndarray, " structures"]:
     """Apply a measure to the two surfaces of each candidate.
 
     Returns:
         NaN for a structure that is no candidate or in neither map; infinite where one map lacks it.
     """
-    fixed, warped = both
-    values = np.full(len(fixed), np.nan)
-    marks = new_marks(fixed[0]) if fixed else np.zeros(0, bool)
+    values = np.full(len(pairs), np.nan)
     for place in np.flatnonzero(candidates):
-        one, other = fixed[place], warped[place]
-        if one.places.size or other.places.size:
-            values[place] = measure(one, other, marks)
+        pair = pairs[place]
+        if pair.fixed.places.size or pair.warped.places.size:
+            values[place] = measure(pair)
     return values
 
 

@@ -10,18 +10,17 @@ not all alike can belong to any, and each belongs to one surface per structure a
 
 import itertools
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped, UInt8
+from jaxtyping import Bool, Float, Float64, Int, Shaped, UInt8
 from surface_distance.lookup_tables import create_table_neighbour_code_to_surface_area
 
+from eval.metrics.nearest import MARGIN, Gaps, nearest_distances, new_gaps
 from eval.structures import IndexMap, Structures
-from l2r.arrays import Spacing
+from l2r.arrays import Spacing, filled_box
 
 VOXELS: Spacing = (1.0, 1.0, 1.0)
-MARGIN = 5
-"""Grid points that are added around the corner points of a map."""
 _AROUND = [*itertools.product((0, 1), repeat=3)]
 """Steps from a corner point's first voxel, before it along all axes, to each of the eight."""
 
@@ -38,20 +37,58 @@ class Surface:
     spacing: Spacing
     """Sides of a voxel, in voxels or in mm."""
 
+
+@dataclass(frozen=True)
+class SurfacePair:
+    """The surfaces of one structure, of the fixed and of the warped map."""
+
+    fixed: Surface
+    warped: Surface
+    gaps: Gaps
+    """Scratch of their grid, which all structures share."""
+
     @property
-    def points(self) -> Int[np.ndarray, "elements 3"]:
-        """Positions of the elements in voxels, from the corner of the margin."""
-        return np.stack(np.unravel_index(self.places, self.grid, order="F"), axis=-1)
+    def complete(self) -> bool:
+        """True if both have elements."""
+        return bool(self.fixed.places.size and self.warped.places.size)
+
+    @cached_property
+    def from_fixed(self) -> Float64[np.ndarray, " elements"]:
+        """Distances from each element of the fixed surface to the warped one, if both have any."""
+        return self._distances(self.fixed, self.warped)
+
+    @cached_property
+    def from_warped(self) -> Float64[np.ndarray, " elements"]:
+        """Distances from each element of the warped surface to the fixed one, if both have any."""
+        return self._distances(self.warped, self.fixed)
+
+    def _distances(self, start: Surface, end: Surface) -> Float64[np.ndarray, " elements"]:
+        return nearest_distances(start.places, end.places, start.grid, start.spacing, self.gaps)
 
 
-SurfacePair = tuple[list[Surface], list[Surface]]
-"""Surfaces of the fixed and of the warped structures."""
-
-
-def both_surfaces(structures: Structures, spacing: Spacing = VOXELS) -> SurfacePair:
+def both_surfaces(structures: Structures, spacing: Spacing = VOXELS) -> list[SurfacePair]:
     """The surfaces of a pair's structures; sides of a voxel are in voxels or in mm."""
-    count = len(structures.labels)
-    return surfaces(structures.fixed, count, spacing), surfaces(structures.warped, count, spacing)
+    return surface_pairs(structures.fixed, structures.warped, len(structures.labels), spacing)
+
+
+def surface_pairs(
+    fixed: IndexMap, warped: IndexMap, count: int, spacing: Spacing
+) -> list[SurfacePair]:
+    """The two surfaces of each structure, on the smallest grid that holds all of them.
+
+    Args:
+        fixed: as for `surfaces`.
+        warped: likewise.
+        count: as for `surfaces`.
+        spacing: as for `surfaces`.
+    """
+    filled = (fixed != 0) | (warped != 0)
+    if filled.any():
+        box = filled_box(filled, 1).slices  # with a margin, or a thin box would look like a slice
+        fixed, warped = fixed[box], warped[box]
+    one, other = surfaces(fixed, count, spacing), surfaces(warped, count, spacing)
+    gaps = new_gaps(one[0].grid) if one else np.zeros(0, np.uint8)
+    return [SurfacePair(*pair, gaps) for pair in zip(one, other, strict=True)]
 
 
 def surfaces(
@@ -111,14 +148,22 @@ def _elements(
     x, y, _ = voxels.shape
     flat = voxels.ravel(order="F")
     around = [flat.take(corners + (i + x * (j + y * k))) for i, j, k in _AROUND]
+    # Each two of the eight are compared once; a voxel is alike to itself.
+    alike = {
+        pair: around[pair[0]] == around[pair[1]] for pair in itertools.combinations(range(8), 2)
+    }
     found = []
     for number, owner in enumerate(around):
         code, first = np.zeros(owner.shape, np.uint8), owner != 0
-        for bit, other in enumerate(around):
-            alike = other == owner
-            code |= alike.view(np.uint8) << (7 - bit)
-            if bit < number:  # an earlier voxel of the same structure has made this element
-                first &= ~alike
+        for other in range(8):
+            code += code  # makes room for a bit; a shift takes several times as long
+            if other == number:
+                code += 1
+                continue
+            same = alike[min(number, other), max(number, other)]
+            code |= same.view(np.uint8)
+            if other < number:  # an earlier voxel of the same structure has made this element
+                first &= ~same
         found.append((owner[first], corners[first], code[first]))
     owners, where, codes = (np.concatenate(part) for part in zip(*found, strict=True))
     return owners, where, codes
