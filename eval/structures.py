@@ -8,6 +8,7 @@ structure where a protocol lists it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Int, Integer, UInt
@@ -43,6 +44,16 @@ class Structures:
     """The moving map on the fixed grid, not moved."""
     defined: Bool[np.ndarray, " structures"]
     """True for structures of both maps, before warping; most scorers leave the others out."""
+
+    @cached_property
+    def joint_warped(self) -> Int[np.ndarray, "rows columns"]:
+        """Numbers of voxels by structure of the fixed and of the warped map, see `joint_sizes`."""
+        return joint_sizes(self.fixed, self.warped, len(self.labels))
+
+    @cached_property
+    def joint_unregistered(self) -> Int[np.ndarray, "rows columns"]:
+        """Numbers of voxels by structure of the fixed and of the unregistered map."""
+        return joint_sizes(self.fixed, self.unregistered, len(self.labels))
 
 
 def find_structures(maps: LabelMaps, labels: tuple[int, ...] | None) -> Structures:

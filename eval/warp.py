@@ -15,6 +15,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Integer, Shaped
 from scipy.ndimage import map_coordinates
 
+from l2r.arrays import filled_box
+
+_ROUNDING = 0.01
+"""Voxels; single precision gets the end of a box less wrong than that."""
+
 LabelArray = Integer[np.ndarray, "_ _ _"]
 Displacements = Float[np.ndarray, "x y z 3"]
 
@@ -57,7 +62,7 @@ def warp_nearest(
 
 
 def warp_linear(
-    moving: Float[np.ndarray, "_ _ _"], vectors: Displacements, *, planes: int = 2
+    moving: Float[np.ndarray, "_ _ _"], vectors: Displacements, *, planes: int = 4
 ) -> Float32[np.ndarray, "x y z"]:
     """Linear interpolation, `map_coordinates(..., order=1)`, for intensities.
 
@@ -75,12 +80,22 @@ def warp_linear(
         >>> warp_linear(row, half).ravel()
         array([1.5, 2.5, 3.5, 0. ], dtype=float32)
     """
-    warped = np.empty(vectors.shape[2::-1], np.float32)
+    warped = np.zeros(vectors.shape[2::-1], np.float32)
+    filled = moving.T != 0
+    if not filled.any():
+        return warped.T
+    box = filled_box(filled, 1)  # beyond it there are only zeros to interpolate
     for slab in _slabs(vectors.shape[2], planes):
-        places = np.array(vectors.T[::-1, slab], dtype=np.float64, order="C")
-        for axis in range(3):
-            places[axis] += _index_along(axis, places.shape[1:], slab.start)
-        map_coordinates(moving.T, places, output=warped[slab], order=1)
+        steps = vectors.T[::-1, slab]
+        here = [_index_along(axis, steps.shape[1:], slab.start) for axis in range(3)]
+        inside = np.ones(steps.shape[1:], bool)
+        for step, at, start, size in zip(steps, here, box.start, box.shape, strict=True):
+            low, high = start - at - _ROUNDING, start + size - 1 - at + _ROUNDING
+            inside &= (step >= low.astype(step.dtype)) & (step <= high.astype(step.dtype))
+        index = np.nonzero(inside)
+        places = np.array([step[index] for step in steps], np.float64)
+        places += (index[0] + slab.start, *index[1:])
+        warped[slab][index] = map_coordinates(moving.T, places, np.float32, order=1)
     return warped.T
 
 

@@ -10,14 +10,15 @@ from eval.inspection.outcome import FieldOutcome, StructureScore
 from eval.inspection.shown_metrics import shown_metrics
 from eval.inspection.stills import FieldMaps
 from eval.maps.pair_images import PairImages
-from eval.metrics.base import Case
-from eval.metrics.dice import overlaps
+from eval.metrics.base import Case, Role
+from eval.metrics.dice import dice_of
 from eval.protocol import Protocol
 from eval.run_record import RecordedPair, RecordedRun
 from eval.structures import Structures
 from eval.truth import GroundTruth
 from eval.warps import WARPS
 from l2r.errors import FieldError, ImageError, L2RError
+from l2r.formats.volumes import Image
 from l2r.pairs import Pair
 from l2r.submission import Submission, accepted_names, as_vectors, most_bytes, why_missing
 from l2r.task import Task
@@ -68,7 +69,9 @@ class FieldReader:
             vectors = self._read(candidate, name, images)
         except L2RError as error:
             return FieldLook(unusable(candidate.name, error))
-        case = Case(pair, vectors, self.truth, self.protocol.labels, WARPS[self.protocol.warp])
+        read: dict[Role, Image] = {"fixed": images.fixed_image, "moving": images.moving_image}
+        warp = WARPS[self.protocol.warp]
+        case = Case(pair, vectors, self.truth, self.protocol.labels, warp, read)
         maps = FieldMaps(
             vectors[images.slab], images.displayed(case.images[1]), images.determinants(vectors)
         )
@@ -120,10 +123,9 @@ def _seconds(record: RecordedPair | None) -> float | None:
 def _dice(structures: Structures | None) -> tuple[StructureScore, ...]:
     if structures is None:
         return ()
-    count = len(structures.labels)
     before, after = (
-        overlaps(structures.fixed, other, count).tolist()
-        for other in (structures.unregistered, structures.warped)
+        dice_of(joint).tolist()
+        for joint in (structures.joint_unregistered, structures.joint_warped)
     )
     found = zip(structures.labels, before, after, structures.defined, strict=True)
     return tuple(StructureScore(label, b, a) for label, b, a, defined in found if defined)

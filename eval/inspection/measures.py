@@ -83,9 +83,9 @@ def measure(
     )
     inside = images.inside[images.slab]
     spacing = np.array(images.view.spacing_mm)
-    squares = np.einsum(
-        "xyzc,c->xyz", vectors[images.slab] ** 2, (spacing**2).astype(vectors.dtype)
-    )
+    squares = np.zeros(inside.shape, vectors.dtype, order="F")
+    for component, side in zip(np.moveaxis(vectors[images.slab], -1, 0), spacing, strict=True):
+        squares += (component * vectors.dtype.type(side)) ** 2
     diagonal = float(np.linalg.norm(np.array(images.box.shape) * spacing))
     return PairMeasures(
         correlation_before=before,

@@ -18,7 +18,14 @@ from eval.truth import IMAGES, GroundTruth
 from eval.warp import Displacements, LabelArray, warp_linear, warp_nearest
 from l2r.arrays import Box, Shape, Spacing, Volume
 from l2r.errors import ImageError
-from l2r.formats.volumes import grid_orientation, grid_shape, grid_spacing, read_image, read_labels
+from l2r.formats.volumes import (
+    Image,
+    grid_orientation,
+    grid_shape,
+    grid_spacing,
+    read_image,
+    read_labels,
+)
 from l2r.pairs import Pair
 from l2r.schema import Frozen
 
@@ -39,6 +46,8 @@ class Case:
     """Labels of the structures that the protocol compares; all of the fixed map for None."""
     warp: Warp = warp_nearest
     """Resampling of label maps by the task's scorer."""
+    read: dict[Role, Image] = field(default_factory=dict, repr=False)
+    """The images that have been read so far."""
     _maps: dict[str, LabelMaps] = field(default_factory=dict, init=False, repr=False)
     _known: dict[tuple[str, tuple[int, ...] | None], Structures] = field(
         default_factory=dict, init=False, repr=False
@@ -145,8 +154,9 @@ class Case:
         Raises:
             ImageError: it cannot be read.
         """
-        path = self.path(role, folder)
-        volume = read_image(path).array if folder == IMAGES else read_labels(path)
+        volume = (
+            self.image(role).array if folder == IMAGES else read_labels(self.path(role, folder))
+        )
         return Box((0, 0, 0), self.shape).view(volume > 0)
 
     def spacing_mm(self, role: Role) -> tuple[float, float, float]:
@@ -169,8 +179,18 @@ class Case:
         Raises:
             ImageError: one cannot be read, or the fixed one has another shape than the field.
         """
-        fixed = self.on_the_grid(read_image(self.path("fixed", IMAGES)).array, IMAGES)
-        return fixed, warp_linear(read_image(self.path("moving", IMAGES)).array, self.vectors)
+        fixed = self.on_the_grid(self.image("fixed").array, IMAGES)
+        return fixed, warp_linear(self.image("moving").array, self.vectors)
+
+    def image(self, role: Role) -> Image:
+        """One of the two images, read once.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        if role not in self.read:
+            self.read[role] = read_image(self.path(role, IMAGES))
+        return self.read[role]
 
     @cached_property
     def determinants(self) -> Float64[np.ndarray, "_ _ _"]:

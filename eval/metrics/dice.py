@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from eval.metrics.base import Case, Result, mean_of_defined
 from eval.metrics.structural import StructureMetric
@@ -31,7 +31,11 @@ def overlaps(fixed: IndexMap, warped: IndexMap, count: int) -> Float[np.ndarray,
         Dice, L. R. (1945), Ecology 26(3), doi:10.2307/1932409.
         Undefined cases follow google-deepmind/surface-distance: NaN, not 0 and not 1.
     """
-    joint = joint_sizes(fixed, warped, count)
+    return dice_of(joint_sizes(fixed, warped, count))
+
+
+def dice_of(joint: Int[np.ndarray, "rows columns"]) -> Float[np.ndarray, " structures"]:
+    """Dice coefficient of each structure by joint numbers of voxels, see `joint_sizes`."""
     with np.errstate(invalid="ignore"):
         return (2 * joint.diagonal() / (joint.sum(axis=0) + joint.sum(axis=1)))[1:]
 
@@ -55,12 +59,8 @@ class Dice(StructureMetric):
     def __call__(self, case: Case) -> Result:
         structures = self.structures(case)
         registered, unregistered = (
-            np.where(
-                self.candidates(structures),
-                overlaps(structures.fixed, moving, len(structures.labels)),
-                np.nan,
-            )
-            for moving in (structures.warped, structures.unregistered)
+            np.where(self.candidates(structures), dice_of(joint), np.nan)
+            for joint in (structures.joint_warped, structures.joint_unregistered)
         )
         return Result(
             mean=mean_of_defined(registered),

@@ -12,7 +12,7 @@ from eval.jacobian import MatrixRow, determinant
 from eval.metrics.base import Case, MetricBase, Result, Role
 from eval.structures import Slices
 from eval.truth import IMAGES
-from l2r.arrays import inner
+from l2r.arrays import filled_box, inner
 
 FieldSlab = Float[np.ndarray, "3 z y x"]
 GridStep = tuple[int, int, int]
@@ -31,7 +31,8 @@ def non_diffeomorphic_volume(
     vectors: Float[np.ndarray, "x y z 3"],
     inside: Bool[np.ndarray, "x y z"],
     precision: FloatType = np.float64,
-    planes: int = 2,
+    planes: int = 4,
+    rows: int = 48,
 ) -> float:
     """Volume that the transform `T(p) = p + u(p)` turns inside out, `sum of max(-J, 0) / 12`.
 
@@ -49,7 +50,8 @@ def non_diffeomorphic_volume(
         vectors: displacements in voxels.
         inside: where to look; the outermost voxels never count, they lack neighbours.
         precision: of the determinants.
-        planes: of a slab; few, because some thirty arrays of its size should stay in the cache.
+        planes: of a block; few, because some thirty arrays of its size should stay in the cache.
+        rows: of a block.
 
     Returns:
         Voxels, lower is better, 0 without folds. More strongly folded places weigh more, so it can
@@ -65,7 +67,7 @@ def non_diffeomorphic_volume(
     counted = np.array(inside.T, order="C")
     counted[[0, -1]] = counted[:, [0, -1]] = counted[:, :, [0, -1]] = False
     folded = 0.0
-    for slab in _slabs(counted, planes):
+    for slab in _blocks(counted, planes, rows):
         z, y, x = (slice(part.start - 1, part.stop + 1) for part in slab)
         block = vectors.T[:, z, y, x]
         found = np.flatnonzero(counted[slab] & _suspects(block))
@@ -74,15 +76,18 @@ def non_diffeomorphic_volume(
     return _SHARE * folded
 
 
-def _slabs(counted: Bool[np.ndarray, "z y x"], planes: int) -> Iterator[Slices]:
-    """Cut the box around the counted voxels into slabs."""
-    if not counted.any():
-        return
-    others = ((1, 2), (0, 2), (0, 1))
-    filled = [np.flatnonzero(counted.any(axis=pair)) for pair in others]
-    depth, rows, columns = (slice(int(part[0]), int(part[-1]) + 1) for part in filled)
-    for start in range(depth.start, depth.stop, planes):
-        yield slice(start, min(start + planes, depth.stop)), rows, columns
+def _blocks(counted: Bool[np.ndarray, "z y x"], planes: int, rows: int) -> Iterator[Slices]:
+    """Cut the counted voxels into blocks, each with no more around them than its box."""
+    depth, height, _ = counted.shape
+    for z, y in itertools.product(range(0, depth, planes), range(0, height, rows)):
+        part = counted[z : z + planes, y : y + rows]
+        if part.any():
+            inner_z, inner_y, x = filled_box(part, 0).slices
+            yield _moved(inner_z, z), _moved(inner_y, y), x
+
+
+def _moved(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by)
 
 
 def _suspects(block: FieldSlab) -> Bool[np.ndarray, "_ _ _"]:
