@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from eval.figures.canvas import colours_of, panels, titles_of
-from eval.run_record import RecordedLevel, RecordedRun, read_record
+from eval.run_record import RecordedLevel, RecordedPair, RecordedRun, read_record
 from l2r.errors import ConfigError
 from l2r.schema import Tolerant, parse, read_text
 from l2r.submission import MANIFEST
@@ -112,7 +112,7 @@ def landscape(tables: Sequence[Path]) -> Figure:
         axes.set_title(
             f"{title}\n{middle:.4f} in the middle, {lowest:.4f} at the lowest", fontsize=9
         )
-    figure.colorbar(filled, ax=row, label="loss above the lowest", ticks=levels[::4], format="%.1e")
+    figure.colorbar(filled, ax=row, label="loss above the lowest", ticks=levels[::4], format="%.2g")
     return figure
 
 
@@ -121,11 +121,13 @@ def _curve(
 ) -> None:
     """One quantity over all levels, whose ends are dotted lines."""
     parts = [_values(level, quantity) for level in levels]
+    if not any(parts):  # not measured, which is not the same as none
+        return
     values = [value for part in parts for value in (*part, np.nan)]
     label = title
     if quantity == _COSINE:
         known = [value for part in parts for value in part]
-        conflicts = np.mean(np.array(known) < 0) if known else 0.0
+        conflicts = np.mean(np.array(known) < 0)
         label = f"{title}: {conflicts:.0%} conflict"
         axes.axhline(0, color=_FAINT, linewidth=0.8)
     axes.plot(values, color=colour, label=label)
@@ -165,20 +167,26 @@ def _epochs(path: Path) -> list[LoggedEpoch]:
 def _first_common(runs: dict[str, RecordedRun]) -> str:
     first, *others = runs.values()
     for name, pair in first.pairs.items():
-        if pair.refinements and all(name in run.pairs for run in others):
+        if _recorded(pair) and all(name in run.pairs for run in others):
             return name
-    raise ConfigError("the manifests have no refined pair in common; name one as --pair")
+    raise ConfigError(
+        "the manifests have no pair in common whose losses the first one has; name one as --pair"
+    )
 
 
 def _levels(run: RecordedRun, name: str, title: str) -> list[RecordedLevel]:
-    pair = run.pairs.get(name)
-    levels = [level for part in pair.refinements for level in part.levels] if pair else []
-    levels = [level for level in levels if level.losses]
-    if not levels:
+    curves = {each: _recorded(pair) for each, pair in run.pairs.items()}
+    if not curves.get(name):
+        known = [each for each, levels in curves.items() if levels]
         raise ConfigError(
-            f"{title}: no curves of {name}; known are {', '.join(list(run.pairs)[:3]) or 'none'}"
+            f"{title}: no curves of {name}; known are {', '.join(known[:3]) or 'none'}"
         )
-    return levels
+    return curves[name]
+
+
+def _recorded(pair: RecordedPair) -> list[RecordedLevel]:
+    """The levels of a pair's refinements whose losses the manifest has."""
+    return [level for part in pair.refinements for level in part.levels if level.losses]
 
 
 def _heights(path: Path) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n n"]]:

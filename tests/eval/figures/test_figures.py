@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from eval.cli import app
 from eval.figures.curve_figures import refinement, training
 from eval.figures.pair_figures import read_pair_figure
+from l2r.errors import ConfigError
 from l2r.formats.fields import write_field
 from tests.eval.conftest import SHAPE, Phantom
 
@@ -123,6 +124,22 @@ def test_a_refinement_has_its_losses_its_cosines_and_how_often_they_conflict(
 def test_runs_without_cosines_have_no_panel_for_them(tmp_path: Path) -> None:
     figure = refinement([manifest(tmp_path / "run" / "manifest.json", [])])
     assert [axes.get_title() for axes in figure.axes] == ["similarity", "diffusion"]
+
+
+def test_a_run_whose_gradients_were_not_compared_has_no_rate_of_conflicts(tmp_path: Path) -> None:
+    runs = [("sum", []), ("projected", [-0.5, 0.25])]
+    figure = refinement([manifest(tmp_path / name / "manifest.json", c) for name, c in runs])
+    legend = figure.axes[-1].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["projected: 50% conflict"]
+
+
+def test_the_pairs_that_are_named_instead_have_curves(tmp_path: Path) -> None:
+    path = manifest(tmp_path / "manifest.json", [])
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({"pairs": {"none.nii.gz": {}} | record["pairs"]}))
+    with pytest.raises(ConfigError, match=f"known are {FIRST}$"):
+        refinement([path], "none.nii.gz")
+    assert refinement([path])._suptitle.get_text() == FIRST
 
 
 @pytest.mark.parametrize(
