@@ -12,6 +12,7 @@ from pipeline.doctor import cli as doctor
 from pipeline.experiment import cli as experiment
 from pipeline.prepare import cli as prepare
 from pipeline.register import cli as register
+from pipeline.segmentation import cli as segmentation
 from pipeline.train import cli as train
 from pipeline.transforms import cli as transforms
 from pipeline.weights import cli as weights
@@ -47,6 +48,7 @@ app.add_typer(judge.commands)
 app.add_typer(train.app)
 app.add_typer(experiment.app)
 app.add_typer(dataset.app, name="dataset", rich_help_panel="Train")
+app.add_typer(segmentation.app)
 app.add_typer(weights.app, name="weights", rich_help_panel="Train")
 app.add_typer(container.app, name="container", rich_help_panel="Ship")
 app.add_typer(doctor.app)

@@ -1,16 +1,17 @@
 """Objectives of a descent, composed of terms in a run file."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
-from l2r.arrays import Shape
+from l2r.arrays import Shape, triple
 from l2r.grid import GridRule
 from l2r.schema import Frozen
 from models.descent.loop import Convergence, Goal, Kept, LossValues, OptimisationResult, sum_of
+from models.losses.anatomy import Anatomy
 from models.losses.base import CandidateTransform
 from models.losses.catalog import Regulariser
 from models.losses.dice import LabelVolumes, SoftDice
@@ -21,7 +22,7 @@ from models.optim.combine import Combine, Losses, SumGradients
 from models.optim.optimisers import AdamConfig, Optimiser
 from models.spatial.blocks import block_means
 from models.spatial.coordinate_maps import ImageBatch
-from models.spatial.warp import warp
+from models.spatial.warp import resize_field, warp
 from models.types import Fields, Scalar, Stacks
 
 TOTAL = "total"
@@ -34,6 +35,25 @@ LabelTerm: TypeAlias = Annotated[SoftDice | Mse, Field(discriminator="name")]
 
 
 @dataclass(frozen=True)
+class SoftLabelPair:
+    """Probabilities of structures in a fixed and a moving image, on a grid over their extent."""
+
+    fixed: Stacks
+    moving: Stacks
+    labels: tuple[int, ...]
+    """Of the channels."""
+
+    def to(self, device: torch.device) -> "SoftLabelPair":
+        """The pair on a device."""
+        return replace(self, fixed=self.fixed.to(device), moving=self.moving.to(device))
+
+    def after(self, prediction: Fields) -> "SoftLabelPair":
+        """The pair with the moving side warped by a prediction on any grid over the extent."""
+        field = resize_field(prediction, triple(self.fixed.shape[2:]))
+        return replace(self, moving=warp(self.moving, field))
+
+
+@dataclass(frozen=True)
 class ImagePair:
     """A fixed and a moving image on one grid, one pair or a batch of pairs."""
 
@@ -43,12 +63,17 @@ class ImagePair:
     """Of the fixed and of the moving image, one channel per structure; label maps as they are where
     a training draws pieces of the pair, which are judged by some of the structures."""
 
+    anatomy: SoftLabelPair | None = None
+    """What a segmentation network sees in both images, at half their resolution."""
+
     def after(self, prediction: Fields) -> "ImagePair":
         """The pair with the moving side warped by a prediction."""
-        labels = self.labels
+        labels, anatomy = self.labels, self.anatomy
         if labels:
             labels = labels[0], warp(labels[1], prediction)
-        return ImagePair(self.fixed, warp(self.moving, prediction), labels)
+        if anatomy:
+            anatomy = anatomy.after(prediction)
+        return ImagePair(self.fixed, warp(self.moving, prediction), labels, anatomy)
 
     def shrunk(self, factor: int) -> "ImagePair":
         """Average over cubes of `factor` voxels a side."""
@@ -57,7 +82,8 @@ class ImagePair:
         labels = self.labels
         if labels:
             labels = block_means(labels[0], factor), block_means(labels[1], factor)
-        return ImagePair(block_means(self.fixed, factor), block_means(self.moving, factor), labels)
+        fixed, moving = block_means(self.fixed, factor), block_means(self.moving, factor)
+        return ImagePair(fixed, moving, labels, self.anatomy)
 
 
 @dataclass(frozen=True)
@@ -99,12 +125,15 @@ class ObjectiveTerms(Frozen):
     label_weight: PositiveFloat | None = None
     """Of the loss of label maps, which both images must then have."""
     label_term: LabelTerm = SoftDice()
+    anatomy: Anatomy | None = None
+    """Compares what a segmentation network sees in both images; the run file names its weights."""
 
     @property
     def objectives(self) -> tuple[str, ...]:
         """Names of the losses, in order."""
         labels = () if self.label_weight is None else ("labels",)
-        return ("similarity", *(part.term.name for part in self.regularisers), *labels)
+        anatomy = () if self.anatomy is None else ("anatomy",)
+        return ("similarity", *(part.term.name for part in self.regularisers), *labels, *anatomy)
 
     @model_validator(mode="after")
     def _names_are_clear(self) -> "ObjectiveTerms":
@@ -126,6 +155,8 @@ class ObjectiveTerms(Frozen):
         terms |= {part.term.name: _regular(part, random) for part in self.regularisers}
         if self.label_weight is not None:
             terms["labels"] = _labelled(pair, self.label_term, self.label_weight)
+        if self.anatomy is not None:
+            terms["anatomy"] = _anatomical(pair, self.anatomy)
         return lambda transform: {name: term(transform) for name, term in terms.items()}
 
 
@@ -199,3 +230,9 @@ def _labelled(pair: ImagePair, term: LabelTerm, weight: float) -> Term:
     fixed, moving = pair.labels
     overlap = term.bind(fixed)
     return lambda transform: weight * overlap(transform.warp(moving))
+
+
+def _anatomical(pair: ImagePair, term: Anatomy) -> Term:
+    if pair.anatomy is None:
+        raise ValueError("an anatomy term asks for soft labels of both images, there are none")
+    return term.bind(pair.anatomy.fixed, pair.anatomy.moving, pair.anatomy.labels)

@@ -138,7 +138,8 @@ class WeightOptimisation:
 def as_seen(model: RegistrationModel, pair: ImagePair) -> ImagePair:
     """The pair on the grid that the network compares images on, prepared as it wants them."""
     if isinstance(model, MapModel):
-        return ImagePair(model.prepared(pair.fixed), model.prepared(pair.moving))
+        fixed, moving = model.prepared(pair.fixed), model.prepared(pair.moving)
+        return ImagePair(fixed, moving, anatomy=pair.anatomy)
     return pair
 
 

@@ -28,12 +28,19 @@ class SoftDice(Frozen):
 
     name: Literal["dice"] = "dice"
 
-    def bind(self, fixed: Stacks) -> Callable[[Stacks], Scalar]:
-        """The term for one fixed stack of structures, warped ones come with linear weights."""
+    def bind(self, fixed: Stacks, shares: PerChannel | None = None) -> Callable[[Stacks], Scalar]:
+        """The term for one fixed stack of structures, warped ones come with linear weights.
+
+        Args:
+            fixed: one channel per structure.
+            shares: of each channel in the mean, of sum 1; all alike if left out.
+        """
         squares = _products(fixed, fixed)
+        if shares is None:
+            shares = squares.new_full(squares.shape, 1 / squares.numel())
 
         def term(warped: Stacks) -> Scalar:
-            loss: Scalar = _Dice.apply(warped, fixed, squares)  # type: ignore[no-untyped-call]
+            loss: Scalar = _Dice.apply(warped, fixed, squares, shares)  # type: ignore[no-untyped-call]
             return loss
 
         return term
@@ -47,18 +54,20 @@ class _Dice(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, warped: Stacks, fixed: Stacks, squares: PerChannel) -> Scalar:
+    def forward(
+        ctx: Any, warped: Stacks, fixed: Stacks, squares: PerChannel, shares: PerChannel
+    ) -> Scalar:
         overlap, total = _products(warped, fixed), _products(warped, warped) + squares + EPSILON
-        ctx.save_for_backward(warped, fixed, overlap, total)
-        return 1 - (2 * overlap / total).mean()
+        ctx.save_for_backward(warped, fixed, overlap, total, shares)
+        return 1 - (shares * (2 * overlap / total)).sum()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Scalar) -> tuple[Stacks, None, None]:
-        warped, fixed, overlap, total = ctx.saved_tensors
-        scale = gradient / total.numel()
+    def backward(ctx: Any, gradient: Scalar) -> tuple[Stacks, None, None, None]:
+        warped, fixed, overlap, total, shares = ctx.saved_tensors
+        scale = gradient * shares
         of_warped, of_fixed = 4 * scale * overlap / total.square(), -2 * scale / total
         result = warped * of_warped.view(*warped.shape[:2], 1, 1, 1)
-        return result.addcmul_(fixed, of_fixed.view(*warped.shape[:2], 1, 1, 1)), None, None
+        return result.addcmul_(fixed, of_fixed.view(*warped.shape[:2], 1, 1, 1)), None, None, None
 
 
 def _products(one: Stacks, other: Stacks) -> PerChannel:

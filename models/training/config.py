@@ -27,6 +27,8 @@ class TrainingObjective(ObjectiveTerms):
     """The losses of a training, averaged over a batch."""
 
     similarity: Similarity = Lncc()
+    anatomy: None = None
+    """A training compares label maps: `regatta segment` makes some, see `label_weight`."""
     smooth: Literal["displacement", "velocities", "last_velocity"] = "displacement"
     """What diffusion, bending and `lddmm` judge: the field, or the velocities of a network that
     integrates some, all of them (the mean over time) or the one at the end."""

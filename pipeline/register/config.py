@@ -23,6 +23,13 @@ Refinement: TypeAlias = Annotated[
 NetworkPrecision: TypeAlias = Literal["float32", "bfloat16"]
 
 
+class SegmentationUse(Frozen):
+    """A segmentation network, which finds soft labels in both images of every pair."""
+
+    weights: Path
+    """A file, or a name in the registry."""
+
+
 class RunConfig(Frozen):
     """Network, refinements and grid that register each pair."""
 
@@ -46,6 +53,9 @@ class RunConfig(Frozen):
     affine: AffineMode = "off"
     """Search for a rigid or an affine map before the network, in millimetres by the headers. It is
     composed with the field. `auto`: affine, and only where it shows the images more alike."""
+    segmentation: SegmentationUse | None = None
+    """For anatomy terms of the refinements, and for an estimate of each pair's Dice; without it
+    there is neither."""
     model: ModelConfig = IdentityConfig()
     refine: tuple[Refinement, ...] = ()
     """One after the other, on the network's prediction."""
@@ -74,6 +84,11 @@ class RunConfig(Frozen):
             raise ValueError(
                 "weight_optimisation predicts anew and would lose what was refined before; "
                 "make it the first refinement"
+            )
+        if self.segmentation is None and any(part.anatomy is not None for part in self.refine):
+            raise ValueError(
+                "a refinement has an anatomy term: say which network segments the images, "
+                'segmentation = { weights = "t1_anatomy" }'
             )
         if self.labels and self.voxel_mm is not None:
             raise ValueError("label maps are not resampled; leave out label_weight or voxel_mm")

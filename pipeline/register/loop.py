@@ -202,6 +202,7 @@ class RegistrationLoop:
             warnings=warnings,
             affine=_affine_record(item.prepared),
             refinements=registered.refinements if registered else (),
+            estimate=registered.estimate if registered else None,
             over_budget=self._budget.is_exceeded(item.watch.total),
             seconds=item.watch.seconds,
         )

@@ -28,6 +28,8 @@ class RunSettings(Frozen):
     task: dict[str, object]
     config: dict[str, object]
     weights_sha256: str | None
+    segmentation_sha256: str | None = None
+    """Of the segmentation's weights, where the run file names one."""
     device: str
     """What computes: the processor's kind and number of threads, or the GPU's name."""
     versions: dict[str, str]
@@ -83,6 +85,17 @@ class AffineRecord(Frozen):
     quality_before: float
 
 
+class DiceRecord(Frozen):
+    """Dice as a segmentation of both images estimates it, without label maps."""
+
+    dice: float
+    before: float
+    structures: dict[str, float]
+    """By FreeSurfer's label."""
+    suspect: str | None
+    """Why the registration has probably failed."""
+
+
 class PairRecord(Frozen):
     """Outcome, inputs and times of one pair."""
 
@@ -96,6 +109,8 @@ class PairRecord(Frozen):
     warnings: tuple[str, ...] = ()
     affine: AffineRecord | None = None
     refinements: tuple[RefinementRecord, ...] = ()
+    estimate: DiceRecord | None = None
+    """None where the run file names no segmentation."""
     over_budget: bool = False
     """Whether writing ended later than the time budget allows."""
     seconds: dict[str, float]

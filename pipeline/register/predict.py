@@ -1,5 +1,7 @@
 """From two volumes to a displacement field, by a network."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64
@@ -11,6 +13,7 @@ from l2r.prepare import Prepared
 from models.descent.objective import ImagePair
 from models.networks.base import InvertibleModel, RegistrationModel
 from models.networks.passes import MultiPass, PassSettings
+from models.segmentation.segmenter import Segmenter
 from models.spatial.blocks import block_means
 from models.spatial.warp import resize_field
 from models.types import Fields, Volumes
@@ -28,17 +31,20 @@ class PredictField:
         model: RegistrationModel,
         device: torch.device,
         passes: PassSettings = PassSettings(),  # noqa: B008 - frozen
+        segmenter: Segmenter | None = None,
     ) -> None:
-        """`passes`: see `RunConfig`."""
+        """`passes`: see `RunConfig`; `segmenter`: finds soft labels of both images, for anatomy."""
         model = model.to(device).eval()
         arrange_for(device, model)
         self._predict, self._device = MultiPass(model, passes), device
-        self._passes = len(passes.shrinks)
+        self._passes, self._segmenter = len(passes.shrinks), segmenter
         self._has_weights = next(model.parameters(), None) is not None
 
     def __call__(self, item: Prepared, deadline: float | None = None) -> Predicted:
         """The field of all passes that end before `deadline`, in seconds of `time.monotonic`."""
         images = ImagePair(to_torch(item.fixed, self._device), to_torch(item.moving, self._device))
+        if self._segmenter is not None:
+            images = replace(images, anatomy=self._segmenter.pair(images.fixed, images.moving))
         with torch.no_grad():  # not in inference mode, whose tensors no refinement could use
             field, done = self._predict(images.fixed, images.moving, deadline)
         # A CPU's networks leave channels innermost; kernels choose their order by the layout.

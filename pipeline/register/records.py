@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from l2r.prepare import Prepared
 from models.descent.objective import ImagePair
 from models.types import Fields
-from pipeline.register.manifest import RefinementRecord
+from pipeline.register.manifest import DiceRecord, RefinementRecord
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Predicted:
     field: Fields
     """In voxels of the working grid."""
     refinements: tuple[RefinementRecord, ...] = ()
+    estimate: DiceRecord | None = None
     warnings: tuple[str, ...] = ()
     """Of predicting and refining."""
     still: bool = False

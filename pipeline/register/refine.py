@@ -101,7 +101,9 @@ def _on(item: Predicted, device: torch.device) -> ImagePair:
     if item.prepared.labels is not None:
         fixed, moving = (labels_to_torch(volume, device) for volume in item.prepared.labels)
         labels = one_hot(fixed, moving)
-    return ImagePair(item.images.fixed.to(device), item.images.moving.to(device), labels)
+    images = item.images
+    anatomy = images.anatomy and images.anatomy.to(device)
+    return ImagePair(images.fixed.to(device), images.moving.to(device), labels, anatomy)
 
 
 def _record(result: Refined, config: DescentConfig) -> RefinementRecord:

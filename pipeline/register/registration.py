@@ -117,6 +117,7 @@ class Registration:
             images=(images[0], images[1]),
             seen_affine=together[1].affine,
             refinements=predicted.refinements,
+            estimate=predicted.estimate,
             warnings=(*prepared.warnings, *predicted.warnings, *shortcomings(predicted)),
             seconds=watch.seconds,
         )

@@ -16,7 +16,7 @@ from l2r.transforms.displacement import DisplacementTransform
 from l2r.transforms.learn2reg import from_learn2reg
 from l2r.transforms.resample import Resampling
 from l2r.transforms.words import Interpolation
-from pipeline.register.manifest import RefinementRecord
+from pipeline.register.manifest import DiceRecord, RefinementRecord
 from pipeline.register.sources import ImageSource, stored_of
 
 
@@ -32,6 +32,8 @@ class RegistrationResult:
     """Of the moving image as the network saw it."""
     refinements: tuple[RefinementRecord, ...] = ()
     """Steps and losses of every refinement."""
+    estimate: DiceRecord | None = None
+    """Dice as a segmentation estimates it, where the run file names one."""
     warnings: tuple[str, ...] = ()
     seconds: Mapping[str, float] = dataclass_field(default_factory=dict)
     """Wall time by stage."""

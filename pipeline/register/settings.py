@@ -2,6 +2,7 @@
 
 import platform
 from importlib.metadata import version
+from pathlib import Path
 
 import torch
 
@@ -27,14 +28,19 @@ def settings_of(
     Raises:
         WeightsError: the weights cannot be found.
     """
-    weights = config.model.weights
+    segmentation = config.segmentation.weights if config.segmentation else None
     return RunSettings(
         task=task.model_dump(mode="json"),
         config=config.model_dump(mode="json"),
-        weights_sha256=hash_of(find_weights(weights)) if weights else None,
+        weights_sha256=_hash(config.model.weights),
+        segmentation_sha256=_hash(segmentation),
         device=describe_device(device),
         versions={"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
         commit=current_commit(),
         time_budget_s=budget_s,
         overrides=overrides,
     )
+
+
+def _hash(weights: Path | None) -> str | None:
+    return hash_of(find_weights(weights)) if weights else None

@@ -9,7 +9,7 @@ run file, a seed and a deadline: threads, processes and notebooks may call them 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import torch
@@ -23,9 +23,12 @@ from l2r.task import Task
 from l2r.transforms.learn2reg import followed_by
 from models.networks.base import InvertibleModel, RegistrationModel
 from models.networks.passes import PassSettings
+from models.segmentation.estimate import estimate_dice
+from models.segmentation.segmenter import HALF, Segmenter
 from models.weights.load import build_network
 from pipeline.register.align import PrepareAligned
 from pipeline.register.config import Refinement, RunConfig
+from pipeline.register.manifest import DiceRecord
 from pipeline.register.predict import PredictField, PredictInverse, to_numpy
 from pipeline.register.records import Predicted
 from pipeline.register.refine import RefineField
@@ -59,7 +62,7 @@ class Stages:
         for refinement in self.refinements:
             generator = torch.Generator().manual_seed(self.seed)
             predicted = refinement(predicted, generator, deadline)
-        return predicted
+        return estimated(predicted)
 
 
 def place(predicted: Predicted) -> Vectors:
@@ -71,6 +74,22 @@ def place(predicted: Predicted) -> Vectors:
     vectors = predicted.prepared.grid.place(to_numpy(predicted.field))
     alignment = predicted.prepared.alignment
     return vectors if alignment is None else followed_by(vectors, alignment.voxels)
+
+
+def estimated(predicted: Predicted) -> Predicted:
+    """Add an estimate of the Dice, and a warning where it says that the registration failed."""
+    soft = predicted.images.anatomy
+    if soft is None:
+        return predicted
+    found = estimate_dice(soft, predicted.field)
+    structures = {str(label): round(dice, 4) for label, dice in found.structures.items()}
+    return replace(
+        predicted,
+        estimate=DiceRecord(
+            dice=found.dice, before=found.before, structures=structures, suspect=found.suspect
+        ),
+        warnings=(*predicted.warnings, *([f"suspect: {found.suspect}"] if found.suspect else [])),
+    )
 
 
 def build_stages(config: RunConfig, task: Task, device: torch.device) -> Stages:
@@ -87,10 +106,15 @@ def build_stages(config: RunConfig, task: Task, device: torch.device) -> Stages:
             that could be refined.
     """
     model = build_network(config.model)
+    segmenter = (
+        None
+        if config.segmentation is None
+        else Segmenter.from_weights(config.segmentation.weights, device)
+    )
     prepare = PreparePair(task, _rule(model, config), config.voxel_mm, config.labels)
     return Stages(
         prepare=prepare if config.affine == "off" else PrepareAligned(prepare, config.affine),
-        predict=PredictField(model, device, _passes(config)),
+        predict=PredictField(model, device, _passes(config), segmenter),
         refinements=tuple(_refinement(part, model, device) for part in config.refine),
         seed=config.seed,
         labels=config.labels,
@@ -121,7 +145,7 @@ def _passes(config: RunConfig) -> PassSettings:
 
 def _rule(model: RegistrationModel, config: RunConfig) -> GridRule:
     """The grids that the network and every refinement can work on."""
-    rule = GridRule()
+    rule = GridRule() if config.segmentation is None else GridRule(HALF)
     for shrink in config.passes:
         try:
             rule = rule.joined(model.grid.finer(shrink))

@@ -38,7 +38,8 @@ def _plain(config: TrainConfig, data: TrainingData, preprocessor: PairPreprocess
     made = SyntheticPairs(data.maps, preprocessor, config.data, seed=config.seed)
     if not data.has_images:
         return made
-    real = _real(config, data, replace(preprocessor, labels=False), both_orders=False)
+    own = replace(preprocessor, labels=preprocessor.labels and config.data.real_labels)
+    real = _real(config, data, own, both_orders=False)
     return Mixture(real, made, config.data.real, config.batch)
 
 

@@ -80,8 +80,10 @@ class Synthesis(Frozen):
     pairs: PositiveInt = 100
     """Of an epoch, real ones included."""
     real: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the pairs that are of real images, each moved onto a random other one. They have no
-    labels, so their label loss is zero."""
+    """Share of the pairs that are of real images, each moved onto a random other one."""
+    real_labels: bool = False
+    """Whether the real images have label maps, as `regatta segment` writes them; without them their
+    label loss is zero."""
     one_map: Share = 0.5
     """Share of the synthetic pairs whose images come from one and the same label map."""
     kept: Annotated[int, Field(ge=2)] | None = None

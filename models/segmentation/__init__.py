@@ -1,0 +1,1 @@
+"""Segmentation of brains: soft labels for registration, training and judging without labels."""

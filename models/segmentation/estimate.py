@@ -1,0 +1,55 @@
+"""How well a registration brought structures onto each other, judged without labels."""
+
+from dataclasses import dataclass
+
+import torch
+
+from l2r.arrays import triple
+from models.descent.objective import SoftLabelPair
+from models.spatial.warp import resize_field, warp
+from models.types import Fields, Stacks
+
+LEAST_DICE = 0.55
+"""Estimates of brains that are registered well lie above it, see docs/anatomy.md."""
+
+
+@dataclass(frozen=True)
+class DiceEstimate:
+    """Dice of the soft labels of the fixed and the warped moving image."""
+
+    dice: float
+    """Mean over the structures."""
+    before: float
+    """The same before registration."""
+    structures: dict[int, float]
+    """By FreeSurfer's label."""
+
+    @property
+    def suspect(self) -> str | None:
+        """Why the registration has probably failed, or None."""
+        if self.dice < LEAST_DICE:
+            return f"estimated Dice is {self.dice:.2f}; registered brains have {LEAST_DICE} or more"
+        if self.dice <= self.before:
+            return f"estimated Dice went from {self.before:.2f} to {self.dice:.2f}"
+        return None
+
+
+def estimate_dice(soft: SoftLabelPair, field: Fields) -> DiceEstimate:
+    """Estimate the Dice of a displacement field.
+
+    Args:
+        soft: of the images as they are before registration.
+        field: on a grid over the extent of the images, in its voxels.
+    """
+    small = resize_field(field, triple(soft.fixed.shape[2:]))
+    after = _dice(soft.fixed, warp(soft.moving, small))
+    before = _dice(soft.fixed, soft.moving)
+    structures = dict(zip(soft.labels, after.tolist(), strict=True))
+    return DiceEstimate(float(after.mean()), float(before.mean()), structures)
+
+
+def _dice(fixed: Stacks, warped: Stacks) -> torch.Tensor:
+    """Of each channel, `2 sum(min(f, w)) / sum(f + w)`; 0 for what is in neither."""
+    both = [torch.minimum(f, w).sum() for f, w in zip(fixed[0], warped[0], strict=True)]
+    total = fixed.sum(dim=(0, 2, 3, 4)) + warped.sum(dim=(0, 2, 3, 4))
+    return 2 * torch.stack(both) / total.clamp(min=1e-5)

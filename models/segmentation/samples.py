@@ -1,0 +1,118 @@
+"""Samples of a segmentation's training: images with the class of each voxel."""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer, Shaped
+from torch import Tensor
+from torch.nn.functional import avg_pool3d, interpolate
+
+from l2r.arrays import triple
+from models.segmentation.config import SegmentationTraining
+from models.segmentation.segmenter import HALF
+from models.segmentation.structures import Channels, mirrored, to_channels
+from models.training.dataset import generator
+from models.training.synthesis.deformation import random_deformation
+from models.training.synthesis.image import ImageSynthesizer
+from models.types import Volumes
+
+Probabilities = Float[Tensor, "1 channel _ _ _"]
+_MAPS, _WHICH, _LOOK, _REAL = range(4)
+"""Purposes of random numbers."""
+_GAIN, _GAMMA, _BIAS, _NOISE = 0.1, 0.2, 0.1, 0.02
+"""Standard deviations: of the logarithm of gain, exponent and bias field, and of the noise."""
+_BIAS_GRID = 4
+_LEVEL = 0.43
+"""Of white matter in LUMIR; a gamma curve keeps it."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A synthesised image at half resolution, in bytes, and the channel of each voxel."""
+
+    image: Integer[Tensor, "1 1 _ _ _"]
+    channels: Channels
+
+
+class SyntheticImages:
+    """Images synthesised from label maps, the latest of which are kept."""
+
+    def __init__(
+        self, maps: Sequence[Shaped[np.ndarray, "_ _ _"]], config: SegmentationTraining
+    ) -> None:
+        """`maps`: FreeSurfer's labels, on a grid twice as fine as that of the network."""
+        self.maps, self._config = maps, config
+        self._made: OrderedDict[int, Labelled] = OrderedDict()
+
+    def __call__(self, step: int) -> Labelled:
+        """One of the latest images; the same step always has the same one."""
+        config = self._config
+        newest = step // config.reuse
+        random = generator(config.seed, step, _WHICH)
+        number = max(0, newest - int(torch.randint(config.pool, (), generator=random)))
+        if number not in self._made:
+            self._made[number] = self.made(number)
+        while len(self._made) > config.pool:
+            self._made.pop(min(self._made))
+        return self._made[number]
+
+    @torch.no_grad()
+    def made(self, number: int) -> Labelled:
+        """Synthesise an image."""
+        config, random = self._config, generator(self._config.seed, number, _MAPS)
+        chosen = self.maps[int(torch.randint(len(self.maps), (), generator=random))]
+        labels = torch.from_numpy(np.asarray(chosen, np.int32))[None, None]
+        shape = triple([size // HALF for size in chosen.shape])
+        field = random_deformation(shape, HALF, config.deformation, random, labels.device)
+        seed = int(torch.randint(2**62, (), generator=random))
+        image, moved = ImageSynthesizer(config.appearance, HALF, seed)(labels, field)
+        return Labelled((image * 255).round().byte(), to_channels(moved[:, 0]).byte())
+
+
+def with_other_look(image: Volumes, random: torch.Generator) -> Volumes:
+    """The image with another gain, gamma, bias field and noise."""
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=random)
+
+    gain, gamma = math.exp(_GAIN * float(normal())), math.exp(_GAMMA * float(normal()))
+    coarse = normal(1, 1, _BIAS_GRID, _BIAS_GRID, _BIAS_GRID)
+    bias = interpolate(_BIAS * coarse, image.shape[2:], mode="trilinear", align_corners=True).exp()
+    noise = _NOISE * float(torch.rand((), generator=random)) * normal(*image.shape)
+    changed = _LEVEL * (gain * image / _LEVEL) ** gamma * bias + noise
+    return changed.clamp(0, 1) * (image > 0)
+
+
+def mirrored_at_random(
+    image: Volumes, target: Tensor, random: torch.Generator, swap: Callable[[Tensor], Tensor]
+) -> tuple[Volumes, Tensor]:
+    """Image and target, or the mirror images of both.
+
+    Args:
+        image: left to right along its first axis.
+        target: along the same grid, without the image's channel if it has none.
+        random: decides.
+        swap: exchanges left and right in the target.
+    """
+    if torch.rand((), generator=random) < 0.5:
+        return image, target
+    return image.flip(-3), swap(target).flip(-3)
+
+
+def swap_channels(channels: Channels) -> Channels:
+    """Each structure becomes that of the other side."""
+    return torch.tensor(mirrored())[channels.long()]
+
+
+def swap_probabilities(probabilities: Probabilities) -> Probabilities:
+    """Each channel becomes that of the other side."""
+    return probabilities[:, mirrored()]
+
+
+def half(image: Volumes) -> Float[Tensor, "batch 1 _ _ _"]:
+    """Means over cubes, which the network sees."""
+    return avg_pool3d(image, HALF)

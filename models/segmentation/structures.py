@@ -1,0 +1,39 @@
+"""The structures that a segmentation knows, by FreeSurfer's labels."""
+
+import torch
+from jaxtyping import Integer
+from torch import Tensor
+
+LEFT_TO_RIGHT = {
+    2: 41, 3: 42, 4: 43, 5: 44, 7: 46, 8: 47, 10: 49, 11: 50, 12: 51, 13: 52, 17: 53, 18: 54,
+    26: 58, 28: 60,
+}  # fmt: skip
+MIDLINE = (14, 15, 16)
+STRUCTURES = tuple(sorted([*LEFT_TO_RIGHT, *LEFT_TO_RIGHT.values(), *MIDLINE]))
+"""The 31 structures of aseg that challenges evaluate."""
+OUTER_FLUID = 24
+CLASSES = (0, *STRUCTURES, OUTER_FLUID)
+"""The label of each channel of a segmentation: background, structures, fluid around the brain."""
+
+NEAREST = {
+    30: 2, 62: 41, 25: 2, 57: 41, 72: OUTER_FLUID, 85: OUTER_FLUID,
+    136: 3, 137: 42, 163: 3, 164: 42,
+}  # fmt: skip
+"""Small labels of FreeSurfer's that are taught as another structure: vessels and lesions as white
+matter, the fifth ventricle and the optic chiasm as fluid, small parts of the cerebrum as cortex."""
+
+Channels = Integer[Tensor, "1 _ _ _"]
+
+
+def to_channels(labels: Integer[Tensor, "1 _ _ _"]) -> Channels:
+    """The channel of each voxel; a label that no channel has is background."""
+    table = torch.zeros(max(int(labels.max()), *CLASSES, *NEAREST) + 1, dtype=torch.long)
+    for label in (*CLASSES, *NEAREST):
+        table[label] = CLASSES.index(NEAREST.get(label, label))
+    return table[labels.long()]
+
+
+def mirrored() -> list[int]:
+    """For each channel the one of the other side of the brain."""
+    other = LEFT_TO_RIGHT | {right: left for left, right in LEFT_TO_RIGHT.items()}
+    return [CLASSES.index(other.get(label, label)) for label in CLASSES]

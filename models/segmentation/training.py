@@ -1,0 +1,183 @@
+"""Training of a segmentation network, in legs that can be resumed."""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from l2r.disk import writing
+from l2r.errors import TrainingError
+from models.segmentation.config import SegmentationTraining
+from models.segmentation.network import SegmentationNetwork
+from models.segmentation.samples import (
+    SyntheticImages,
+    mirrored_at_random,
+    swap_channels,
+    swap_probabilities,
+    with_other_look,
+)
+from models.training.dataset import generator
+from models.types import Scalar, Volumes
+
+CHECKPOINT = "segmentation.pt"
+_WARM_UP, _EVERY = 50, 2
+"""Steps until the full learning rate; the loss looks at one voxel of so many along each axis."""
+_EPSILON = 1e-5
+_SECONDS_BETWEEN = 120.0
+_LOOK = 2
+
+
+class SegmentationTrainer:
+    """A network, the running mean of its weights, and the next step."""
+
+    def __init__(
+        self, config: SegmentationTraining, images: SyntheticImages, real: Sequence[Volumes]
+    ) -> None:
+        """`real`: at half resolution, intensities in [0, 1]; may be none if the config has none."""
+        self._config, self._images, self._real = config, images, real
+        torch.manual_seed(config.seed)
+        self.network = config.network.build()
+        self.network.prior.begin_with(images.maps)
+        self.network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        self.averaged: SegmentationNetwork = copy.deepcopy(self.network)
+        self._optimiser = torch.optim.Adam(self.network.parameters(), config.learning_rate)
+        self.step = 0
+
+    def run(
+        self, folder: Path, time_budget_s: float | None, report: Callable[[int, float], None]
+    ) -> bool:
+        """Do the steps that are left, or as many as the time allows, and keep the state.
+
+        Args:
+            folder: of the checkpoint.
+            time_budget_s: wall time; a checkpoint is written at its end.
+            report: called with the number of the step and its loss.
+
+        Returns:
+            Whether all steps are done.
+        """
+        began = saved = time.monotonic()
+        while self.step < self._config.steps:
+            report(self.step, self.train_step())
+            now = time.monotonic()
+            over = time_budget_s is not None and now - began > time_budget_s
+            if over or now - saved > _SECONDS_BETWEEN:
+                self.save(folder / CHECKPOINT)
+                saved = now
+            if over:
+                return False
+        self.save(folder / CHECKPOINT)
+        return True
+
+    def train_step(self) -> float:
+        """Descend once.
+
+        Raises:
+            TrainingError: the loss is not finite.
+        """
+        config, random = self._config, generator(self._config.seed, self.step, _LOOK)
+        real = self.step >= config.real_from and torch.rand((), generator=random) < config.real
+        image, target = self._taught(random) if real else self._synthetic(random)
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
+            features = self.network.features(image)
+        loss = self._loss(features.float(), image, target, random)
+        if not math.isfinite(value := loss.item()):
+            raise TrainingError(f"step {self.step + 1}: the loss is {value}; lower learning_rate")
+        self._descend(loss)
+        self.step += 1
+        return value
+
+    def _descend(self, loss: Scalar) -> None:
+        config = self._config
+        self._optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        clip_grad_norm_(self.network.parameters(), config.clip_norm)
+        for group in self._optimiser.param_groups:
+            group["lr"] = config.learning_rate * self._share()
+        self._optimiser.step()
+        kept = min(config.ema, 1 - 1 / (self.step + 1))
+        with torch.no_grad():
+            pairs = zip(self.averaged.parameters(), self.network.parameters(), strict=True)
+            for mean, now in pairs:
+                mean.lerp_(now, 1 - kept)
+
+    def _share(self) -> float:
+        """The learning rate of the step, as a share of the highest."""
+        warm = min(1.0, (self.step + 1) / _WARM_UP)
+        return warm * (1 + math.cos(math.pi * self.step / self._config.steps)) / 2
+
+    def _synthetic(self, random: torch.Generator) -> tuple[Volumes, Tensor]:
+        made = self._images(self.step)
+        image = with_other_look(made.image.float() / 255, random)
+        image, channels = mirrored_at_random(image, made.channels, random, swap_channels)
+        return image, channels.long()
+
+    @torch.no_grad()
+    def _taught(self, random: torch.Generator) -> tuple[Volumes, Tensor]:
+        image = self._real[int(torch.randint(len(self._real), (), generator=random))]
+        seen = self.averaged(image).softmax(dim=1)
+        other = swap_probabilities(self.averaged(image.flip(2)).softmax(dim=1).flip(2))
+        look = with_other_look(image, random)
+        return mirrored_at_random(look, (seen + other) / 2, random, swap_probabilities)
+
+    def _loss(
+        self, features: Tensor, image: Volumes, target: Tensor, random: torch.Generator
+    ) -> Scalar:
+        """Cross-entropy and soft Dice on a sub-grid that is drawn anew each time."""
+        first = torch.randint(_EVERY, (3,), generator=random).tolist()
+        x, y, z = (slice(start, None, _EVERY) for start in first)
+        logits = self.network.logits(features, image, (x, y, z))[0].flatten(1)
+        logs, target = logits.log_softmax(dim=0), target[..., x, y, z][0]
+        if target.dtype == torch.long:
+            target = torch.zeros_like(logs).scatter_(0, target.flatten()[None], 1.0)
+        target = target.flatten(1)
+        found = logs.exp()
+        entropy = -(target * logs).sum(dim=0).mean()
+        sizes = target.sum(dim=1)
+        dice = 2 * (found * target).sum(dim=1) / (found.sum(dim=1) + sizes + _EPSILON)
+        there = sizes[1:] > 1
+        return entropy + 1 - dice[1:][there].mean()
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint.
+
+        Raises:
+            OutputError: it cannot be written; what stood there before still stands.
+        """
+        with writing(path) as file:
+            torch.save(self._state(), file)
+
+    def restore(self, path: Path) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            TrainingError: it is damaged, or of another training.
+        """
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as cause:  # a damaged pickle can raise anything
+            raise TrainingError(f"{path}: damaged or cut off; delete it to begin anew") from cause
+        if content.get("settings") != self._settings:
+            raise TrainingError(f"{path}: of a training with other settings; give another --output")
+        self.network.load_state_dict(content["network"])
+        self.averaged.load_state_dict(content["averaged"])
+        self._optimiser.load_state_dict(content["optimiser"])
+        self.step = content["step"]
+
+    def _state(self) -> dict[str, object]:
+        return {
+            "settings": self._settings,
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "step": self.step,
+        }
+
+    @property
+    def _settings(self) -> str:
+        return self._config.model_dump_json()

@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from l2r.errors import TrainingError
+from models.segmentation.samples import SyntheticImages, half, mirrored_at_random, swap_channels
+from models.segmentation.training import CHECKPOINT, SegmentationTrainer
+from tests.models.segmentation.brains import training, two_halves
+
+
+def trainer(**changes: object) -> SegmentationTrainer:
+    config = training(**changes)
+    return SegmentationTrainer(config, SyntheticImages([two_halves()], config), real())
+
+
+def real() -> list[Tensor]:
+    brain = torch.from_numpy(np.where(two_halves() > 0, 0.4, 0.0).astype(np.float32))
+    return [half(brain[None, None])]
+
+
+def ignore(_: int, __: float) -> None:
+    pass
+
+
+def test_the_loss_falls(tmp_path: Path) -> None:
+    losses: list[float] = []
+    taught = trainer(steps=40, learning_rate=1e-2)
+    assert taught.run(tmp_path, None, lambda _, loss: losses.append(loss))
+    assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_training_that_is_resumed_ends_as_one_that_ran_through(
+    share: float, tmp_path: Path
+) -> None:
+    through, first, second = (trainer(real=share) for _ in range(3))
+    through.run(tmp_path, None, ignore)
+    for _ in range(3):
+        first.train_step()
+    first.save(tmp_path / CHECKPOINT)
+    second.restore(tmp_path / CHECKPOINT)
+    assert second.step == 3
+    second.run(tmp_path, None, ignore)
+    for name, value in through.averaged.state_dict().items():
+        assert torch.equal(value, second.averaged.state_dict()[name]), name
+
+
+def test_a_time_budget_ends_it_with_a_checkpoint(tmp_path: Path) -> None:
+    stopped = trainer()
+    assert not stopped.run(tmp_path, 0.0, ignore)
+    assert stopped.step == 1
+    assert (tmp_path / CHECKPOINT).is_file()
+
+
+def test_checkpoints_of_other_settings_and_damaged_ones_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / CHECKPOINT
+    trainer().save(path)
+    with pytest.raises(TrainingError, match="other settings"):
+        trainer(learning_rate=1e-4).restore(path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(TrainingError, match="damaged or cut off"):
+        trainer().restore(path)
+
+
+def test_real_images_are_taught_only_from_their_first_step_on() -> None:
+    """Without a real image to draw, a step that wants one cannot be done."""
+    config = training(real=0.99, real_from=2)
+    taught = SegmentationTrainer(config, SyntheticImages([two_halves()], config), [])
+    taught.train_step()
+    taught.train_step()
+    with pytest.raises(RuntimeError):
+        taught.train_step()
+
+
+def test_the_pool_moves_on_and_is_the_same_again() -> None:
+    config = training(pool=2, reuse=2)
+    images = SyntheticImages([two_halves()], config)
+    again = SyntheticImages([two_halves()], config)
+    for step in range(8):
+        assert torch.equal(images(step).image, again(step).image)
+    assert len(images._made) <= 2
+    assert min(images._made) >= 2
+
+
+def test_labels_move_with_the_image_when_both_are_mirrored() -> None:
+    image = torch.arange(4.0).view(1, 1, 4, 1, 1)
+    channels = torch.tensor([1, 1, 18, 18]).view(1, 4, 1, 1)  # left and right white matter
+    outcomes = set()
+    for seed in range(8):
+        random = torch.Generator().manual_seed(seed)
+        seen, target = mirrored_at_random(image, channels, random, swap_channels)
+        outcomes.add((tuple(seen.flatten().tolist()), tuple(target.flatten().tolist())))
+    assert len(outcomes) == 2
+    flipped = next(target for seen, target in outcomes if seen[0] == 3)
+    assert flipped == (1, 1, 18, 18)  # left stays on the left
