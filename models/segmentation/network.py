@@ -64,7 +64,8 @@ class SegmentationNetwork(nn.Module):
             nn.Sequential(_Block(2 * fine, fine), _Block(fine, fine)) for fine, _ in finer
         )
         self.head = nn.Conv3d(widths[0], len(CLASSES), 1)
-        self.grid = GridRule(2 ** len(finer))
+        coarsest = 2 ** len(finer)
+        self.grid = GridRule(coarsest, least=2 * coarsest)  # one voxel alone has no deviation
         self.prior = StructurePrior(config.prior)
 
     def forward(self, image: Volumes) -> OtherFeatures:
