@@ -26,7 +26,8 @@ class SegmentationTraining(Frozen):
     network: SegmentationNetworkConfig = SegmentationNetworkConfig()
     steps: PositiveInt = 3000
     learning_rate: PositiveFloat = 2e-3
-    """Of Adam; rises over the first fifty steps and falls to zero along a cosine."""
+    """Of Adam; rises over the first fifty steps and falls to zero along a cosine, until
+    `calibrated_from`, and once more from there on."""
     clip_norm: PositiveFloat = 1.0
     ema: Annotated[float, Field(gt=0, lt=1)] = 0.99
     """Share of the running mean of the weights that a step keeps; the mean is exported."""
@@ -41,6 +42,9 @@ class SegmentationTraining(Frozen):
     """Share of the steps that see a real image."""
     real_from: Annotated[int, Field(ge=0)] = 0
     """The first step that may; before it the teacher knows too little."""
+    calibrated_from: PositiveInt | None = None
+    """From this step on synthesised images and cross-entropy alone, at a quarter of the learning
+    rate: soft Dice finds small structures, but makes them too large."""
 
 
 def load_segmentation_training(path: Path) -> SegmentationTraining:

@@ -28,6 +28,7 @@ CHECKPOINT = "segmentation.pt"
 _WARM_UP, _EVERY = 50, 2
 """Steps until the full learning rate; the loss looks at one voxel of so many along each axis."""
 _EPSILON = 1e-5
+_CALIBRATION_RATE = 0.25
 _SECONDS_BETWEEN = 120.0
 _LOOK = 2
 
@@ -81,7 +82,8 @@ class SegmentationTrainer:
             TrainingError: the loss is not finite.
         """
         config, random = self._config, generator(self._config.seed, self.step, _LOOK)
-        real = self.step >= config.real_from and torch.rand((), generator=random) < config.real
+        real = config.real_from <= self.step and torch.rand((), generator=random) < config.real
+        real = real and not self._calibrates
         image, target = self._taught(random) if real else self._synthetic(random)
         with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
             features = self.network.features(image)
@@ -108,8 +110,16 @@ class SegmentationTrainer:
 
     def _share(self) -> float:
         """The learning rate of the step, as a share of the highest."""
-        warm = min(1.0, (self.step + 1) / _WARM_UP)
-        return warm * (1 + math.cos(math.pi * self.step / self._config.steps)) / 2
+        config, warm = self._config, min(1.0, (self.step + 1) / _WARM_UP)
+        first, end, highest = 0, config.calibrated_from or config.steps, warm
+        if self._calibrates:
+            first, end, highest = end, config.steps, _CALIBRATION_RATE
+        return highest * (1 + math.cos(math.pi * (self.step - first) / (end - first))) / 2
+
+    @property
+    def _calibrates(self) -> bool:
+        start = self._config.calibrated_from
+        return start is not None and self.step >= start
 
     def _synthetic(self, random: torch.Generator) -> tuple[Volumes, Tensor]:
         made = self._images(self.step)
@@ -128,7 +138,7 @@ class SegmentationTrainer:
     def _loss(
         self, features: Tensor, image: Volumes, target: Tensor, random: torch.Generator
     ) -> Scalar:
-        """Cross-entropy and soft Dice on a sub-grid that is drawn anew each time."""
+        """Cross-entropy, and soft Dice at first, on a sub-grid that is drawn anew each time."""
         first = torch.randint(_EVERY, (3,), generator=random).tolist()
         x, y, z = (slice(start, None, _EVERY) for start in first)
         logits = self.network.logits(features, image, (x, y, z))[0].flatten(1)
@@ -138,6 +148,8 @@ class SegmentationTrainer:
         target = target.flatten(1)
         found = logs.exp()
         entropy = -(target * logs).sum(dim=0).mean()
+        if self._calibrates:
+            return entropy
         sizes = target.sum(dim=1)
         dice = 2 * (found * target).sum(dim=1) / (found.sum(dim=1) + sizes + _EPSILON)
         there = sizes[1:] > 1

@@ -97,3 +97,16 @@ def test_labels_move_with_the_image_when_both_are_mirrored() -> None:
     assert len(outcomes) == 2
     flipped = next(target for seen, target in outcomes if seen[0] == 3)
     assert flipped == (1, 1, 18, 18)  # left stays on the left
+
+
+def test_calibration_leaves_out_soft_dice() -> None:
+    whole, pure = trainer(), trainer(calibrated_from=1)
+    assert pure.train_step() == whole.train_step()
+    assert pure.train_step() < whole.train_step() - 0.1  # by one minus the soft Dice
+
+
+def test_calibration_needs_no_real_images() -> None:
+    taught = trainer(real=1.0, calibrated_from=1)
+    taught.train_step()
+    taught._real = []
+    taught.train_step()
