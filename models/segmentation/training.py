@@ -82,8 +82,8 @@ class SegmentationTrainer:
             TrainingError: the loss is not finite.
         """
         config, random = self._config, generator(self._config.seed, self.step, _LOOK)
-        real = config.real_from <= self.step and torch.rand((), generator=random) < config.real
-        real = real and not self._calibrates
+        real = float(torch.rand((), generator=random)) < config.real and not self._calibrates
+        real = real and config.real_from <= self.step
         image, target = self._taught(random) if real else self._synthetic(random)
         with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
             features = self.network.features(image)
