@@ -10,7 +10,7 @@ from models.spatial.warp import resize_field, warp
 from models.types import Fields, Stacks
 
 LEAST_DICE = 0.55
-"""Estimates of brains that are registered well lie above it, see docs/anatomy.md."""
+"""Estimates of brains that are registered lie above it, see docs/segmentation.md."""
 
 
 @dataclass(frozen=True)

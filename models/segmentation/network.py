@@ -6,7 +6,7 @@ Source:
 """
 
 from itertools import pairwise
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import torch
 from pydantic import Field, PositiveInt
@@ -23,10 +23,14 @@ _SLOPE = 0.2
 Widths: TypeAlias = Annotated[tuple[PositiveInt, ...], Field(min_length=2, max_length=6)]
 
 
+SEGMENTATION: Final = "segmentation"
+"""Name of the network in a registry of weights."""
+
+
 class SegmentationNetworkConfig(Frozen):
     """Widths of the levels; the finest, at the resolution of the images, comes first."""
 
-    name: Literal["segmentation"] = "segmentation"
+    name: Literal["segmentation"] = SEGMENTATION
     widths: Widths = (8, 24, 48, 64)
     prior: tuple[PositiveInt, PositiveInt, PositiveInt] = (24, 32, 28)
     """Grid of the prior, within the box around a brain."""

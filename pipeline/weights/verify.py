@@ -12,6 +12,8 @@ from l2r.errors import ConfigError, WeightsError
 from l2r.schema import parse
 from models.networks.base import NetworkConfig
 from models.networks.catalog import ModelConfig
+from models.segmentation.network import SEGMENTATION
+from models.segmentation.segmenter import Segmenter
 from models.weights.file import read_checkpoint
 from models.weights.load import load_weights
 from models.weights.match import compare_with_catalog, in_words, name_of, networks
@@ -75,6 +77,8 @@ def _refuse_network(weights: Sequence[RegisteredWeights | Path], network: str | 
 
 def _verify_named(weights: RegisteredWeights) -> str:
     where = f"weights {weights.name!r}: network"
+    if weights.entry.network.get("name") == SEGMENTATION:
+        return f"hash as stated, {_segmented(weights)}"
     config = parse(_Network, weights.entry.network, where, WeightsError).root
     if not config.trainable or config.weights is not None:
         raise WeightsError(f"{where}: must be one that has weights, without naming them here")
@@ -85,6 +89,16 @@ def _verify_file(path: Path, network: str | None) -> str:
     comparisons = compare_with_catalog(read_checkpoint(path).state)
     nearest = next(c.config for c in comparisons if network in {None, name_of(c.config)})
     return _tried(nearest, path)
+
+
+def _segmented(weights: RegisteredWeights) -> str:
+    """The segmentation network with these weights, and its soft labels of an image of noise."""
+    segmenter = Segmenter.from_weights(Path(weights.name), torch.device("cpu"))
+    image = torch.rand((1, 1, *_SMALL), generator=torch.Generator().manual_seed(0))
+    if not segmenter.soft_labels(image).isfinite().all():
+        raise WeightsError(f"weights {weights.name!r}: soft labels are NaN; the file is damaged")
+    voxels = " x ".join(map(str, _SMALL))
+    return f'fits name = "{SEGMENTATION}", finite soft labels on {voxels} voxels'
 
 
 def _tried(config: NetworkConfig, path: Path) -> str:

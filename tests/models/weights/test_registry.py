@@ -81,7 +81,7 @@ def test_what_has_a_folder_in_it_is_a_path(tmp_path: Path) -> None:
 def test_an_unknown_name_is_refused_with_the_known_ones(
     register: Register, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "in the registries, which know t1_brain; " in error_for("team")
+    assert "in the registries, which know t1_anatomy, t1_brain; " in error_for("team")
     (tmp_path / "shipped").mkdir()
     (tmp_path / "shipped/registry.toml").touch()
     monkeypatch.setattr("models.weights.registry.SHIPPED", tmp_path / "shipped")

@@ -157,6 +157,8 @@ def test_verify_finds_good_weights_good(
         f"good  {published}: {fits}",
         f"good  team: hash as stated, {fits}",
         f"good  t1_brain: hash as stated, {ours}",
+        'good  t1_anatomy: hash as stated, fits name = "segmentation", '
+        "finite soft labels on 20 x 24 x 40 voxels",
     ]
 
 
