@@ -54,7 +54,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Break:
-    """What is done to the moving image, and to its label map."""
+    """Change of the moving image, and of its label map."""
 
     image: Change
     labels: Change
@@ -117,7 +117,7 @@ def runs(pairs: list[Pair], folders: list[Path], judge: Judge) -> dict[str, list
     for pair in pairs:
         scans = pair.fixed, pair.moving
         images = read_image(scans[0].path), read_image(scans[1].path)
-        labels = read_labels(scans[0].labels).array, read_labels(scans[1].labels).array
+        labels = read_labels(scans[0].labels), read_labels(scans[1].labels)
         for run, records in found.items():
             field = zero_field(images[0].array.shape)
             if run != "unregistered":
@@ -131,7 +131,7 @@ def broken(pairs: list[Pair], judge: Judge) -> Iterator[tuple[str, Record]]:
     registration = Registration.from_config("t1_network", task="aseg", by_headers=False)
     for pair in pairs:
         fixed, moving = read_image(pair.fixed.path), read_image(pair.moving.path)
-        maps = [read_labels(scan.labels).array for scan in (pair.fixed, pair.moving)]
+        maps = [read_labels(scan.labels) for scan in (pair.fixed, pair.moving)]
         for name, change in BREAKS.items():
             other = Image(np.ascontiguousarray(change.image(moving.array)), moving.affine)
             field = registration(fixed, other).field

@@ -13,7 +13,7 @@ from models.losses.dice import SoftDice
 from models.spatial.warp import resize_field, warp
 from models.types import Scalar, Stacks
 
-Share = Annotated[float, Field(ge=0)]
+StructureWeight = Annotated[float, Field(ge=0)]
 
 
 class Anatomy(Frozen):
@@ -25,7 +25,7 @@ class Anatomy(Frozen):
     """
 
     weight: PositiveFloat = 1.0
-    structures: Mapping[str, Share] = Field(default_factory=dict)
+    structures: Mapping[str, StructureWeight] = Field(default_factory=dict)
     """Weights of structures in the mean, by FreeSurfer's labels; 1 for those that are not named."""
 
     def bind(

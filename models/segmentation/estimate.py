@@ -1,4 +1,4 @@
-"""How well a registration brought structures onto each other, judged without labels."""
+"""Estimates of the quality of a registration, without labels."""
 
 from dataclasses import dataclass
 
@@ -49,7 +49,7 @@ def estimate_dice(soft: SoftLabelPair, field: Fields) -> DiceEstimate:
 
 
 def _dice(fixed: Stacks, warped: Stacks) -> torch.Tensor:
-    """Of each channel, `2 sum(min(f, w)) / sum(f + w)`; 0 for what is in neither."""
+    """Compute `2 sum(min(f, w)) / sum(f + w)` of each channel; 0 for what is in neither."""
     both = [torch.minimum(f, w).sum() for f, w in zip(fixed[0], warped[0], strict=True)]
     total = fixed.sum(dim=(0, 2, 3, 4)) + warped.sum(dim=(0, 2, 3, 4))
     return 2 * torch.stack(both) / total.clamp(min=1e-5)

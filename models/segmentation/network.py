@@ -15,12 +15,12 @@ from torch import nn
 from l2r.grid import GridRule
 from l2r.schema import Frozen
 from models.networks.blocks import Features, OtherFeatures, double
-from models.segmentation.prior import WHOLE, Part, StructurePrior
+from models.segmentation.prior import WHOLE, Region, StructurePrior
 from models.segmentation.structures import CLASSES
 from models.types import Volumes
 
 _SLOPE = 0.2
-Widths: TypeAlias = Annotated[tuple[PositiveInt, ...], Field(min_length=2, max_length=6)]
+LevelWidths: TypeAlias = Annotated[tuple[PositiveInt, ...], Field(min_length=2, max_length=6)]
 
 
 SEGMENTATION: Final = "segmentation"
@@ -28,10 +28,10 @@ SEGMENTATION: Final = "segmentation"
 
 
 class SegmentationNetworkConfig(Frozen):
-    """Widths of the levels; the finest, at the resolution of the images, comes first."""
+    """LevelWidths of the levels; the finest, at the resolution of the images, comes first."""
 
     name: Literal["segmentation"] = SEGMENTATION
-    widths: Widths = (8, 24, 48, 64)
+    widths: LevelWidths = (8, 24, 48, 64)
     prior: tuple[PositiveInt, PositiveInt, PositiveInt] = (24, 32, 28)
     """Grid of the prior, within the box around a brain."""
 
@@ -76,7 +76,7 @@ class SegmentationNetwork(nn.Module):
         """Logits of a normalised image, intensities in [0, 1]."""
         return self.logits(self.features(image), image)
 
-    def logits(self, features: Features, image: Volumes, part: Part = WHOLE) -> OtherFeatures:
+    def logits(self, features: Features, image: Volumes, part: Region = WHOLE) -> OtherFeatures:
         """Logits of a part of the grid, from the features of the whole image."""
         return self.head(features[(..., *part)]) + self.prior(image, part)
 

@@ -1,4 +1,4 @@
-"""How likely each structure is at each place of a brain, before its intensities are looked at."""
+"""Probability of each structure at each place of a brain, before intensities are looked at."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ from l2r.arrays import Shape
 from models.segmentation.structures import CLASSES, OUTER_FLUID, mirrored, to_channels
 from models.types import Volumes
 
-Part = tuple[slice, slice, slice]
+Region = tuple[slice, slice, slice]
 """Voxels of a grid, along each axis."""
-WHOLE: Part = (slice(None), slice(None), slice(None))
+WHOLE: Region = (slice(None), slice(None), slice(None))
 _FOREGROUND = 0.02
 """Intensity above which a voxel of an image without skull is brain."""
 _FLOOR = 1e-3
@@ -50,14 +50,14 @@ class StructurePrior(nn.Module):
         mean = (total + total[:, mirrored()].flip(2)) / (2 * len(maps))
         self.logits.copy_((mean + _FLOOR).log())
 
-    def forward(self, image: Volumes, part: Part = WHOLE) -> Float[Tensor, "batch channel _ _ _"]:
+    def forward(self, image: Volumes, part: Region = WHOLE) -> Float[Tensor, "batch channel _ _ _"]:
         """Logits at the voxels of a part of the image's grid."""
         places = torch.stack([_places(one, part) for one in (image[:, 0] > _FOREGROUND)])
         logits = self.logits.expand(len(image), -1, -1, -1, -1)
         return grid_sample(logits, places.to(logits), padding_mode="border", align_corners=False)
 
 
-def _places(brain: Shaped[Tensor, "x y z"], part: Part) -> Float[Tensor, "_ _ _ 3"]:
+def _places(brain: Shaped[Tensor, "x y z"], part: Region) -> Float[Tensor, "_ _ _ 3"]:
     """Places of voxels from -1 to 1 within the box around the brain, last axis first."""
     axes = [
         (2 * (torch.arange(size, device=brain.device) + 0.5 - box.start) / (box.stop - box.start))
@@ -68,7 +68,7 @@ def _places(brain: Shaped[Tensor, "x y z"], part: Part) -> Float[Tensor, "_ _ _ 
     return torch.stack(torch.meshgrid(*seen, indexing="ij")[::-1], dim=-1)
 
 
-def _box(brain: Shaped[Tensor, "x y z"]) -> Part:
+def _box(brain: Shaped[Tensor, "x y z"]) -> Region:
     """The smallest box around it; the whole grid if there is nothing."""
     if not brain.any():
         brain = torch.ones_like(brain)

@@ -18,11 +18,11 @@ from tests.pipeline.conftest import Command
 
 ROOT = Path(__file__).parents[2]
 NAMES = {
-    "Register": ["run", "pair", "check"],
+    "Register": ["run", "pair", "check", "segment"],
     "Raw heads": ["prepare", "register-pair", "to-native"],
     "Transform": ["apply", "points", "invert", "compose", "jacobian", "convert"],
     "Score": ["score", "report", "figure", "grand-challenge", "leaderboard"],
-    "Train": ["train", "landscape", "experiment", "dataset", "weights"],
+    "Train": ["train", "train-segmentation", "landscape", "experiment", "dataset", "weights"],
     "Ship": ["doctor", "container"],
 }
 GROUP = typer.main.get_command(app)
