@@ -12,6 +12,11 @@ from models.types import Fields, Stacks
 LEAST_DICE = 0.55
 """Estimates of brains that are registered lie above it, see docs/segmentation.md."""
 
+LEAST_GAIN = 0.005
+"""Of the estimate; a field that moves nothing gains as little, by rounding."""
+ENOUGH_DICE = 0.85
+"""The best estimates of registered brains; from here on nothing need be gained."""
+
 
 @dataclass(frozen=True)
 class DiceEstimate:
@@ -29,7 +34,7 @@ class DiceEstimate:
         """Why the registration has probably failed, or None."""
         if self.dice < LEAST_DICE:
             return f"estimated Dice is {self.dice:.2f}; registered brains have {LEAST_DICE} or more"
-        if self.dice <= self.before:
+        if self.dice < min(self.before + LEAST_GAIN, ENOUGH_DICE):
             return f"estimated Dice went from {self.before:.2f} to {self.dice:.2f}"
         return None
 

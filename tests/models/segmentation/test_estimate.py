@@ -39,6 +39,8 @@ def test_the_field_may_be_finer_than_the_soft_labels() -> None:
         (0.78, 0.6, None),
         (0.40, 0.2, "estimated Dice is 0.40; registered brains have 0.55 or more"),
         (0.60, 0.65, "estimated Dice went from 0.65 to 0.60"),
+        (0.701, 0.70, "estimated Dice went from 0.70 to 0.70"),
+        (0.96, 0.97, None),
     ],
 )
 def test_what_is_low_or_became_no_better_is_suspect(
