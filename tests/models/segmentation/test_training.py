@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from l2r.errors import TrainingError
+from models.segmentation.config import load_segmentation_training
 from models.segmentation.samples import SyntheticImages, half, mirrored_at_random, swap_channels
 from models.segmentation.training import CHECKPOINT, SegmentationTrainer
 from tests.models.segmentation.brains import training, two_halves
+
+ROOT = Path(__file__).parents[3]
 
 
 def trainer(**changes: object) -> SegmentationTrainer:
@@ -110,3 +113,9 @@ def test_calibration_needs_no_real_images() -> None:
     taught.train_step()
     taught._real = []
     taught.train_step()
+
+
+def test_the_training_file_of_the_weights_that_ship_can_be_read() -> None:
+    path = ROOT / "configs/segmentation/t1_anatomy.toml"
+    assert load_segmentation_training(path).steps > 0
+    assert path.read_text().startswith("# ")
