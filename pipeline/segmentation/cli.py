@@ -45,12 +45,12 @@ def segment(
 
 @app.command(
     rich_help_panel="Train",
-    epilog="Example: regatta train-segmentation configs/segmentation/t1_anatomy.toml "
+    epilog="Example: regatta train-segmentation configs/train/segmentation/t1_anatomy.toml "
     "--maps label_maps --data images",
 )
 def train_segmentation(  # noqa: PLR0913 - the options of the command
     config: Annotated[
-        Path, typer.Argument(help="training file: configs/segmentation/t1_anatomy.toml")
+        Path, typer.Argument(help="training file: configs/train/segmentation/t1_anatomy.toml")
     ],
     *,
     maps: Annotated[Path, typer.Option(help="folder of maps of FreeSurfer's labels")],

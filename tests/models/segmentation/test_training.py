@@ -116,6 +116,6 @@ def test_calibration_needs_no_real_images() -> None:
 
 
 def test_the_training_file_of_the_weights_that_ship_can_be_read() -> None:
-    path = ROOT / "configs/segmentation/t1_anatomy.toml"
+    path = ROOT / "configs/train/segmentation/t1_anatomy.toml"
     assert load_segmentation_training(path).steps > 0
     assert path.read_text().startswith("# ")
