@@ -82,6 +82,8 @@ def segment_image(
         OutputError: a file cannot be written.
     """
     image = read_image(path)
+    if 1 in image.array.shape:
+        raise ImageError(f"{path}: is one slice, {image.array.shape}; brains are segmented whole")
     seen = on_grid(image, upright_grid(image))
     volume = task.preprocess.normalise(np.asarray(seen.array, np.float32)).volume
     found = segmenter.label_map(to_torch(volume, segmenter.device))[0, 0].cpu().numpy()

@@ -71,6 +71,16 @@ def test_one_bad_image_does_not_stop_the_others(
     assert not (tmp_path / "out" / "b.nii.gz").exists()
 
 
+def test_a_slice_is_refused(weights: Path, tmp_path: Path, command: Command) -> None:
+    whole = nib.load(brain(tmp_path / "in" / "a.nii.gz"))
+    slice_ = tmp_path / "in" / "b.nii.gz"
+    nib.save(nib.Nifti1Image(np.asarray(whole.dataobj)[:, :, 8:9], whole.affine), slice_)
+    ran = command("segment", slice_, "--output", tmp_path / "out", "--weights", weights)
+    assert ran.code == 1
+    assert "b.nii.gz: is one slice" in ran.err
+    assert not (tmp_path / "out" / "b.nii.gz").exists()
+
+
 def test_requests_that_would_lose_something_are_refused(
     weights: Path, tmp_path: Path, command: Command
 ) -> None:
