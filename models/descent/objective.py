@@ -1,17 +1,17 @@
 """Objectives of a descent, composed of terms in a run file."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
-from l2r.arrays import Shape, triple
+from l2r.arrays import Shape
 from l2r.grid import GridRule
 from l2r.schema import Frozen
 from models.descent.loop import Convergence, Goal, Kept, LossValues, OptimisationResult, sum_of
-from models.losses.anatomy import Anatomy
+from models.losses.anatomy import Anatomy, SoftLabelPair
 from models.losses.base import CandidateTransform
 from models.losses.catalog import Regulariser
 from models.losses.dice import LabelVolumes, SoftDice
@@ -22,7 +22,7 @@ from models.optim.combine import Combine, Losses, SumGradients
 from models.optim.optimisers import AdamConfig, Optimiser
 from models.spatial.blocks import block_means
 from models.spatial.coordinate_maps import ImageBatch
-from models.spatial.warp import resize_field, warp
+from models.spatial.warp import warp
 from models.types import Fields, Scalar, Stacks
 
 TOTAL = "total"
@@ -32,25 +32,6 @@ Term: TypeAlias = Callable[[CandidateTransform], Scalar]
 
 LabelTerm: TypeAlias = Annotated[SoftDice | Mse, Field(discriminator="name")]
 """Compares one channel per structure of the fixed and the warped label map."""
-
-
-@dataclass(frozen=True)
-class SoftLabelPair:
-    """Probabilities of structures in a fixed and a moving image, on a grid over their extent."""
-
-    fixed: Stacks
-    moving: Stacks
-    labels: tuple[int, ...]
-    """Of the channels."""
-
-    def to(self, device: torch.device) -> "SoftLabelPair":
-        """The pair on a device."""
-        return replace(self, fixed=self.fixed.to(device), moving=self.moving.to(device))
-
-    def after(self, prediction: Fields) -> "SoftLabelPair":
-        """The pair with the moving side warped by a prediction on any grid over the extent."""
-        field = resize_field(prediction, triple(self.fixed.shape[2:]))
-        return replace(self, moving=warp(self.moving, field))
 
 
 @dataclass(frozen=True)
@@ -235,4 +216,4 @@ def _labelled(pair: ImagePair, term: LabelTerm, weight: float) -> Term:
 def _anatomical(pair: ImagePair, term: Anatomy) -> Term:
     if pair.anatomy is None:
         raise ValueError("an anatomy term asks for soft labels of both images, there are none")
-    return term.bind(pair.anatomy.fixed, pair.anatomy.moving, pair.anatomy.labels)
+    return term.bind(pair.anatomy)

@@ -1,6 +1,7 @@
 """Anatomy loss: soft labels of the same structure come to lie on each other."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import torch
@@ -11,9 +12,29 @@ from l2r.schema import Frozen
 from models.losses.base import CandidateTransform
 from models.losses.dice import SoftDice
 from models.spatial.warp import resize_field, warp
-from models.types import Scalar, Stacks
+from models.types import Fields, Scalar, Stacks
 
 StructureWeight = Annotated[float, Field(ge=0)]
+
+
+@dataclass(frozen=True)
+class SoftLabelPair:
+    """Probabilities of structures in a fixed and a moving image, on a grid over their extent."""
+
+    fixed: Stacks
+    """One channel per structure."""
+    moving: Stacks
+    labels: tuple[int, ...]
+    """Of the channels."""
+
+    def to(self, device: torch.device) -> "SoftLabelPair":
+        """The pair on a device."""
+        return replace(self, fixed=self.fixed.to(device), moving=self.moving.to(device))
+
+    def after(self, prediction: Fields) -> "SoftLabelPair":
+        """The pair with the moving side warped by a prediction on any grid over the extent."""
+        field = resize_field(prediction, triple(self.fixed.shape[2:]))
+        return replace(self, moving=warp(self.moving, field))
 
 
 class Anatomy(Frozen):
@@ -28,29 +49,21 @@ class Anatomy(Frozen):
     structures: Mapping[str, StructureWeight] = Field(default_factory=dict)
     """Weights of structures in the mean, by FreeSurfer's labels; 1 for those that are not named."""
 
-    def bind(
-        self, fixed: Stacks, moving: Stacks, labels: Sequence[int]
-    ) -> Callable[[CandidateTransform], Scalar]:
+    def bind(self, pair: SoftLabelPair) -> Callable[[CandidateTransform], Scalar]:
         """The term for one pair.
-
-        Args:
-            fixed: soft labels, one channel per structure, on a grid over the extent of the image.
-            moving: the same of the moving image.
-            labels: of the channels.
 
         Raises:
             ValueError: a structure is named that no channel has, or all weigh nothing.
         """
-        if unknown := sorted(set(self.structures) - {str(label) for label in labels}):
-            known = ", ".join(map(str, labels))
-            raise ValueError(f"anatomy.structures: no structure {unknown[0]!r}; known are {known}")
-        weights = torch.tensor([self.structures.get(str(label), 1.0) for label in labels])
+        known = [str(label) for label in pair.labels]
+        if unknown := sorted(set(self.structures) - set(known)):
+            raise ValueError(
+                f"anatomy.structures: no structure {unknown[0]!r}; known are {', '.join(known)}"
+            )
+        weights = torch.tensor([self.structures.get(label, 1.0) for label in known])
         if not weights.any():
             raise ValueError("anatomy.structures: all of them weigh nothing")
-        kept = weights.nonzero()[:, 0].to(fixed.device)
-        fixed, moving, weights = fixed[:, kept], moving[:, kept], weights.to(fixed)[kept]
-        overlap = SoftDice().bind(fixed, weights / weights.sum())
-        shape = triple(fixed.shape[2:])
-        return lambda transform: (
-            self.weight * overlap(warp(moving, resize_field(transform.displacement, shape)))
-        )
+        kept = weights.nonzero()[:, 0].to(pair.fixed.device)
+        seen = replace(pair, fixed=pair.fixed[:, kept], moving=pair.moving[:, kept])
+        overlap = SoftDice().bind(seen.fixed, weights.to(seen.fixed)[kept])
+        return lambda transform: self.weight * overlap(seen.after(transform.displacement).moving)

@@ -28,19 +28,18 @@ class SoftDice(Frozen):
 
     name: Literal["dice"] = "dice"
 
-    def bind(self, fixed: Stacks, shares: PerChannel | None = None) -> Callable[[Stacks], Scalar]:
+    def bind(self, fixed: Stacks, weights: PerChannel | None = None) -> Callable[[Stacks], Scalar]:
         """The term for one fixed stack of structures, warped ones come with linear weights.
 
         Args:
             fixed: one channel per structure.
-            shares: of each channel in the mean, of sum 1; all alike if left out.
+            weights: of each channel in the mean; all alike if left out.
         """
         squares = _products(fixed, fixed)
-        if shares is None:
-            shares = squares.new_full(squares.shape, 1 / squares.numel())
+        weights = torch.ones_like(squares) if weights is None else weights
 
         def term(warped: Stacks) -> Scalar:
-            loss: Scalar = _Dice.apply(warped, fixed, squares, shares)  # type: ignore[no-untyped-call]
+            loss: Scalar = _Dice.apply(warped, fixed, squares, weights)  # type: ignore[no-untyped-call]
             return loss
 
         return term
@@ -55,16 +54,16 @@ class _Dice(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, warped: Stacks, fixed: Stacks, squares: PerChannel, shares: PerChannel
+        ctx: Any, warped: Stacks, fixed: Stacks, squares: PerChannel, weights: PerChannel
     ) -> Scalar:
         overlap, total = _products(warped, fixed), _products(warped, warped) + squares + EPSILON
-        ctx.save_for_backward(warped, fixed, overlap, total, shares)
-        return 1 - (shares * (2 * overlap / total)).sum()
+        ctx.save_for_backward(warped, fixed, overlap, total, weights)
+        return 1 - (weights * (2 * overlap / total)).sum() / weights.sum()
 
     @staticmethod
     def backward(ctx: Any, gradient: Scalar) -> tuple[Stacks, None, None, None]:
-        warped, fixed, overlap, total, shares = ctx.saved_tensors
-        scale = gradient * shares
+        warped, fixed, overlap, total, weights = ctx.saved_tensors
+        scale = gradient * weights / weights.sum()
         of_warped, of_fixed = 4 * scale * overlap / total.square(), -2 * scale / total
         result = warped * of_warped.view(*warped.shape[:2], 1, 1, 1)
         return result.addcmul_(fixed, of_fixed.view(*warped.shape[:2], 1, 1, 1)), None, None, None

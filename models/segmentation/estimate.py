@@ -4,10 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from l2r.arrays import triple
-from models.descent.objective import SoftLabelPair
-from models.spatial.warp import resize_field, warp
-from models.types import Fields, Stacks
+from models.losses.anatomy import SoftLabelPair
+from models.types import Fields
 
 LEAST_DICE = 0.55
 """Estimates of brains that are registered lie above it, see docs/segmentation.md."""
@@ -46,15 +44,13 @@ def estimate_dice(soft: SoftLabelPair, field: Fields) -> DiceEstimate:
         soft: of the images as they are before registration.
         field: on a grid over the extent of the images, in its voxels.
     """
-    small = resize_field(field, triple(soft.fixed.shape[2:]))
-    after = _dice(soft.fixed, warp(soft.moving, small))
-    before = _dice(soft.fixed, soft.moving)
+    before, after = _dice(soft), _dice(soft.after(field))
     structures = dict(zip(soft.labels, after.tolist(), strict=True))
     return DiceEstimate(float(after.mean()), float(before.mean()), structures)
 
 
-def _dice(fixed: Stacks, warped: Stacks) -> torch.Tensor:
-    """Compute `2 sum(min(f, w)) / sum(f + w)` of each channel; 0 for what is in neither."""
-    both = [torch.minimum(f, w).sum() for f, w in zip(fixed[0], warped[0], strict=True)]
-    total = fixed.sum(dim=(0, 2, 3, 4)) + warped.sum(dim=(0, 2, 3, 4))
+def _dice(soft: SoftLabelPair) -> torch.Tensor:
+    """Compute `2 sum(min(f, m)) / sum(f + m)` of each channel; 0 for what is in neither."""
+    both = [torch.minimum(f, m).sum() for f, m in zip(soft.fixed[0], soft.moving[0], strict=True)]
+    total = (soft.fixed + soft.moving).sum(dim=(0, 2, 3, 4))
     return 2 * torch.stack(both) / total.clamp(min=1e-5)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.descent.objective import SoftLabelPair
+from models.losses.anatomy import SoftLabelPair
 from models.segmentation.estimate import DiceEstimate, estimate_dice
 
 
