@@ -41,12 +41,12 @@ def affine(field: Fields, matrix: Matrix, shift: Vector) -> Fields:
     moved += shift.to(field).view(3, 1, 1, 1)
     for row, (of_x, of_y, of_z) in enumerate((matrix - torch.eye(3)).to(field)):
         moved[:, row] += of_x * x + of_y * y + of_z * z
-    return moved * _in_plane(field)
+    return within_plane(moved)
 
 
-def _in_plane(field: Fields) -> Float[Tensor, "3 1 1 1"]:
-    """One for each component along an axis of several voxels, else zero."""
-    return field.new_tensor([size > 1 for size in field.shape[2:]]).view(3, 1, 1, 1)
+def within_plane(field: Fields) -> Fields:
+    """The field without components along axes of one voxel; that of a volume as it is."""
+    return field * field.new_tensor([size > 1 for size in field.shape[2:]]).view(3, 1, 1, 1)
 
 
 def sampled(

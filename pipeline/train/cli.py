@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from l2r.console import one_line_errors
-from pipeline.options import Overrides
+from pipeline.options import Overrides, Resume, TrainingBudget, TrainingImages, TrainingOutput
 
 app = typer.Typer()
 PANEL = "Train"
@@ -19,9 +19,7 @@ PANEL = "Train"
 def train(  # noqa: PLR0913 - the options of the command
     config: Annotated[Path, typer.Argument(help="training file, see configs/train")],
     *,
-    data: Annotated[
-        Path | None, typer.Option(help="pair list with training images, or a folder of images")
-    ] = None,
+    data: TrainingImages = None,
     maps: Annotated[
         Path | None, typer.Option(help="folder of label maps that images are made from")
     ] = None,
@@ -29,14 +27,10 @@ def train(  # noqa: PLR0913 - the options of the command
         Path | None,
         typer.Option(help="pair list to judge by (else the validation pairs of --data)"),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="weights and checkpoints (else output/train/<config>)")
-    ] = None,
+    output: TrainingOutput = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:n")] = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
-    time_budget: Annotated[
-        float | None, typer.Option(min=1, metavar="SECONDS", help="save and leave after so long")
-    ] = None,
+    resume: Resume = False,
+    time_budget: TrainingBudget = None,
     overrides: Overrides = None,
 ) -> None:
     """Train or fine-tune a network.

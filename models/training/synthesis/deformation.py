@@ -3,7 +3,7 @@
 import torch
 
 from l2r.arrays import Shape, block_sides, triple
-from models.spatial.affine import Matrix, affine, either_way, rotation
+from models.spatial.affine import Matrix, affine, either_way, rotation, within_plane
 from models.spatial.parametrisation import Velocity
 from models.spatial.warp import resize_field
 from models.training.synthesis.config import Deformation
@@ -48,8 +48,7 @@ def _velocity(full: Shape, config: Deformation, random: torch.Generator) -> Fiel
         strength = scale_.strength * torch.rand((), generator=random)
         widths = [scale_.width / side for side in sides]
         total += strength * smooth_noise((3, *coarse), widths, random)
-    total *= torch.tensor([size > 1 for size in full]).view(3, 1, 1, 1)
-    return (total / torch.tensor(sides).view(3, 1, 1, 1))[None]
+    return within_plane((total / torch.tensor(sides).view(3, 1, 1, 1))[None])
 
 
 def _matrix(config: Deformation, random: torch.Generator) -> Matrix:
