@@ -42,6 +42,14 @@ class RecordedRefinement(Tolerant):
     levels: list[RecordedLevel] = Field(default_factory=list)
 
 
+class RecordedEstimate(Tolerant):
+    """Dice as a segmentation of both images estimates it, without label maps."""
+
+    dice: float
+    suspect: str | None = None
+    """Why the registration has probably failed."""
+
+
 class RecordedPair(Tolerant):
     """Outcome and times of one pair."""
 
@@ -49,6 +57,7 @@ class RecordedPair(Tolerant):
     error: str | None = None
     warnings: list[str] = Field(default_factory=list)
     refinements: list[RecordedRefinement] = Field(default_factory=list)
+    estimate: RecordedEstimate | None = None
     over_budget: bool = False
     seconds: dict[str, float] = Field(default_factory=dict)
 

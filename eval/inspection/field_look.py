@@ -75,7 +75,12 @@ class FieldReader:
         maps = FieldMaps(
             vectors[images.slab], images.displayed(case.images[1]), images.determinants(vectors)
         )
-        outcome = FieldOutcome(candidate.name, seconds=_seconds(record))
+        estimate = record.estimate if record else None
+        outcome = FieldOutcome(
+            candidate.name,
+            seconds=_seconds(record),
+            estimated_dice=estimate.dice if estimate else None,
+        )
         structures = None
         try:
             outcome = replace(outcome, scores=self._scores(case))

@@ -111,6 +111,10 @@ def _farthest(field: FieldOutcome) -> float | None:
     return field.measures.farthest_mm if field.measures else None
 
 
+def _estimated_dice(field: FieldOutcome) -> float | None:
+    return field.estimated_dice
+
+
 def _seconds(field: FieldOutcome) -> float | None:
     return field.seconds
 
@@ -119,6 +123,7 @@ _OWN: tuple[tuple[str, str, Callable[[FieldOutcome], float | None]], ...] = (
     ("Local correlation", "↑ of fixed and warped", _correlation),
     ("Its gain", "↑ over the moving image as it is", _gain),
     ("Longest displacement", "mm", _farthest),
+    ("Estimated Dice", "↑ by soft labels, no label map", _estimated_dice),
     ("Time", "s, all stages", _seconds),
 )
 """Columns that every task has."""

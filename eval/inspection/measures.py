@@ -18,7 +18,7 @@ FOLDED_SHARE = 1e-4
 """Part of the foreground that may fold without a flag."""
 LEAST_OVERLAP = 0.9
 """Dice of the foregrounds below which they do not overlap."""
-_SEVERE = ("unusable", "fallback", "negative gain", "foregrounds differ")
+_SEVERE = ("unusable", "fallback", "suspect", "negative gain", "foregrounds differ")
 _RANGE_OF_FOREGROUND = 0.02
 """Of a displayed image's range: darker is background, for what has no mask."""
 
@@ -109,6 +109,8 @@ def _of_run(record: RecordedPair) -> Iterator[Flag]:
         yield Flag("fallback", f"the run failed, a zero field stands in: {record.error}")
     if record.status == "unimproved":
         yield Flag("unimproved", "no step of the refinement made the field better")
+    if record.estimate and record.estimate.suspect:
+        yield Flag("suspect", record.estimate.suspect)
     if record.over_budget:
         yield Flag("over budget", "took longer than the time budget")
 

@@ -27,6 +27,8 @@ class FieldOutcome:
     structures: tuple[StructureScore, ...] = ()
     seconds: float | None = None
     """Of the run, all stages."""
+    estimated_dice: float | None = None
+    """By soft labels, where the run has an estimate."""
 
     @property
     def usable(self) -> bool:

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from eval.inspection.measures import Flag, PairMeasures, flags_of, measure
 from eval.maps.pair_images import DisplayRange, PairImages
-from eval.run_record import RecordedPair
+from eval.run_record import RecordedEstimate, RecordedPair
 from l2r.formats.volumes import Image
 
 GOOD = PairMeasures(
@@ -63,6 +63,13 @@ def test_flags_of_the_run_come_from_its_record() -> None:
     assert [flag.word for flag in found] == ["fallback", "over budget"]
     assert "no such file" in found[0].text
     assert words(GOOD, RecordedPair(status="unimproved")) == ["unimproved"]
+
+
+def test_what_soft_labels_suspect_is_a_severe_flag() -> None:
+    good, bad = RecordedEstimate(dice=0.8), RecordedEstimate(dice=0.2, suspect="estimated Dice is")
+    assert words(GOOD, RecordedPair(estimate=good)) == []
+    (flag,) = flags_of(GOOD, RecordedPair(estimate=bad))
+    assert (flag.word, flag.text, flag.severe) == ("suspect", "estimated Dice is", True)
 
 
 def test_severe_flags_come_first() -> None:
