@@ -7,6 +7,7 @@ from l2r.formats.volumes import Image
 from l2r.transforms.base import TransformChain
 from l2r.transforms.grids import Grid, placed
 from l2r.transforms.resample import Resampling
+from l2r.transforms.words import Interpolation
 
 VOXEL_MM = 1.0
 _EVEN = 2
@@ -28,19 +29,12 @@ def upright_grid(image: Image) -> Grid:
     return Grid(_even(triple(sizes.tolist())), affine)
 
 
-def on_grid(image: Image, grid: Grid) -> Image:
-    """The image on a grid, zero beyond it."""
+def on_grid(image: Image, grid: Grid, interpolation: Interpolation = "linear") -> Image:
+    """An image or a label map on a grid, zero beyond it."""
     if image.grid.is_like(grid):
         return image
-    return Image(Resampling(grid, TransformChain([]))(image.array, image.affine), grid.affine)
-
-
-def labels_on_grid(labels: Image, grid: Grid) -> Image:
-    """A label map on a grid, the nearest label for each voxel."""
-    if labels.grid.is_like(grid):
-        return labels
-    resampling = Resampling(grid, TransformChain([]), "nearest")
-    return Image(resampling(labels.array, labels.affine), grid.affine)
+    resampling = Resampling(grid, TransformChain([]), interpolation)
+    return Image(resampling(image.array, image.affine), grid.affine)
 
 
 def _even(shape: Shape) -> Shape:

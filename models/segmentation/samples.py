@@ -7,21 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Integer, Shaped
+from jaxtyping import Integer, Shaped
 from torch import Tensor
-from torch.nn.functional import avg_pool3d, interpolate
+from torch.nn.functional import interpolate
 
 from l2r.arrays import triple
 from models.segmentation.config import SegmentationTraining
 from models.segmentation.segmenter import HALF
-from models.segmentation.structures import Channels, mirrored, to_channels
+from models.segmentation.structures import Channels, to_channels
 from models.training.dataset import generator
 from models.training.synthesis.deformation import random_deformation
 from models.training.synthesis.image import ImageSynthesizer
 from models.types import Volumes
 
-Probabilities = Float[Tensor, "1 channel _ _ _"]
-_MAPS, _WHICH, _LOOK, _REAL = range(4)
+MAPS, WHICH, LOOK = range(3)
 """Purposes of random numbers."""
 _GAIN, _GAMMA, _BIAS, _NOISE = 0.1, 0.2, 0.1, 0.02
 """Standard deviations: of the logarithm of gain, exponent and bias field, and of the noise."""
@@ -52,7 +51,7 @@ class SyntheticImages:
         """One of the latest images; the same step always has the same one."""
         config = self._config
         newest = step // config.reuse
-        random = generator(config.seed, step, _WHICH)
+        random = generator(config.seed, step, WHICH)
         number = max(0, newest - int(torch.randint(config.pool, (), generator=random)))
         if number not in self._made:
             self._made[number] = self.made(number)
@@ -63,7 +62,7 @@ class SyntheticImages:
     @torch.no_grad()
     def made(self, number: int) -> Labelled:
         """Synthesise an image."""
-        config, random = self._config, generator(self._config.seed, number, _MAPS)
+        config, random = self._config, generator(self._config.seed, number, MAPS)
         chosen = self.maps[int(torch.randint(len(self.maps), (), generator=random))]
         labels = torch.from_numpy(np.asarray(chosen, np.int32))[None, None]
         shape = triple([size // HALF for size in chosen.shape])
@@ -101,18 +100,3 @@ def mirrored_at_random(
     if torch.rand((), generator=random) < 0.5:
         return image, target
     return image.flip(-3), swap(target).flip(-3)
-
-
-def swap_channels(channels: Channels) -> Channels:
-    """Each structure becomes that of the other side."""
-    return torch.tensor(mirrored())[channels.long()]
-
-
-def swap_probabilities(probabilities: Probabilities) -> Probabilities:
-    """Each channel becomes that of the other side."""
-    return probabilities[:, mirrored()]
-
-
-def half(image: Volumes) -> Float[Tensor, "batch 1 _ _ _"]:
-    """Means over cubes, which the network sees."""
-    return avg_pool3d(image, HALF)

@@ -5,15 +5,21 @@ from collections import OrderedDict
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from torch import Tensor
-from torch.nn.functional import avg_pool3d, interpolate, pad
+from torch.nn.functional import interpolate, pad
 
 from l2r.errors import WeightsError
 from l2r.schema import parse
-from models.descent.objective import SoftLabelPair
+from models.losses.anatomy import SoftLabelPair
 from models.segmentation.network import SegmentationNetwork, SegmentationNetworkConfig
-from models.segmentation.structures import CLASSES, STRUCTURES, mirrored
+from models.segmentation.structures import (
+    CLASSES,
+    STRUCTURES,
+    Probabilities,
+    seen_both_ways,
+)
+from models.spatial.blocks import block_means
 from models.types import Volumes
 from models.weights.load import load_weights
 from models.weights.registry import RegisteredWeights, look_up
@@ -24,9 +30,6 @@ _EVALUATED = [CLASSES.index(label) for label in STRUCTURES]
 _KEPT = 8
 """Images whose soft labels are kept; lists name the same few images again and again."""
 
-SoftLabels = Float[Tensor, "batch channel _ _ _"]
-"""Probability of each of `CLASSES`, at half the resolution of the image."""
-
 
 class Segmenter:
     """A trained segmentation network; an image that it has seen lately is not computed again."""
@@ -36,7 +39,7 @@ class Segmenter:
         self._network = network.to(device).eval()
         if device.type == "cpu":
             self._network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-        self._kept: OrderedDict[str, SoftLabels] = OrderedDict()
+        self._kept: OrderedDict[str, Probabilities] = OrderedDict()
 
     @classmethod
     def from_weights(cls, weights: Path, device: torch.device) -> "Segmenter":
@@ -58,8 +61,8 @@ class Segmenter:
         load_weights(network, found)
         return cls(network, device)
 
-    def soft_labels(self, image: Volumes) -> SoftLabels:
-        """Probability of each class.
+    def soft_labels(self, image: Volumes) -> Probabilities:
+        """Probability of each class, at half the resolution of the image.
 
         Args:
             image: intensities in [0, 1], of an even number of voxels along each axis.
@@ -94,14 +97,11 @@ class Segmenter:
         return result
 
     @torch.no_grad()
-    def _computed(self, image: Volumes) -> SoftLabels:
-        """The mean of what the network sees in the image and in its mirror image."""
-        small = avg_pool3d(image, HALF)
-        seen = self._probabilities(small)
-        other = self._probabilities(small.flip(2)).flip(2)[:, mirrored()]
-        return (seen + other) / 2
+    def _computed(self, image: Volumes) -> Probabilities:
+        """Probabilities of an image that was not seen lately."""
+        return seen_both_ways(self._probabilities, block_means(image, HALF))
 
-    def _probabilities(self, image: Volumes) -> SoftLabels:
+    def _probabilities(self, image: Volumes) -> Probabilities:
         shape = image.shape[2:]
         wanted = self._network.grid.nearest((shape[0], shape[1], shape[2]))
         missing = [

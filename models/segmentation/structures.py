@@ -1,8 +1,12 @@
 """The structures that a segmentation knows, by FreeSurfer's labels."""
 
+from collections.abc import Callable
+
 import torch
-from jaxtyping import Integer
+from jaxtyping import Float, Integer
 from torch import Tensor
+
+from models.types import Volumes
 
 LEFT_TO_RIGHT = {
     2: 41, 3: 42, 4: 43, 5: 44, 7: 46, 8: 47, 10: 49, 11: 50, 12: 51, 13: 52, 17: 53, 18: 54,
@@ -23,6 +27,8 @@ NEAREST = {
 matter, the fifth ventricle and the optic chiasm as fluid, small parts of the cerebrum as cortex."""
 
 Channels = Integer[Tensor, "1 _ _ _"]
+Probabilities = Float[Tensor, "batch channel _ _ _"]
+"""Of each of `CLASSES`."""
 
 
 def to_channels(labels: Integer[Tensor, "1 _ _ _"]) -> Channels:
@@ -37,3 +43,18 @@ def mirrored() -> list[int]:
     """For each channel the one of the other side of the brain."""
     other = LEFT_TO_RIGHT | {right: left for left, right in LEFT_TO_RIGHT.items()}
     return [CLASSES.index(other.get(label, label)) for label in CLASSES]
+
+
+def swap_channels(channels: Channels) -> Channels:
+    """Each structure becomes that of the other side."""
+    return torch.tensor(mirrored())[channels.long()]
+
+
+def swap_probabilities(probabilities: Probabilities) -> Probabilities:
+    """Each channel becomes that of the other side."""
+    return probabilities[:, mirrored()]
+
+
+def seen_both_ways(see: Callable[[Volumes], Probabilities], image: Volumes) -> Probabilities:
+    """The mean of what is seen in an image and in its mirror image, left to right on axis 2."""
+    return (see(image) + swap_probabilities(see(image.flip(2)).flip(2))) / 2

@@ -10,27 +10,30 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from l2r.disk import writing
 from l2r.errors import TrainingError
 from models.segmentation.config import SegmentationTraining
 from models.segmentation.network import SegmentationNetwork
 from models.segmentation.samples import (
+    LOOK,
     SyntheticImages,
     mirrored_at_random,
-    swap_channels,
-    swap_probabilities,
     with_other_look,
 )
+from models.segmentation.structures import (
+    Probabilities,
+    seen_both_ways,
+    swap_channels,
+    swap_probabilities,
+)
 from models.training.dataset import generator
+from models.training.state import load_state, save_state
 from models.types import Scalar, Volumes
 
-CHECKPOINT = "segmentation.pt"
 _WARM_UP, _EVERY = 50, 2
 """Steps until the full learning rate; the loss looks at one voxel of so many along each axis."""
 _EPSILON = 1e-5
 _CALIBRATION_RATE = 0.25
 _SECONDS_BETWEEN = 120.0
-_LOOK = 2
 
 
 class SegmentationTrainer:
@@ -68,11 +71,11 @@ class SegmentationTrainer:
             now = time.monotonic()
             over = time_budget_s is not None and now - began > time_budget_s
             if over or now - saved > _SECONDS_BETWEEN:
-                self.save(folder / CHECKPOINT)
+                self.save(folder)
                 saved = now
             if over:
                 return False
-        self.save(folder / CHECKPOINT)
+        self.save(folder)
         return True
 
     def train_step(self) -> float:
@@ -81,7 +84,7 @@ class SegmentationTrainer:
         Raises:
             TrainingError: the loss is not finite.
         """
-        config, random = self._config, generator(self._config.seed, self.step, _LOOK)
+        config, random = self._config, generator(self._config.seed, self.step, LOOK)
         real = float(torch.rand((), generator=random)) < config.real and not self._calibrates
         real = real and config.real_from <= self.step
         image, target = self._taught(random) if real else self._synthetic(random)
@@ -130,10 +133,13 @@ class SegmentationTrainer:
     @torch.no_grad()
     def _taught(self, random: torch.Generator) -> tuple[Volumes, Tensor]:
         image = self._real[int(torch.randint(len(self._real), (), generator=random))]
-        seen = self.averaged(image).softmax(dim=1)
-        other = swap_probabilities(self.averaged(image.flip(2)).softmax(dim=1).flip(2))
+        target = seen_both_ways(self._believed, image)
         look = with_other_look(image, random)
-        return mirrored_at_random(look, (seen + other) / 2, random, swap_probabilities)
+        return mirrored_at_random(look, target, random, swap_probabilities)
+
+    def _believed(self, image: Volumes) -> Probabilities:
+        """Probabilities as the teacher has them."""
+        return self.averaged(image).softmax(dim=1)
 
     def _loss(
         self, features: Tensor, image: Volumes, target: Tensor, random: torch.Generator
@@ -155,41 +161,34 @@ class SegmentationTrainer:
         there = sizes[1:] > 1
         return entropy + 1 - dice[1:][there].mean()
 
-    def save(self, path: Path) -> None:
+    def save(self, folder: Path) -> None:
         """Write the checkpoint.
 
         Raises:
             OutputError: it cannot be written; what stood there before still stands.
         """
-        with writing(path) as file:
-            torch.save(self._state(), file)
-
-    def restore(self, path: Path) -> None:
-        """Go on from a checkpoint.
-
-        Raises:
-            TrainingError: it is damaged, or of another training.
-        """
-        try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as cause:  # a damaged pickle can raise anything
-            raise TrainingError(f"{path}: damaged or cut off; delete it to begin anew") from cause
-        if content.get("settings") != self._settings:
-            raise TrainingError(f"{path}: of a training with other settings; give another --output")
-        self.network.load_state_dict(content["network"])
-        self.averaged.load_state_dict(content["averaged"])
-        self._optimiser.load_state_dict(content["optimiser"])
-        self.step = content["step"]
-
-    def _state(self) -> dict[str, object]:
-        return {
-            "settings": self._settings,
+        state = {
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "step": self.step,
         }
+        save_state(folder, self.settings, state)
+
+    def restore(self, folder: Path) -> None:
+        """Go on from the checkpoint, if there is one.
+
+        Raises:
+            TrainingError: it is damaged, or of another training.
+        """
+        if (content := load_state(folder, self.settings)) is None:
+            return
+        self.network.load_state_dict(content["network"])
+        self.averaged.load_state_dict(content["averaged"])
+        self._optimiser.load_state_dict(content["optimiser"])
+        self.step = content["step"]
 
     @property
-    def _settings(self) -> str:
+    def settings(self) -> str:
+        """The settings that a checkpoint must have been made with."""
         return self._config.model_dump_json()

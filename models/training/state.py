@@ -8,16 +8,17 @@ from typing import Any
 
 import torch
 from safetensors.torch import save
+from torch import nn
 
 from l2r.disk import writing
-from l2r.errors import OutputError, TrainingError
-from models.networks.base import RegistrationModel
+from l2r.errors import ConfigError, OutputError, TrainingError
 from models.training.step import TrainStep
 
 CHECKPOINT = "checkpoint.pt"
 PREVIOUS = "checkpoint-previous.pt"
 BEST = "best.safetensors"
 LAST = "last.safetensors"
+SETTINGS = "training.json"
 _FORMAT = 2
 
 
@@ -100,6 +101,19 @@ def restore(train_step: TrainStep, state: Mapping[str, Any]) -> Progress:
     return Progress(**state["position"])
 
 
+def refuse_begun(folder: Path, *, resume: bool) -> None:
+    """Refuse a folder that holds a training, unless this one goes on with it.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if (folder / CHECKPOINT).exists() and not resume:
+        raise ConfigError(
+            f"{folder}: holds a training that was begun before; add --resume to go on with it, or "
+            "give another --output"
+        )
+
+
 def save_state(folder: Path, settings: str, state: Mapping[str, Any]) -> None:
     """Write the checkpoint; the last one before it is kept beside.
 
@@ -131,12 +145,12 @@ def load_state(folder: Path, settings: str) -> dict[str, Any] | None:
     if content.get("format") != _FORMAT or content["settings"] != settings:
         raise TrainingError(
             f"{path}: of a training with other settings; give another --output, or the settings "
-            f"that it was begun with ({folder / 'training.json'})"
+            f"that it was begun with ({folder / SETTINGS})"
         )
     return content
 
 
-def export(path: Path, model: RegistrationModel) -> None:
+def export(path: Path, model: nn.Module) -> None:
     """Write the weights alone, as a run file takes them.
 
     Raises:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from l2r.console import one_line_errors
+from pipeline.options import Resume, TrainingBudget, TrainingImages, TrainingOutput
 
 app = typer.Typer()
 
@@ -54,17 +55,11 @@ def train_segmentation(  # noqa: PLR0913 - the options of the command
     ],
     *,
     maps: Annotated[Path, typer.Option(help="folder of maps of FreeSurfer's labels")],
-    data: Annotated[
-        Path | None, typer.Option(help="pair list with training images, or a folder of images")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="weights and checkpoint (else output/train/<config>)")
-    ] = None,
+    data: TrainingImages = None,
+    output: TrainingOutput = None,
     task: Annotated[str, typer.Option(help="task that scales intensities")] = "lumir24",
-    resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
-    time_budget: Annotated[
-        float | None, typer.Option(min=1, metavar="SECONDS", help="save and leave after so long")
-    ] = None,
+    resume: Resume = False,
+    time_budget: TrainingBudget = None,
 ) -> None:
     """Train the network that segments brains.
 
@@ -75,6 +70,7 @@ def train_segmentation(  # noqa: PLR0913 - the options of the command
         from pipeline.train.data import find_data  # noqa: PLC0415 - numpy and nibabel
 
         found = find_data(data, maps=maps)
+        from models.training.state import LAST  # noqa: PLC0415 - torch
         from pipeline.segmentation import train as job  # noqa: PLC0415 - torch
 
         place = output or Path("output/train") / config.stem
@@ -82,6 +78,6 @@ def train_segmentation(  # noqa: PLR0913 - the options of the command
             config, found.maps, found.scans, place, resume, time_budget, task
         )
         done = job.train_segmentation(request)
-        typer.echo(f"{place / job.WEIGHTS}: weights")
+        typer.echo(f"{place / LAST}: weights")
         if not done:
             raise typer.Exit(1)

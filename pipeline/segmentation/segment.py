@@ -11,9 +11,10 @@ import numpy as np
 from l2r.console import progress
 from l2r.disk import make_folder, writing
 from l2r.errors import ImageError, L2RError, OutputError
+from l2r.formats.table import strip_suffix
 from l2r.formats.volumes import Image, read_image, write_volume
 from l2r.task import Task, load_task
-from models.segmentation.grids import labels_on_grid, on_grid, upright_grid
+from models.segmentation.grids import on_grid, upright_grid
 from models.segmentation.segmenter import Segmenter
 from models.segmentation.structures import STRUCTURES
 from pipeline.device import find_device
@@ -87,7 +88,7 @@ def segment_image(
     seen = on_grid(image, upright_grid(image))
     volume = task.preprocess.normalise(np.asarray(seen.array, np.float32)).volume
     found = segmenter.label_map(to_torch(volume, segmenter.device))[0, 0].cpu().numpy()
-    labels = labels_on_grid(Image(found, seen.affine), image.grid)
+    labels = on_grid(Image(found, seen.affine), image.grid, "nearest")
     write_volume(output / path.name, labels.array, image.affine)
     draw_labels(output / f"{name}.png", volume, found)
     return _volumes(labels)
@@ -102,7 +103,7 @@ def _names(images: Sequence[Path], output: Path) -> list[str]:
     """
     if own := [path for path in images if path.parent.resolve() == output.resolve()]:
         raise OutputError(f"{output}: is the folder of {own[0].name}; give --output another one")
-    names = [path.name.removesuffix(".gz").removesuffix(".nii") for path in images]
+    names = [strip_suffix(path.name) for path in images]
     for number, name in enumerate(names):
         if name in names[:number]:
             first = images[names.index(name)]

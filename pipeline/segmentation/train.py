@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Shaped
-from safetensors.torch import save
 
 from l2r.arrays import triple
 from l2r.console import progress
 from l2r.disk import make_folder, writing
-from l2r.errors import ConfigError, ImageError, OutputError
+from l2r.errors import ConfigError, ImageError
 from l2r.formats.volumes import read_image, read_labels
 from l2r.grid import GridRule, cube_means, working_grid
 from l2r.pairs import Scan
@@ -21,10 +20,11 @@ from l2r.task import load_task
 from models.segmentation.config import SegmentationTraining, load_segmentation_training
 from models.segmentation.samples import SyntheticImages
 from models.segmentation.segmenter import HALF
-from models.segmentation.training import CHECKPOINT, SegmentationTrainer
+from models.segmentation.training import SegmentationTrainer
+from models.training.state import LAST, SETTINGS, export, refuse_begun
 from models.types import Volumes
 
-WEIGHTS, LOG = "last.safetensors", "log.jsonl"
+LOG = "log.jsonl"
 _REPORTED = 25
 """Steps whose mean loss is a line of the log."""
 
@@ -51,20 +51,17 @@ def train_segmentation(request: SegmentationRequest) -> bool:
     config = load_segmentation_training(request.config)
     if config.real and not request.real:
         raise ConfigError("the training file asks for real images; give --data")
+    refuse_begun(request.output, resume=request.resume)
     rule = config.network.build().grid.finer(HALF)
     maps = [_map(scan, rule) for scan in request.maps]
     real = [_real(scan, rule, request.task) for scan in request.real] if config.real else []
-    make_folder(request.output)
     trainer = SegmentationTrainer(config, SyntheticImages(maps, config), real)
-    checkpoint = request.output / CHECKPOINT
-    if request.resume and checkpoint.exists():
-        trainer.restore(checkpoint)
-    elif checkpoint.exists():
-        raise OutputError(f"{request.output}: holds a training that was begun before; add --resume")
+    make_folder(request.output)
+    trainer.restore(request.output)
+    with writing(request.output / SETTINGS) as file:
+        file.write(trainer.settings.encode())
     done = _trained(trainer, config, request)
-    state = {name: value.contiguous() for name, value in trainer.averaged.state_dict().items()}
-    with writing(request.output / WEIGHTS) as file:
-        file.write(save(state))
+    export(request.output / LAST, trainer.averaged)
     return done
 
 

@@ -23,7 +23,7 @@ from models.training.distributed import DistributedContext, distributed_context
 from models.training.logging import LogFile, Logger
 from models.training.loop import Finished, fit
 from models.training.sampling import ListedPairs, PairPreprocessor
-from models.training.state import BEST, CHECKPOINT, LAST
+from models.training.state import BEST, CHECKPOINT, LAST, SETTINGS, refuse_begun
 from models.training.tensorboard import TensorBoard
 from models.weights.load import build_network
 from pipeline.device import find_device
@@ -32,8 +32,6 @@ from pipeline.train.data import TrainingData
 from pipeline.train.progress_bar import ProgressBar
 from pipeline.train.validation import ValidationScorer, predicted_by
 from pipeline.workdir import open_folder
-
-SETTINGS = "training.json"
 
 
 @dataclass(frozen=True)
@@ -61,11 +59,7 @@ def train(request: TrainRequest) -> Finished:
     check_data(config, request.data)
     device = find_device(request.device)
     folder = open_folder(request.output)
-    if (folder / CHECKPOINT).exists() and not request.resume:
-        raise ConfigError(
-            f"{folder}: holds a training that was begun before; add --resume to go on with it, or "
-            "give another --output"
-        )
+    refuse_begun(folder, resume=request.resume)
     torch.manual_seed(config.seed)  # of the weights that a new network begins with
     model = build_network(config.model)
     with (

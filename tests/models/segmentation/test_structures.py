@@ -1,8 +1,7 @@
 import torch
 
 from l2r.task import load_task
-from models.segmentation.samples import swap_channels, to_channels
-from models.segmentation.structures import CLASSES, STRUCTURES, mirrored
+from models.segmentation.structures import CLASSES, STRUCTURES, mirrored, swap_channels, to_channels
 
 
 def test_the_31_structures_are_those_that_the_aseg_task_scores() -> None:
