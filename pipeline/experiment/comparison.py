@@ -16,13 +16,13 @@ class SeedMean:
 
     mean: float
     half_width: float | None
-    """Of the 95 % interval by Student's t; None for one seed."""
+    """Of the 95 % interval by Student's t; None for one seed, or if one is not finite."""
     seeds: int
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "SeedMean":
         """The mean of one number per seed."""
-        if len(values) < 2:
+        if len(values) < 2 or not all(map(math.isfinite, values)):
             return cls(fmean(values), None, len(values))
         quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
         return cls(fmean(values), quantile * stdev(values) / math.sqrt(len(values)), len(values))
@@ -33,11 +33,12 @@ class PairedTests:
     """Two-sided tests of the differences over cases, each case the mean of its seeds."""
 
     difference: float
-    """Mean of system minus reference."""
+    """Mean of system minus reference; nan if one of them is not finite."""
     signed_rank: float | None
-    """p of Wilcoxon's test; None with fewer than two cases or none that differs."""
+    """p of Wilcoxon's test; None with fewer than two cases or none that differs, or if a difference
+    is not finite, as that of HD95 where a structure vanished."""
     t_test: float | None
-    """p of Student's paired test; None with fewer than two cases or equal differences."""
+    """p of Student's paired test; None then too, and with equal differences."""
     cases: int
 
 
@@ -52,6 +53,8 @@ def compare(system: Mapping[str, float], reference: Mapping[str, float]) -> Pair
     if not shared:
         return None
     differences = [system[case] - reference[case] for case in shared]
+    if not all(map(math.isfinite, differences)):
+        return PairedTests(math.nan, None, None, len(shared))
     signed_rank = t_test = None
     if len(shared) > 1 and any(differences):
         signed_rank = float(stats.wilcoxon(differences).pvalue)

@@ -49,6 +49,18 @@ def test_what_cannot_be_tested_has_no_p() -> None:
     assert shifted.t_test is None
 
 
+def test_a_structure_that_vanished_leaves_no_interval_and_no_p() -> None:
+    inf = float("inf")  # HD95 of a structure that vanished
+    assert SeedMean.of([1.0, inf]) == SeedMean(inf, None, 2)
+    for system, reference in (([inf, 2.0], [1.0, 1.5]), ([inf, 1.0], [1.0, inf])):
+        found = compare(
+            dict(zip("ab", system, strict=True)), dict(zip("ab", reference, strict=True))
+        )
+        assert found is not None
+        assert np.isnan(found.difference)
+        assert (found.signed_rank, found.t_test, found.cases) == (None, None, 2)
+
+
 def test_a_case_that_a_seed_lacks_is_left_out_of_the_means() -> None:
     assert means_of_cases([{"a": 1.0, "b": 5.0}, {"a": 3.0}]) == {"a": 2.0}
     assert means_of_cases([]) == {}
