@@ -1,5 +1,6 @@
 """Settings of the training of a segmentation."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,9 +15,9 @@ from models.training.synthesis.config import Appearance, Deformation, Share
 class SegmentationTraining(Frozen):
     """One training: images are synthesised from label maps, some steps see real ones.
 
-    Real images have no labels. There the running mean of the network's weights is the teacher: from
-    an image and its mirror image it finds the probabilities that the network is to find in the same
-    image with other intensities.
+    A real image may have a label map. Where it has none the running mean of the network's weights
+    is the teacher: from an image and its mirror image it finds the probabilities that the network
+    is to find in the same image with other intensities.
 
     Source:
         Tarvainen and Valpola (2017), Mean teachers, arXiv:1703.01780.
@@ -24,6 +25,8 @@ class SegmentationTraining(Frozen):
 
     seed: int = Field(default=0, ge=0)
     network: SegmentationNetworkConfig = SegmentationNetworkConfig()
+    weights: Path | None = None
+    """Weights to begin with, a file or a name in the registry; else those of a new network."""
     steps: PositiveInt = 3000
     learning_rate: PositiveFloat = 2e-3
     """Of Adam; rises over the first fifty steps and falls to zero along a cosine, until
@@ -43,14 +46,18 @@ class SegmentationTraining(Frozen):
     real_from: Annotated[int, Field(ge=0)] = 0
     """The first step that may; before it the teacher knows too little."""
     calibrated_from: PositiveInt | None = None
-    """From this step on synthesised images and cross-entropy alone, at a quarter of the learning
-    rate: soft Dice finds small structures, but makes them too large."""
+    """From this step on label maps and cross-entropy alone, at a quarter of the learning rate: soft
+    Dice finds small structures, but makes them too large."""
 
 
-def load_segmentation_training(path: Path) -> SegmentationTraining:
+def load_segmentation_training(path: Path, overrides: Sequence[str] = ()) -> SegmentationTraining:
     """Read a training file and what it extends.
+
+    Args:
+        path: the file.
+        overrides: values that go before those of the file, see `l2r.overrides`.
 
     Raises:
         ConfigError: missing, not TOML, an unknown key or a wrong value.
     """
-    return load_run_file(SegmentationTraining, path)
+    return load_run_file(SegmentationTraining, path, overrides)

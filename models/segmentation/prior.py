@@ -15,7 +15,7 @@ from models.types import Volumes
 Region = tuple[slice, slice, slice]
 """Voxels of a grid, along each axis."""
 WHOLE: Region = (slice(None), slice(None), slice(None))
-_FOREGROUND = 0.02
+FOREGROUND = 0.02
 """Intensity above which a voxel of an image without skull is brain."""
 _FLOOR = 1e-3
 """Least probability; nothing is impossible anywhere."""
@@ -52,7 +52,7 @@ class StructurePrior(nn.Module):
 
     def forward(self, image: Volumes, part: Region = WHOLE) -> Float[Tensor, "batch channel _ _ _"]:
         """Logits at the voxels of a part of the image's grid."""
-        places = torch.stack([_places(one, part) for one in (image[:, 0] > _FOREGROUND)])
+        places = torch.stack([_places(one, part) for one in (image[:, 0] > FOREGROUND)])
         logits = self.logits.expand(len(image), -1, -1, -1, -1)
         return grid_sample(logits, places.to(logits), padding_mode="border", align_corners=False)
 

@@ -11,10 +11,12 @@ from jaxtyping import Integer, Shaped
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from l2r.arrays import triple
+from l2r.arrays import Shape, triple
 from models.segmentation.config import SegmentationTraining
+from models.segmentation.mixture import Voxels
+from models.segmentation.prior import Region
 from models.segmentation.segmenter import HALF
-from models.segmentation.structures import Channels, to_channels
+from models.segmentation.structures import CLASSES, Channels, Probabilities, to_channels
 from models.training.dataset import generator
 from models.training.synthesis.deformation import random_deformation
 from models.training.synthesis.image import ImageSynthesizer
@@ -35,6 +37,15 @@ class Labelled:
 
     image: Integer[Tensor, "1 1 _ _ _"]
     channels: Channels
+
+
+@dataclass(frozen=True)
+class RealImage:
+    """A real image at half resolution, intensities in [0, 1]."""
+
+    image: Volumes
+    channels: Channels | None = None
+    """Of each voxel, at full resolution; None without a label map."""
 
 
 class SyntheticImages:
@@ -84,6 +95,25 @@ def with_other_look(image: Volumes, random: torch.Generator) -> Volumes:
     noise = _NOISE * float(torch.rand((), generator=random)) * normal(*image.shape)
     changed = _LEVEL * (gain * image / _LEVEL) ** gamma * bias + noise
     return changed.clamp(0, 1) * (image > 0)
+
+
+def target_at(target: Channels | Probabilities, shape: Shape, part: Region) -> Voxels:
+    """Probability of each class at some voxels of a grid.
+
+    Args:
+        target: probabilities, or channels of the same grid or of one that is twice as fine.
+        shape: of the grid.
+        part: the voxels.
+    """
+    if target.is_floating_point():
+        return target[(0, slice(None), *part)].flatten(1)
+    factor = target.shape[-1] // shape[-1]
+    x, y, z = shape
+    cubes = target[0].view(x, factor, y, factor, z, factor).permute(0, 2, 4, 1, 3, 5)
+    seen = cubes[part].reshape(-1, factor**3).long()
+    counts = torch.zeros(len(seen), len(CLASSES), device=seen.device)
+    counts.scatter_add_(1, seen, torch.ones_like(seen, dtype=counts.dtype))
+    return counts.T / factor**3
 
 
 def mirrored_at_random(

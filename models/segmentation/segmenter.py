@@ -12,7 +12,9 @@ from torch.nn.functional import interpolate, pad
 from l2r.errors import WeightsError
 from l2r.schema import parse
 from models.losses.anatomy import SoftLabelPair
+from models.segmentation.mixture import likeliest, sharpened
 from models.segmentation.network import SegmentationNetwork, SegmentationNetworkConfig
+from models.segmentation.prior import FOREGROUND
 from models.segmentation.structures import (
     CLASSES,
     STRUCTURES,
@@ -69,7 +71,7 @@ class Segmenter:
         """
         key = hashlib.sha256(image.cpu().numpy().tobytes()).hexdigest()
         if key not in self._kept:
-            self._kept[key] = self._computed(image).half()
+            self._kept[key] = self._sharp(image).half()
         self._kept.move_to_end(key)
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
@@ -86,19 +88,27 @@ class Segmenter:
         Args:
             image: as for `soft_labels`.
         """
-        soft = self.soft_labels(image)
-        best = torch.zeros_like(image)
-        result = torch.zeros_like(image, dtype=torch.uint8)
-        for channel, label in enumerate(CLASSES):  # all of them at full size would fill a memory
+        soft, flat = self._seen(image), image.flatten()
+        inside = (flat > FOREGROUND).nonzero()[:, 0]
+        place = soft.new_empty(len(CLASSES), len(inside), dtype=torch.float16)
+        for channel, kept in enumerate(place):  # all of them, whole, would fill a memory
             fine = interpolate(soft[:, channel : channel + 1], scale_factor=HALF, mode="trilinear")
-            better = fine > best
-            best = torch.where(better, fine, best)
-            result[better] = label
-        return result
+            kept.copy_(fine.flatten()[inside])
+        result = torch.zeros_like(flat, dtype=torch.uint8)
+        result[inside] = torch.tensor(CLASSES, dtype=torch.uint8)[likeliest(place, flat[inside])]
+        return result.view_as(image)
+
+    def _sharp(self, image: Volumes) -> Probabilities:
+        """Probabilities by place, shape and intensities of an image that was not seen lately."""
+        soft, small = self._seen(image), block_means(image, HALF)
+        for one, brain in zip(soft, small[:, 0], strict=True):
+            inside = brain > FOREGROUND
+            one[:, inside] = sharpened(one[:, inside], brain[inside])
+        return soft
 
     @torch.no_grad()
-    def _computed(self, image: Volumes) -> Probabilities:
-        """Probabilities of an image that was not seen lately."""
+    def _seen(self, image: Volumes) -> Probabilities:
+        """Probabilities by the network."""
         return seen_both_ways(self._probabilities, block_means(image, HALF))
 
     def _probabilities(self, image: Volumes) -> Probabilities:

@@ -10,13 +10,16 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from l2r.arrays import triple
 from l2r.errors import TrainingError
 from models.segmentation.config import SegmentationTraining
 from models.segmentation.network import SegmentationNetwork
 from models.segmentation.samples import (
     LOOK,
+    RealImage,
     SyntheticImages,
     mirrored_at_random,
+    target_at,
     with_other_look,
 )
 from models.segmentation.structures import (
@@ -28,6 +31,8 @@ from models.segmentation.structures import (
 from models.training.dataset import generator
 from models.training.state import load_state, save_state
 from models.types import Scalar, Volumes
+from models.weights.load import load_weights
+from models.weights.registry import find_weights
 
 _WARM_UP, _EVERY = 50, 2
 """Steps until the full learning rate; the loss looks at one voxel of so many along each axis."""
@@ -40,14 +45,33 @@ class SegmentationTrainer:
     """A network, the running mean of its weights, and the next step."""
 
     def __init__(
-        self, config: SegmentationTraining, images: SyntheticImages, real: Sequence[Volumes]
+        self,
+        config: SegmentationTraining,
+        images: SyntheticImages,
+        real: Sequence[RealImage],
+        device: torch.device,
     ) -> None:
-        """`real`: at half resolution, intensities in [0, 1]; may be none if the config has none."""
+        """Prepare the first step.
+
+        Args:
+            config: settings.
+            images: synthesised ones.
+            real: may be none if the config has none.
+            device: where it computes; images are synthesised on the CPU.
+
+        Raises:
+            WeightsError: those to begin with cannot be found or used.
+        """
         self._config, self._images, self._real = config, images, real
+        self._labelled = [one for one in real if one.channels is not None]
         torch.manual_seed(config.seed)
         self.network = config.network.build()
-        self.network.prior.begin_with(images.maps)
-        self.network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        if config.weights is None:
+            self.network.prior.begin_with(images.maps)
+        else:
+            load_weights(self.network, find_weights(config.weights))
+        self._device = device
+        self.network.to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.averaged: SegmentationNetwork = copy.deepcopy(self.network)
         self._optimiser = torch.optim.Adam(self.network.parameters(), config.learning_rate)
         self.step = 0
@@ -85,10 +109,12 @@ class SegmentationTrainer:
             TrainingError: the loss is not finite.
         """
         config, random = self._config, generator(self._config.seed, self.step, LOOK)
-        real = float(torch.rand((), generator=random)) < config.real and not self._calibrates
-        real = real and config.real_from <= self.step
-        image, target = self._taught(random) if real else self._synthetic(random)
-        with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
+        real = float(torch.rand((), generator=random)) < config.real
+        image, target = (self._of_real if real and self._real_now else self._synthetic)(random)
+        image, target = image.to(self._device), target.to(self._device)
+        with torch.autocast(
+            self._device.type, torch.bfloat16, enabled=config.precision == "bfloat16"
+        ):
             features = self.network.features(image)
         loss = self._loss(features.float(), image, target, random)
         if not math.isfinite(value := loss.item()):
@@ -127,14 +153,23 @@ class SegmentationTrainer:
     def _synthetic(self, random: torch.Generator) -> tuple[Volumes, Tensor]:
         made = self._images(self.step)
         image = with_other_look(made.image.float() / 255, random)
-        image, channels = mirrored_at_random(image, made.channels, random, swap_channels)
-        return image, channels.long()
+        return mirrored_at_random(image, made.channels, random, swap_channels)
+
+    @property
+    def _real_now(self) -> Sequence[RealImage]:
+        """Real images that the step may see."""
+        if self.step < self._config.real_from:
+            return []
+        return self._labelled if self._calibrates else self._real
 
     @torch.no_grad()
-    def _taught(self, random: torch.Generator) -> tuple[Volumes, Tensor]:
-        image = self._real[int(torch.randint(len(self._real), (), generator=random))]
-        target = seen_both_ways(self._believed, image)
-        look = with_other_look(image, random)
+    def _of_real(self, random: torch.Generator) -> tuple[Volumes, Tensor]:
+        images = self._real_now
+        chosen = images[int(torch.randint(len(images), (), generator=random))]
+        look = with_other_look(chosen.image, random)
+        if chosen.channels is not None:
+            return mirrored_at_random(look, chosen.channels, random, swap_channels)
+        target = seen_both_ways(self._believed, chosen.image.to(self._device)).cpu()
         return mirrored_at_random(look, target, random, swap_probabilities)
 
     def _believed(self, image: Volumes) -> Probabilities:
@@ -148,10 +183,8 @@ class SegmentationTrainer:
         first = torch.randint(_EVERY, (3,), generator=random).tolist()
         x, y, z = (slice(start, None, _EVERY) for start in first)
         logits = self.network.logits(features, image, (x, y, z))[0].flatten(1)
-        logs, target = logits.log_softmax(dim=0), target[..., x, y, z][0]
-        if target.dtype == torch.long:
-            target = torch.zeros_like(logs).scatter_(0, target.flatten()[None], 1.0)
-        target = target.flatten(1)
+        target = target_at(target, triple(image.shape[2:]), (x, y, z))
+        logs = logits.log_softmax(dim=0)
         found = logs.exp()
         entropy = -(target * logs).sum(dim=0).mean()
         if self._calibrates:

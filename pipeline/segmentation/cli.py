@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from l2r.console import one_line_errors
-from pipeline.options import Resume, TrainingBudget, TrainingImages, TrainingOutput
+from pipeline.options import Overrides, Resume, TrainingBudget, TrainingImages, TrainingOutput
 
 app = typer.Typer()
 
@@ -56,10 +56,15 @@ def train_segmentation(  # noqa: PLR0913 - the options of the command
     *,
     maps: Annotated[Path, typer.Option(help="folder of maps of FreeSurfer's labels")],
     data: TrainingImages = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="folder of label maps of the images, of the same names")
+    ] = None,
     output: TrainingOutput = None,
     task: Annotated[str, typer.Option(help="task that scales intensities")] = "lumir24",
     resume: Resume = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:n")] = "auto",
     time_budget: TrainingBudget = None,
+    overrides: Overrides = None,
 ) -> None:
     """Train the network that segments brains.
 
@@ -74,8 +79,9 @@ def train_segmentation(  # noqa: PLR0913 - the options of the command
         from pipeline.segmentation import train as job  # noqa: PLC0415 - torch
 
         place = output or Path("output/train") / config.stem
+        changes = tuple(overrides or ())
         request = job.SegmentationRequest(
-            config, found.maps, found.scans, place, resume, time_budget, task
+            config, found, labels, place, resume, device, time_budget, task, changes
         )
         done = job.train_segmentation(request)
         typer.echo(f"{place / LAST}: weights")

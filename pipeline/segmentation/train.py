@@ -1,7 +1,6 @@
 """Training of a segmentation, from files to weights."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +17,13 @@ from l2r.grid import GridRule, cube_means, working_grid
 from l2r.pairs import Scan
 from l2r.task import load_task
 from models.segmentation.config import SegmentationTraining, load_segmentation_training
-from models.segmentation.samples import SyntheticImages
+from models.segmentation.samples import RealImage, SyntheticImages
 from models.segmentation.segmenter import HALF
+from models.segmentation.structures import to_channels
 from models.segmentation.training import SegmentationTrainer
 from models.training.state import LAST, SETTINGS, export, refuse_begun
-from models.types import Volumes
+from pipeline.device import find_device
+from pipeline.train.data import TrainingData
 
 LOG = "log.jsonl"
 _REPORTED = 25
@@ -34,12 +35,15 @@ class SegmentationRequest:
     """The request of a user."""
 
     config: Path
-    maps: Sequence[Scan]
-    real: Sequence[Scan]
+    data: TrainingData
+    labels: Path | None
+    """Folder of label maps of the images."""
     output: Path
     resume: bool
+    device: str
     time_budget_s: float | None
     task: str
+    overrides: tuple[str, ...] = ()
 
 
 def train_segmentation(request: SegmentationRequest) -> bool:
@@ -48,14 +52,20 @@ def train_segmentation(request: SegmentationRequest) -> bool:
     Raises:
         L2RError: it cannot be begun or cannot go on.
     """
-    config = load_segmentation_training(request.config)
-    if config.real and not request.real:
+    config = load_segmentation_training(request.config, request.overrides)
+    if config.real and not request.data.scans:
         raise ConfigError("the training file asks for real images; give --data")
+    if request.labels and not (config.real and request.data.scans):
+        raise ConfigError(
+            "--labels belong to real images; give --data, and real in the training file"
+        )
     refuse_begun(request.output, resume=request.resume)
     rule = config.network.build().grid.finer(HALF)
-    maps = [_map(scan, rule) for scan in request.maps]
-    real = [_real(scan, rule, request.task) for scan in request.real] if config.real else []
-    trainer = SegmentationTrainer(config, SyntheticImages(maps, config), real)
+    maps = [_cut(_read_map(scan.path), rule) for scan in request.data.maps]
+    labels, seen = request.labels, request.data.scans if config.real else []
+    real = [_real(scan, rule, request.task, labels) for scan in seen]
+    images = SyntheticImages(maps, config)
+    trainer = SegmentationTrainer(config, images, real, find_device(request.device))
     make_folder(request.output)
     trainer.restore(request.output)
     with writing(request.output / SETTINGS) as file:
@@ -84,19 +94,26 @@ def _trained(
         return trainer.run(request.output, request.time_budget_s, report)
 
 
-def _map(scan: Scan, rule: GridRule) -> Shaped[np.ndarray, "_ _ _"]:
-    labels = np.asarray(read_labels(scan.path))
+def _read_map(path: Path) -> Shaped[np.ndarray, "_ _ _"]:
+    labels = np.asarray(read_labels(path))
     if labels.min() < 0 or labels.max() > np.iinfo(np.int16).max:
+        raise ImageError(f"{path}: no map of FreeSurfer's labels: {labels.min()} to {labels.max()}")
+    return labels.astype(np.int16)
+
+
+def _real(scan: Scan, rule: GridRule, task: str, labels: Path | None) -> RealImage:
+    """An image, and its label map if there is one of its name in the folder."""
+    image = read_image(scan.path)
+    volume = load_task(task).preprocess.normalise(np.asarray(image.array, np.float32)).volume
+    half = torch.from_numpy(cube_means(_cut(volume, rule), HALF))[None, None]
+    if labels is None:
+        return RealImage(half)
+    found = _read_map(labels / scan.path.name)
+    if found.shape != volume.shape:
         raise ImageError(
-            f"{scan.path}: no map of FreeSurfer's labels: {labels.min()} to {labels.max()}"
+            f"{labels / scan.path.name}: has shape {found.shape}, its image {volume.shape}"
         )
-    return _cut(labels.astype(np.int16), rule)
-
-
-def _real(scan: Scan, rule: GridRule, task: str) -> Volumes:
-    image = np.asarray(read_image(scan.path).array, np.float32)
-    volume = _cut(load_task(task).preprocess.normalise(image).volume, rule)
-    return torch.from_numpy(cube_means(volume, HALF))[None, None]
+    return RealImage(half, to_channels(torch.from_numpy(_cut(found, rule))[None]).byte())
 
 
 def _cut(volume: Shaped[np.ndarray, "_ _ _"], rule: GridRule) -> Shaped[np.ndarray, "_ _ _"]:

@@ -48,7 +48,16 @@ def test_a_label_map_holds_the_most_likely_label(segmenter: Segmenter) -> None:
         assert isinstance(head, nn.Conv3d)
         assert head.bias is not None
         head.bias[CLASSES.index(17)] = 1e3
-    assert segmenter.label_map(image(16, 16, 16, seed=1)).unique().tolist() == [17]
+    bright = image(16, 16, 16, seed=1).clamp(min=0.1)
+    assert segmenter.label_map(bright).unique().tolist() == [17]
+
+
+def test_a_label_map_has_no_label_where_the_image_is_dark(segmenter: Segmenter) -> None:
+    half = image(16, 16, 16).clamp(min=0.1)
+    half[:, :, 8:] = 0.01
+    labels = segmenter.label_map(half)
+    assert bool((labels[:, :, :8] > 0).all())
+    assert not labels[:, :, 8:].any()
 
 
 def test_an_image_is_computed_once(segmenter: Segmenter) -> None:

@@ -3,29 +3,35 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from l2r.errors import TrainingError
-from models.segmentation.config import load_segmentation_training
-from models.segmentation.samples import SyntheticImages, mirrored_at_random
+from l2r.errors import TrainingError, WeightsError
+from models.segmentation.config import SegmentationTraining, load_segmentation_training
+from models.segmentation.samples import RealImage, SyntheticImages, mirrored_at_random, target_at
 from models.segmentation.segmenter import HALF
-from models.segmentation.structures import swap_channels
+from models.segmentation.structures import CLASSES, swap_channels, to_channels
 from models.segmentation.training import SegmentationTrainer
 from models.spatial.blocks import block_means
-from models.training.state import CHECKPOINT
+from models.training.state import CHECKPOINT, LAST, export
 from tests.models.segmentation.brains import training, two_halves
 
 ROOT = Path(__file__).parents[3]
+CPU = torch.device("cpu")
 
 
 def trainer(**changes: object) -> SegmentationTrainer:
     config = training(**changes)
-    return SegmentationTrainer(config, SyntheticImages([two_halves()], config), real())
+    return taught_by(config, real())
 
 
-def real() -> list[Tensor]:
-    brain = torch.from_numpy(np.where(two_halves() > 0, 0.4, 0.0).astype(np.float32))
-    return [block_means(brain[None, None], HALF)]
+def taught_by(config: SegmentationTraining, real: list[RealImage]) -> SegmentationTrainer:
+    return SegmentationTrainer(config, SyntheticImages([two_halves()], config), real, CPU)
+
+
+def real(*, labelled: bool = False) -> list[RealImage]:
+    labels = torch.from_numpy(two_halves())
+    brain = torch.where(labels > 0, 0.4, 0.0)
+    channels = to_channels(labels[None]).byte() if labelled else None
+    return [RealImage(block_means(brain[None, None], HALF), channels)]
 
 
 def ignore(_: int, __: float) -> None:
@@ -74,13 +80,15 @@ def test_checkpoints_of_other_settings_and_damaged_ones_are_refused(tmp_path: Pa
 
 
 def test_real_images_are_taught_only_from_their_first_step_on() -> None:
-    """Without a real image to draw, a step that wants one cannot be done."""
-    config = training(real=0.99, real_from=2)
-    taught = SegmentationTrainer(config, SyntheticImages([two_halves()], config), [])
-    taught.train_step()
-    taught.train_step()
-    with pytest.raises(RuntimeError):
+    """A step that sees a real image synthesises none."""
+    taught = taught_by(training(real=1.0, real_from=2), real())
+    for _ in range(2):
+        taught._images._made.clear()
         taught.train_step()
+        assert taught._images._made
+    taught._images._made.clear()
+    taught.train_step()
+    assert not taught._images._made
 
 
 def test_the_pool_moves_on_and_is_the_same_again() -> None:
@@ -112,15 +120,48 @@ def test_calibration_leaves_out_soft_dice() -> None:
     assert pure.train_step() < whole.train_step() - 0.1  # by one minus the soft Dice
 
 
-def test_calibration_needs_no_real_images() -> None:
-    taught = trainer(real=1.0, calibrated_from=1)
+@pytest.mark.parametrize("labelled", [False, True])
+def test_calibration_sees_a_real_image_only_with_a_label_map(labelled: bool) -> None:
+    taught = taught_by(training(real=1.0, calibrated_from=1), real(labelled=labelled))
     taught.train_step()
-    taught._real = []
-    taught.train_step()  # would raise if it drew one
-    assert taught.step == 2
+    taught._images._made.clear()
+    taught.train_step()
+    assert bool(taught._images._made) is not labelled
 
 
-def test_the_training_file_of_the_weights_that_ship_can_be_read() -> None:
-    path = ROOT / "configs/train/segmentation/t1_anatomy.toml"
-    assert load_segmentation_training(path).steps > 0
-    assert path.read_text().startswith("# ")
+def test_the_network_learns_from_label_maps_of_real_images(tmp_path: Path) -> None:
+    losses: list[float] = []
+    taught = taught_by(training(steps=40, learning_rate=3e-2, real=1.0), real(labelled=True))
+    torch.nn.init.zeros_(taught.network.prior.logits)
+    taught.run(tmp_path, None, lambda _, loss: losses.append(loss))
+    assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
+
+
+def test_a_finer_label_map_gives_shares_of_its_classes() -> None:
+    channels = torch.zeros(1, 4, 4, 4, dtype=torch.uint8)
+    channels[0, 0, :2, :2] = 5  # half of the first cube
+    channels[0, 3, 3, 3] = 7  # an eighth of the last
+    shares = target_at(channels, (2, 2, 2), (slice(None),) * 3)
+    assert shares.shape == (len(CLASSES), 8)
+    assert (shares[5, 0], shares[0, 0], shares[7, 7], shares[0, 7]) == (0.5, 0.5, 0.125, 0.875)
+    part = target_at(channels, (2, 2, 2), (slice(1, None, 2), slice(1, None), slice(1, 2)))
+    assert torch.equal(part, shares[:, 7:])
+    same = target_at(channels, (4, 4, 4), (slice(3, 4),) * 3)
+    assert same[:, 0].argmax() == 7
+
+
+def test_a_training_can_begin_with_weights(tmp_path: Path) -> None:
+    first = trainer()
+    first.train_step()
+    export(tmp_path / LAST, first.network)
+    second = trainer(weights=tmp_path / LAST)
+    for name, value in first.network.state_dict().items():
+        assert torch.equal(value, second.network.state_dict()[name]), name
+    with pytest.raises(WeightsError):
+        trainer(weights=tmp_path / "none.safetensors")
+
+
+def test_the_training_files_of_the_weights_that_ship_can_be_read() -> None:
+    for path in (ROOT / "configs/train/segmentation").glob("*.toml"):
+        assert load_segmentation_training(path).steps > 0
+        assert path.read_text().startswith("# ")

@@ -1,5 +1,6 @@
 """The command `train-segmentation`: legs, weights, and what it refuses."""
 
+import json
 from pathlib import Path
 
 import nibabel as nib
@@ -69,3 +70,47 @@ def test_bad_requests_are_told_in_one_line(maps: Path, tmp_path: Path, command: 
     assert ran.code == 2
     assert "n.nii.gz" in ran.err
     assert not (tmp_path / "out").exists()
+
+
+def test_label_maps_of_the_images_teach_and_weights_begin_a_second_stage(
+    maps: Path, images: Path, tmp_path: Path, command: Command
+) -> None:
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for name in ("a", "b"):
+        nib.save(nib.Nifti1Image(two_halves(), np.eye(4)), labels / f"{name}.nii.gz")
+    config = write(tmp_path / "s.toml", steps=2)
+    words = ("train-segmentation", config, "--maps", maps, "--data", images, "--labels", labels)
+    first = command(*words, "--set", "real=1.0", "--output", tmp_path / "first")
+    assert first.code == 0, first.err
+    begun = tmp_path / "first/last.safetensors"
+    changes = ("--set", "real=0.5", "--set", f"weights={begun}")
+    second = command(*words, *changes, "--output", tmp_path / "second")
+    assert second.code == 0, second.err
+    kept = json.loads((tmp_path / "second/training.json").read_text())
+    assert kept["weights"] == str(begun)
+
+
+def test_a_label_map_that_lacks_or_does_not_fit_is_named(
+    maps: Path, images: Path, tmp_path: Path, command: Command
+) -> None:
+    labels, config = tmp_path / "labels", write(tmp_path / "s.toml", real=0.5)
+    labels.mkdir()
+    words = ("train-segmentation", config, "--maps", maps, "--data", images, "--labels", labels)
+    ran = command(*words, "--output", tmp_path / "out")
+    assert ran.code == 2
+    assert str(labels / "a.nii.gz") in ran.err
+    nib.save(nib.Nifti1Image(two_halves(16), np.eye(4)), labels / "a.nii.gz")
+    ran = command(*words, "--output", tmp_path / "out")
+    assert ran.code == 2
+    assert "(16, 16, 16), its image (32, 32, 32)" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_label_maps_without_images_are_refused(
+    maps: Path, tmp_path: Path, command: Command
+) -> None:
+    config = write(tmp_path / "s.toml")
+    ran = command("train-segmentation", config, "--maps", maps, "--labels", maps)
+    assert ran.code == 2
+    assert "--data" in ran.err
