@@ -33,7 +33,7 @@ TISSUES = (
 """Structures with one distribution of intensities: both sides, all the fluid."""
 _ITERATIONS = 10
 _FITTED = 200_000
-"""Voxels of a brain at most that the distributions are fitted to."""
+"""ClassVoxels of a brain at most that the distributions are fitted to."""
 _LEAST_DEVIATION = 0.05
 """Of intensities in [0, 1]; narrower distributions would forget where a structure lies."""
 _LEAST_PROBABILITY = 1e-3
@@ -41,9 +41,9 @@ _LEAST_PROBABILITY = 1e-3
 _ELSEWHERE = 2.5e-3
 """Density of intensities that no tissue has."""
 
-Voxels = Float[Tensor, "channel voxel"]
-OfTissues = Float[Tensor, "tissue voxel"]
-Intensities = Float[Tensor, " voxel"]
+ClassVoxels = Float[Tensor, "channel voxel"]
+TissueVoxels = Float[Tensor, "tissue voxel"]
+BrainIntensities = Float[Tensor, " voxel"]
 
 
 def tissue_of_channels() -> list[int]:
@@ -52,7 +52,7 @@ def tissue_of_channels() -> list[int]:
     return [numbers[label] for label in CLASSES[1:]]
 
 
-def sharpened(probabilities: Voxels, intensities: Intensities) -> Voxels:
+def sharpened(probabilities: ClassVoxels, intensities: BrainIntensities) -> ClassVoxels:
     """Probabilities by place and intensities; that of the background stays.
 
     Args:
@@ -66,7 +66,7 @@ def sharpened(probabilities: Voxels, intensities: Intensities) -> Voxels:
     return torch.cat([background, posterior * (1 - background)])
 
 
-def likeliest(probabilities: Voxels, intensities: Intensities) -> Int[Tensor, " voxel"]:
+def likeliest(probabilities: ClassVoxels, intensities: BrainIntensities) -> Int[Tensor, " voxel"]:
     """The likeliest structure by place and intensities, as the number of its channel.
 
     Args:
@@ -83,7 +83,7 @@ def likeliest(probabilities: Voxels, intensities: Intensities) -> Int[Tensor, " 
     return result
 
 
-def _densities(probabilities: Voxels, intensities: Intensities) -> OfTissues:
+def _densities(probabilities: ClassVoxels, intensities: BrainIntensities) -> TissueVoxels:
     """Density of each intensity in the distribution of each tissue."""
     every = max(1, -(-len(intensities) // _FITTED))
     seen, brought = intensities[::every], probabilities[1:, ::every].float()
@@ -100,7 +100,7 @@ def _normalised(weights: Float[Tensor, "_ voxel"]) -> Float[Tensor, "_ voxel"]:
 
 
 def _normal(
-    belongs: OfTissues, intensities: Intensities
+    belongs: TissueVoxels, intensities: BrainIntensities
 ) -> tuple[Float[Tensor, "tissue 1"], Float[Tensor, "tissue 1"]]:
     """Mean and standard deviation of each tissue, by how far each voxel belongs to it."""
     sizes = belongs.sum(dim=1).clamp(min=1e-3)
@@ -110,10 +110,10 @@ def _normal(
 
 
 def _density(
-    intensities: Intensities,
+    intensities: BrainIntensities,
     mean: Float[Tensor, "tissue 1"],
     deviation: Float[Tensor, "tissue 1"],
-) -> OfTissues:
+) -> TissueVoxels:
     """Density in each normal distribution."""
     distance = (intensities - mean) / deviation
     return torch.exp(-distance.square() / 2) / deviation + _ELSEWHERE

@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 
 from l2r.arrays import Shape, triple
 from models.segmentation.config import SegmentationTraining
-from models.segmentation.mixture import Voxels
+from models.segmentation.mixture import ClassVoxels
 from models.segmentation.prior import Region
 from models.segmentation.segmenter import HALF
 from models.segmentation.structures import CLASSES, Channels, Probabilities, to_channels
@@ -97,7 +97,7 @@ def with_other_look(image: Volumes, random: torch.Generator) -> Volumes:
     return changed.clamp(0, 1) * (image > 0)
 
 
-def target_at(target: Channels | Probabilities, shape: Shape, part: Region) -> Voxels:
+def target_at(target: Channels | Probabilities, shape: Shape, part: Region) -> ClassVoxels:
     """Probability of each class at some voxels of a grid.
 
     Args:
