@@ -5,13 +5,14 @@ from itertools import product
 import numpy as np
 from jaxtyping import Bool, Float
 
+from eval.jacobian import FloatType
 from l2r.arrays import plane_axes
 
 
 def folded_area(
     vectors: Float[np.ndarray, "x y z 3"],
     inside: Bool[np.ndarray, "x y z"],
-    precision: type[np.float64] | type[np.float32] = np.float64,
+    precision: FloatType = np.float64,
 ) -> float:
     """`sum of max(-J, 0) / 4` over the four triangles of each pixel and two of its neighbours.
 

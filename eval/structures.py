@@ -64,7 +64,8 @@ def find_structures(maps: LabelMaps, labels: tuple[int, ...] | None) -> Structur
         labels: of the structures to compare; all of the fixed map but the background for None.
     """
     if labels is None:
-        labels = tuple(np.unique(maps.fixed[maps.fixed != 0]).tolist())
+        flat = maps.fixed.ravel(order="K")
+        labels = tuple(np.unique(flat[flat != 0]).tolist())
     fixed, moving = index_map(maps.fixed, labels), index_map(maps.moving, labels)
     unregistered = moving
     if moving.shape != fixed.shape:  # beyond the moving map lies background

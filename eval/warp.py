@@ -9,13 +9,13 @@ The grid is worked through in slabs, so that memory does not grow with it. NIfTI
 with x fastest, hence the slabs are planes of constant z, taken as the transpose of the array.
 """
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Integer, Shaped
-from scipy.ndimage import map_coordinates
 
-from l2r.arrays import filled_box
+from l2r.arrays import Shape, filled_box
 
 _ROUNDING = 0.01
 """Voxels; single precision gets the end of a box less wrong than that."""
@@ -62,12 +62,12 @@ def warp_nearest(
 
 
 def warp_linear(
-    moving: Float[np.ndarray, "_ _ _"], vectors: Displacements, *, planes: int = 4
+    moving: Float[np.ndarray, "_ _ _"], vectors: Displacements, *, planes: int = 1
 ) -> Float32[np.ndarray, "x y z"]:
     """Linear interpolation, `map_coordinates(..., order=1)`, for intensities.
 
     Args:
-        moving: intensities on the moving grid; it may have another shape than the field.
+        moving: intensities on the moving grid, finite; it may have another shape than the field.
         vectors: displacements in voxels on the fixed grid, finite.
         planes: of a slab; few, so that it fits into the processor's cache.
 
@@ -85,6 +85,7 @@ def warp_linear(
     if not filled.any():
         return warped.T
     box = filled_box(filled, 1)  # beyond it there are only zeros to interpolate
+    source = np.pad(moving.T[box.slices], ((0, 1),) * 3).astype(np.float64)
     for slab in _slabs(vectors.shape[2], planes):
         steps = vectors.T[::-1, slab]
         here = [_index_along(axis, steps.shape[1:], slab.start) for axis in range(3)]
@@ -92,11 +93,46 @@ def warp_linear(
         for step, at, start, size in zip(steps, here, box.start, box.shape, strict=True):
             low, high = start - at - _ROUNDING, start + size - 1 - at + _ROUNDING
             inside &= (step >= low.astype(step.dtype)) & (step <= high.astype(step.dtype))
-        index = np.nonzero(inside)
-        places = np.array([step[index] for step in steps], np.float64)
-        places += (index[0] + slab.start, *index[1:])
-        warped[slab][index] = map_coordinates(moving.T, places, np.float32, order=1)
+        if inside.any():
+            piece = filled_box(inside, 0).slices
+            places = [
+                step[piece] + np.broadcast_to(at, step.shape)[piece].astype(np.float64)
+                for step, at in zip(steps, here, strict=True)
+            ]
+            warped[slab][piece] = _interpolated(source, box.start, places)
     return warped.T
+
+
+def _interpolated(
+    source: Float64[np.ndarray, "_ _ _"], start: Shape, places: list[Float64[np.ndarray, "_ _ _"]]
+) -> Float64[np.ndarray, "_ _ _"]:
+    """Interpolate in a box as scipy does, to the last bit: corner by corner, weight by weight.
+
+    Args:
+        source: the box, with one voxel more at the end of each axis.
+        start: of the box.
+        places: along each axis of the box; what lies outside becomes 0.
+    """
+    index, outside = np.zeros(places[0].shape), np.zeros(places[0].shape, bool)
+    weights = []
+    for place, first, size in zip(places, start, source.shape, strict=True):
+        outside |= (place < first) | (place > first + size - 2)
+        whole = np.floor(place)
+        part = place - whole
+        weights.append((1.0 - part, part))
+        index *= size
+        index += whole
+        index -= first
+    index[outside] = 0
+    voxels, total = index.astype(np.intp), np.zeros(index.shape)
+    corners = itertools.product((0, 1), repeat=3)
+    for corner in corners:
+        value = source.ravel()[np.ravel_multi_index(corner, source.shape) :].take(voxels)
+        for weight, side in zip(weights, corner, strict=True):
+            value *= weight[side]
+        total += value
+    total[outside] = 0
+    return total
 
 
 def _nearest_of_double(

@@ -109,14 +109,15 @@ class PairImages:
         return self._moving_range.scaled(warped[self.slab])
 
     def determinants(self, vectors: Float[np.ndarray, "x y z 3"]) -> Float[np.ndarray, "_ _ _"]:
-        """Jacobian determinants in the box; 1 at the outermost voxels of the grid."""
+        """Jacobian determinants in the box, to look at; 1 at the outermost voxels of the grid."""
         beyond, missing = [], []
         for part, size in zip(self.slab, vectors.shape, strict=False):
             ends = max(0, part.start - 1), min(size, part.stop + 1)
             beyond.append(slice(*ends))
             border = size > 1  # the one slice of an image counts
             missing.append((int(border and part.start == 0), int(border and part.stop == size)))
-        return np.pad(central_determinants(vectors[tuple(beyond)]), missing, constant_values=1.0)
+        found = central_determinants(vectors[tuple(beyond)], precision=np.float32)
+        return np.pad(found, missing, constant_values=1.0)
 
     @cached_property
     def affine(self) -> Affine:

@@ -1,6 +1,5 @@
 """Local normalised cross-correlation (LNCC) of intensities."""
 
-import math
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -16,7 +15,10 @@ _EPSILON = 1e-5
 
 
 def local_correlation(
-    fixed: Float[np.ndarray, "x y z"], warped: Float[np.ndarray, "x y z"], window: int
+    fixed: Float[np.ndarray, "x y z"],
+    warped: Float[np.ndarray, "x y z"],
+    window: int,
+    every: int = 1,
 ) -> float:
     """`mean(cov(f, w)^2 / (var(f) var(w) + 1e-5))` over windows of `window` voxels a side.
 
@@ -27,6 +29,7 @@ def local_correlation(
         fixed: intensities; the 1e-5 supposes that they are about 1 at most.
         warped: of the moving image, on the fixed grid.
         window: odd number of voxels.
+        every: planes along z from one window to the next, of a volume; a window is an odd multiple.
 
     Returns:
         Between 0 and 1, higher is better; flat windows count as 0, so that an image does not reach
@@ -41,16 +44,28 @@ def local_correlation(
     # holds the others, and what these see.
     inside = filled_box(fixed != 0, window).slices
     f, w = fixed[inside].astype(np.float64), warped[inside].astype(np.float64)
-    sides = block_sides(fixed.shape, window)
-    count = math.prod(sides)
+    x, y, z = block_sides(fixed.shape, window)
+    count, every = x * y * z, min(every, z)
 
-    def total(volume: Float64[np.ndarray, "x y z"]) -> Float64[np.ndarray, "x y z"]:
-        return uniform_filter(volume, sides, mode="constant") * count
+    def total(volume: Float64[np.ndarray, "x y z"]) -> Float64[np.ndarray, "x y _"]:
+        sums = uniform_filter(_thick(volume, every), (x, y, z // every), mode="constant")
+        return sums * (count // every)
 
     sum_f, sum_w = total(f), total(w)
     covariance = total(f * w) - sum_f * sum_w / count
     variances = (total(f * f) - sum_f**2 / count) * (total(w * w) - sum_w**2 / count)
-    return float((covariance**2 / (variances + _EPSILON)).sum() / fixed.size)
+    return float((covariance**2 / (variances + _EPSILON)).sum() * every / fixed.size)
+
+
+def _thick(volume: Float64[np.ndarray, "x y z"], every: int) -> Float64[np.ndarray, "x y _"]:
+    """Sums of so many planes, one after the other; zeros follow the last."""
+    if every == 1:
+        return volume
+    sums = volume[..., ::every].copy(order="K")
+    for start in range(1, every):
+        planes = volume[..., start::every]
+        sums[..., : planes.shape[2]] += planes
+    return sums
 
 
 def normalised(volume: Float[np.ndarray, "x y z"]) -> Float[np.ndarray, "x y z"]:
@@ -71,8 +86,10 @@ class LnccMetric(MetricBase):
     unit: Literal[""] = ""
     folder: Literal["images"] = "images"
     window: Window = 9
+    every: ClassVar[int] = 1
+    """Planes along z from one window to the next."""
 
     def __call__(self, case: Case) -> Result:
         fixed, warped = map(normalised, case.images)
-        value = local_correlation(fixed, warped, self.window)
+        value = local_correlation(fixed, warped, self.window, self.every)
         return Result(value, detailed=value)

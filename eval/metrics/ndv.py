@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
 from eval.folded_area import folded_area
-from eval.jacobian import MatrixRow, determinant
+from eval.jacobian import FloatType, MatrixRow, determinant
 from eval.metrics.base import Case, MetricBase, Result, Role
 from eval.structures import Slices
 from eval.truth import IMAGES
@@ -16,7 +16,6 @@ from l2r.arrays import filled_box, inner
 
 FieldSlab = Float[np.ndarray, "3 z y x"]
 GridStep = tuple[int, int, int]
-FloatType = type[np.float64] | type[np.float32]
 
 STEPS: tuple[GridStep, ...] = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 DIAGONALS: tuple[GridStep, ...] = ((1, 1, 0), (0, 1, 1), (1, 0, 1))

@@ -8,7 +8,7 @@ grid knows is left to a tree.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, reduce
 
 import numpy as np
 from jaxtyping import Float, Float64, Int, UInt8
@@ -20,6 +20,10 @@ MARGIN = 12
 """Grid points around the surfaces, and the longest step along an axis before a tree is asked."""
 _NONE = MARGIN + 1
 """Stands for a row without a point within `MARGIN` steps."""
+_PACES = (1, 2, 4, 5)
+"""Add up to every number of steps up to `MARGIN`."""
+_DENSE = 80
+"""Grid points for each point of a surface, up to which a look at all of them takes less time."""
 
 PointIndices = Int[np.ndarray, "_"]
 """Indices of points, counted along the grid with x fastest."""
@@ -67,27 +71,40 @@ def _look_along_rows(
     """Find the squared distances within the margin."""
     x, y, _ = grid
     left, places, found = np.arange(start.size), start, squares
-    for nearest, steps, tables in _rings(spacing):
+    for nearest, steps, table in _rings(spacing):
         more = found > nearest
         if not more.all():
             squares[left[~more]] = found[~more]
             left, places, found = left[more], places[more], found[more]
             if not left.size:
                 break
-        for (along_y, along_z), table in zip(steps, tables, strict=True):
-            gap = gaps.take(places + x * (along_y + y * along_z))
-            np.minimum(found, table.take(gap), out=found)
+        rows = (gaps.take(places + x * (along_y + y * along_z)) for along_y, along_z in steps)
+        np.minimum(found, table.take(reduce(np.minimum, rows)), out=found)
     squares[left] = found
 
 
 @contextmanager
 def _known(end: PointIndices, gaps: Gaps) -> Iterator[None]:
-    for step in range(MARGIN, -1, -1):  # the nearest is written last
-        gaps[end - step] = gaps[end + step] = step
+    first = end.min() - MARGIN
+    around = gaps[first : end.max() + MARGIN + 1]
+    if around.size < _DENSE * end.size:
+        _spread(end - first, around)
+    else:
+        for step in range(MARGIN, -1, -1):  # the nearest is written last
+            gaps[end - step] = gaps[end + step] = step
     try:
         yield
     finally:
-        gaps[end.min() - MARGIN : end.max() + MARGIN + 1] = _NONE
+        around[:] = _NONE
+
+
+def _spread(end: PointIndices, gaps: Gaps) -> None:
+    """Write the gaps around many points: in all of the grid at once, a few steps at a time."""
+    gaps[end] = 0
+    for step in _PACES:
+        np.minimum(gaps[step:], gaps[:-step] + np.uint8(step), out=gaps[step:])
+    for step in _PACES:
+        np.minimum(gaps[:-step], gaps[step:] + np.uint8(step), out=gaps[:-step])
 
 
 def _points(places: PointIndices, grid: Shape) -> Int[np.ndarray, "points 3"]:
@@ -98,7 +115,7 @@ def _reach(spacing: Spacing) -> float:
     return (MARGIN + 1) * min(spacing)
 
 
-_Ring = tuple[float, list[tuple[int, int]], list[Float[np.ndarray, " gaps"]]]
+_Ring = tuple[float, list[tuple[int, int]], Float[np.ndarray, " gaps"]]
 
 
 @cache
@@ -106,17 +123,17 @@ def _rings(spacing: Spacing) -> list[_Ring]:
     """Rows around a point, grouped by their squared distance, the nearest first.
 
     Returns:
-        Per group the squared distance, the steps along y and z to each row, and for each row the
-        squared distances of points by their gap along x.
+        Per group the squared distance, the steps along y and z to each row, and the squared
+        distances of the rows' points by their gap along x.
     """
     steps = np.arange(-MARGIN, MARGIN + 1)
     gaps = (np.arange(MARGIN + 1) * spacing[0]) ** 2
     along_y, along_z = (steps * spacing[1]) ** 2, (steps * spacing[2]) ** 2
-    rings: dict[float, _Ring] = {}
+    rings: dict[bytes, _Ring] = {}
     for j, square_y in zip(steps, along_y, strict=True):
         for k, square_z in zip(steps, along_z, strict=True):
             table = np.append(gaps + square_y + square_z, np.inf)
-            ring = rings.setdefault(float(table[0]), (float(table[0]), [], []))
+            ring = rings.setdefault(table.tobytes(), (float(table[0]), [], table))
             ring[1].append((int(j), int(k)))
-            ring[2].append(table)
-    return [rings[square] for square in sorted(rings) if square < _reach(spacing) ** 2]
+    near = (ring for ring in rings.values() if ring[0] < _reach(spacing) ** 2)
+    return sorted(near, key=lambda ring: ring[0])

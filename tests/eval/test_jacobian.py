@@ -36,6 +36,13 @@ def test_the_size_of_the_slabs_does_not_show(planes: int) -> None:
     np.testing.assert_array_equal(central_determinants(noise(3), planes=planes), expected)
 
 
+def test_single_precision_is_enough_to_look_at() -> None:
+    found = central_determinants(noise(4), precision=np.float32)
+    assert found.dtype == np.float32
+    # A determinant sums products of three numbers of about 1.
+    np.testing.assert_allclose(found, central_determinants(noise(4)), atol=1e-5)
+
+
 INSIDE = (slice(1, -1),) * 3
 
 

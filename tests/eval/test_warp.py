@@ -89,9 +89,25 @@ def test_both_warps_equal_scipys(
     labels = np.array(rng.integers(0, 200, moving_shape), np.uint8, order=order)
     image = np.array(rng.random(moving_shape), np.float32, order=order)
     np.testing.assert_array_equal(warp_nearest(labels, vectors), oracles.warp(labels, vectors, 0))
-    np.testing.assert_allclose(
-        warp_linear(image, vectors), oracles.warp(image, vectors, 1), rtol=0, atol=1e-7
-    )
+    linear = oracles.warp(image, vectors, 1).astype(np.float32)
+    np.testing.assert_array_equal(warp_linear(image, vectors), linear)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.tuples(*3 * [st.integers(1, 5)]),
+    st.tuples(*3 * [st.integers(1, 5)]),
+    st.integers(0, 2**32 - 1),
+)
+def test_interpolation_equals_scipys_to_the_last_bit(
+    shape: tuple[int, int, int], moving_shape: tuple[int, int, int], seed: int
+) -> None:
+    """Also where much of the image is empty, and where places are on its border."""
+    rng = np.random.default_rng(seed)
+    moving = rng.normal(size=moving_shape) * (rng.random(moving_shape) > 0.6)
+    vectors = np.round(rng.normal(0, 2, (*shape, 3)), rng.integers(0, 4)).astype(np.float32)
+    expected = oracles.warp(moving, vectors, 1).astype(np.float32)
+    np.testing.assert_array_equal(warp_linear(moving, vectors), expected)
 
 
 def test_the_labels_keep_their_type() -> None:
