@@ -95,14 +95,12 @@ def read_pairs(dataset: Path, folder: Path, split: str = "validation") -> list[P
         DatasetError: a typo, no such split, an empty list, a wrong type, a path that leaves the
             folder, or a pair that stands twice.
     """
-    entries = _entries(dataset, split)
-    return distinct(
-        [
-            entry.pair(folder, f"{dataset}: pair {number}")
-            for number, entry in enumerate(entries, start=1)
-        ],
-        dataset,
-    )
+    pairs, scans = list[Pair](), dict[Scan, Scan]()
+    for number, entry in enumerate(_entries(dataset, split), start=1):
+        pair = entry.pair(folder, f"{dataset}: pair {number}")
+        once = (scans.setdefault(scan, scan) for scan in (pair.fixed, pair.moving))
+        pairs.append(Pair(*once))  # an image of many pairs takes memory once
+    return distinct(pairs, dataset)
 
 
 def read_scans(dataset: Path, folder: Path) -> list[Scan]:
@@ -224,6 +222,8 @@ def _scan(text: str, folder: Path, where: str) -> Scan:
 
 def _inside(path: PurePosixPath, folder: Path) -> PurePosixPath:
     """An absolute path that leads into the folder, relative to it; any other as it is."""
+    if not path.is_absolute():
+        return path
     for root in (folder.absolute(), folder.resolve()):
         if path.is_relative_to(root):
             return path.relative_to(root)

@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Generic, TypeVar
@@ -74,10 +74,18 @@ def read_text(path: Path, error: type[L2RError]) -> str:
         raise error(f"{path}: cannot be read: {cause}") from None
 
 
-def read_json(path: Path, error: type[L2RError]) -> object:
-    """Parsed JSON; `error` names line and column of a typo."""
+def read_json(
+    path: Path, error: type[L2RError], take: Callable[[dict[str, object]], object] | None = None
+) -> object:
+    """Parsed JSON; `error` names line and column of a typo.
+
+    Args:
+        path: of the file.
+        error: what is raised.
+        take: called with every object, the inner ones first; what it returns stands in its place.
+    """
     try:
-        return json.loads(read_text(path, error))
+        return json.loads(read_text(path, error), object_hook=take)
     except json.JSONDecodeError as cause:
         place = f"line {cause.lineno}, column {cause.colno}"
         hint = "; separate folders by / instead of backslashes" if "escape" in cause.msg else ""

@@ -7,6 +7,8 @@ pair costs the same in a list of ten thousand as in one of ten.
 """
 
 import logging
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -52,36 +54,42 @@ def append(path: Path, settings: RunSettings, line: JournalLine) -> None:
         raise OutputError(f"{path}: cannot be written: {cause.strerror or cause}") from cause
 
 
-def read(path: Path, settings: RunSettings) -> list[JournalLine]:
-    """The lines that were made with these settings; none if the journal is one of others.
+def read(path: Path, settings: RunSettings) -> Iterator[JournalLine]:
+    """The lines that were made with these settings, up to a damaged one.
+
+    One after the other, since the records of a long list, with their curves, may not fit into
+    memory. None if the journal is one of other settings.
 
     Raises:
         FileNotFoundError: no such journal.
     """
-    header, *lines = _whole_lines(path) or [b""]
+    lines = _whole_lines(path)
     try:
-        if JournalHeader.model_validate_json(header).settings_sha256 != settings.sha256:
-            return []
-        return [JournalLine.model_validate_json(line) for line in lines]
+        header = JournalHeader.model_validate_json(next(lines, b""))
+        if header.settings_sha256 == settings.sha256:
+            yield from map(JournalLine.model_validate_json, lines)
     except ValidationError:
-        logger.warning("%s: damaged; it is ignored and written anew", path)
-        return []
+        logger.warning("%s: damaged; what the damage hides is made anew", path)
 
 
 def mend(path: Path, settings: RunSettings) -> None:
     """Make a journal of an earlier process ready for lines of this one.
 
-    A torn last line is cut off, and a journal of other settings, or a damaged one, is removed.
+    A torn last line is cut off, and so is all from a damaged one on; a journal of other settings,
+    or one whose header is damaged, is removed.
     """
     if not path.exists():
         return
-    if not read(path, settings):
+    count = sum(1 for _ in read(path, settings))
+    if not count:
         path.unlink()
         return
+    kept = islice(_whole_lines(path), count + 1)  # with the header
     with path.open("r+b") as file:
-        file.truncate(sum(len(line) + 1 for line in _whole_lines(path)))
+        file.truncate(sum(map(len, kept)))
 
 
-def _whole_lines(path: Path) -> list[bytes]:
-    """All lines that end; what follows the last end of line is torn."""
-    return path.read_bytes().split(b"\n")[:-1]
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    """All lines that end, with their end; what follows the last end of line is torn."""
+    with path.open("rb") as file:
+        yield from (line for line in file if line.endswith(b"\n"))

@@ -9,40 +9,40 @@ The shards of an array job write into one folder at the same time, so each has a
 `manifest.json`.
 """
 
-from collections.abc import Collection, Mapping
+import logging
+from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+
+from pydantic import ValidationError
 
 from l2r.disk import sha256
 from l2r.errors import OutputError
 from l2r.submission import JOURNALS, MANIFEST
 from pipeline.register import journal
 from pipeline.register.journal import JournalLine
-from pipeline.register.manifest import (
-    PairRecord,
-    RunSettings,
-    read_manifest,
-    write_manifest,
-)
+from pipeline.register.manifest import PairRecord, RunSettings
+from pipeline.register.manifest_file import read_texts, write_manifest
 
+logger = logging.getLogger(__name__)
 WHOLE = "manifest.jsonl"
 """The journal of a run without shards."""
 
 
-@dataclass
-class _Known:
-    """The records of one or of many files."""
+@dataclass(frozen=True, slots=True)
+class DoneField:
+    """Hashes by which a field that is recorded as done is known again."""
 
-    pairs: dict[str, PairRecord] = field(default_factory=dict)
-    peak_memory_gib: dict[str, float] = field(default_factory=dict)
+    inputs_sha256: str | None
+    field_sha256: str | None
 
-    def add(self, pairs: Mapping[str, PairRecord], peak_memory_gib: Mapping[str, float]) -> None:
-        """Take over records; the largest memory counts."""
-        self.pairs |= pairs
-        for where, size in peak_memory_gib.items():
-            self.peak_memory_gib[where] = max(size, self.peak_memory_gib.get(where, 0.0))
+    def is_in(self, path: Path, inputs_sha256: str | None) -> bool:
+        """True if a file holds it, and it was made of these inputs."""
+        if self.inputs_sha256 != inputs_sha256:
+            return False
+        return path.is_file() and sha256(path) == self.field_sha256
 
 
 class Ledger:
@@ -62,17 +62,16 @@ class Ledger:
         self._folder, self._settings, self._names = folder, settings, names
         self._journal = folder / journal_name
         journal.mend(self._journal, settings)
-        self._known = _known(folder, settings).pairs
+        self._done = _done(folder, settings)
 
     def is_done(self, name: str, inputs_sha256: str | None) -> bool:
         """True if the file of that name holds the field of these inputs and settings."""
-        record = self._known.get(name)
-        return record is not None and is_made(self._folder / name, record, inputs_sha256)
+        done = self._done.get(name)
+        return done is not None and done.is_in(self._folder / name, inputs_sha256)
 
-    def claimed(self, name: str) -> PairRecord | None:
-        """The record of a field that was done for the same settings, if its file is still that."""
-        record = self._known.get(name)
-        return record if record is not None and record.status == "done" else None
+    def claimed(self, name: str) -> DoneField | None:
+        """The field that was done for the same settings, if its file is still that."""
+        return self._done.get(name)
 
     def record(self, name: str, record: PairRecord, peak_memory_gib: dict[str, float]) -> None:
         """Add or replace the record of a pair, on the disk too.
@@ -98,41 +97,48 @@ class Ledger:
         journals = list(self._folder.glob(JOURNALS))
         if not journals:
             return
-        known = _known(self._folder, self._settings)
+        texts, peaks = dict[str, str](), dict[str, float]()
+        for line in _lines(self._folder, self._settings):
+            texts[line.name] = line.pair.model_dump_json()
+            for where, size in line.peak_memory_gib.items():
+                peaks[where] = max(size, peaks.get(where, 0.0))
         alone = journals == [self._folder / WHOLE]
-        if not alone and not known.pairs.keys() >= set(self._names):
+        if not alone and not texts.keys() >= set(self._names):
             return
-        path = self._folder / MANIFEST
-        write_manifest(path, self._settings, known.pairs, known.peak_memory_gib)
+        write_manifest(self._folder / MANIFEST, self._settings, texts, peaks)
         for each in journals:
             each.unlink(missing_ok=True)
 
 
-def is_made(path: Path, record: PairRecord, inputs_sha256: str | None) -> bool:
-    """True if a file is the field that a record of these inputs speaks of."""
-    if record.status != "done" or record.inputs_sha256 != inputs_sha256:
-        return False
-    return path.is_file() and sha256(path) == record.field_sha256
+def _done(folder: Path, settings: RunSettings) -> dict[str, DoneField]:
+    """The fields that the folder's records call done, by name."""
+    done: dict[str, DoneField] = {}
+    for line in _lines(folder, settings):
+        done.pop(line.name, None)
+        if line.pair.status == "done":
+            done[line.name] = DoneField(line.pair.inputs_sha256, line.pair.field_sha256)
+    return done
 
 
-def _known(folder: Path, settings: RunSettings) -> _Known:
-    """All records in the folder that were made with these settings; the latest counts."""
+def _lines(folder: Path, settings: RunSettings) -> Iterator[JournalLine]:
+    """The records in the folder that were made with these settings; of a pair the latest last."""
     found: list[tuple[int, Path]] = []
     for path in (folder / MANIFEST, *folder.glob(JOURNALS)):
         with suppress(FileNotFoundError):  # another shard has just put it into the manifest
             found.append((path.stat().st_mtime_ns, path))
-    known = _Known()
     for _, path in sorted(found):
+        read = _in_manifest if path.name == MANIFEST else journal.read
         with suppress(FileNotFoundError):
-            _add(known, path, settings)
-    return known
+            yield from read(path, settings)
 
 
-def _add(known: _Known, path: Path, settings: RunSettings) -> None:
-    if path.name != MANIFEST:
-        for line in journal.read(path, settings):
-            known.add({line.name: line.pair}, line.peak_memory_gib)
+def _in_manifest(path: Path, settings: RunSettings) -> Iterator[JournalLine]:
+    texts = read_texts(path)
+    if texts is None or texts.settings.sha256 != settings.sha256:
         return
-    manifest = read_manifest(path)
-    if manifest and manifest.settings.sha256 == settings.sha256:
-        known.add(manifest.pairs, manifest.peak_memory_gib)
+    try:
+        for name, text in texts.pairs.items():
+            pair = PairRecord.model_validate_json(text)
+            yield JournalLine(name=name, pair=pair, peak_memory_gib=texts.peak_memory_gib)
+    except ValidationError:
+        logger.warning("%s: damaged; what the damage hides is made anew", path)

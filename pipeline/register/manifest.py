@@ -3,14 +3,12 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from pydantic import Field
 
-from l2r import __version__
-from l2r.disk import sha256, writing
+from l2r.disk import sha256
 from l2r.errors import L2RError, OutputError
 from l2r.schema import Frozen, parse, read_json
 
@@ -117,10 +115,6 @@ class PairRecord(Frozen):
     """Per stage; reading and writing run during the computation of other pairs."""
 
 
-PairRecords: TypeAlias = Mapping[str, PairRecord]
-"""By the name of the field's file."""
-
-
 class Manifest(Frozen):
     """The whole record."""
 
@@ -130,24 +124,6 @@ class Manifest(Frozen):
     """By the name of the field's file."""
     peak_memory_gib: dict[str, float]
     """Of the process that used most, on the host and on the device."""
-
-
-def write_manifest(
-    path: Path, settings: RunSettings, pairs: PairRecords, peak_memory_gib: Mapping[str, float]
-) -> None:
-    """Write the manifest, whole or not at all.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    manifest = Manifest(
-        regatta=__version__,
-        settings=settings,
-        pairs=dict(sorted(pairs.items())),
-        peak_memory_gib=dict(peak_memory_gib),
-    )
-    with writing(path) as file:
-        file.write(manifest.model_dump_json(indent=2).encode())
 
 
 def read_manifest(path: Path) -> Manifest | None:

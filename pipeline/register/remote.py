@@ -20,7 +20,7 @@ from pipeline.register.attempts import MOST, attempt
 from pipeline.register.config import RunConfig
 from pipeline.register.export import ExportField
 from pipeline.register.journal import JournalLine
-from pipeline.register.ledger import is_made
+from pipeline.register.ledger import DoneField
 from pipeline.register.loop import RegistrationLoop
 from pipeline.register.manifest import PairRecord, RunSettings, hash_inputs
 from pipeline.register.settings import settings_of
@@ -28,7 +28,7 @@ from pipeline.register.stages import Stages, build_stages
 
 NamedPair: TypeAlias = tuple[str, Pair]
 """A pair and the name of its field's file."""
-Claim: TypeAlias = tuple[str, Pair, PairRecord]
+Claim: TypeAlias = tuple[str, Pair, DoneField]
 """A pair that a record calls done."""
 
 
@@ -143,8 +143,8 @@ def register_pair(run: RemoteRun, settings: RunSettings, item: NamedPair) -> Fin
 
 def was_made_before(run: RemoteRun, claim: Claim) -> bool:
     """Tell if a pair's images and field are still those of its record."""
-    name, pair, record = claim
-    return is_made(run.folder / name, record, hash_inputs(pair.files(labels=run.config.labels)))
+    name, pair, done = claim
+    return done.is_in(run.folder / name, hash_inputs(pair.files(labels=run.config.labels)))
 
 
 def _refuse(_: Pair | Loaded) -> NoReturn:

@@ -276,3 +276,10 @@ def test_a_faulty_study_is_refused(key: str, value: object, problem: str, tmp_pa
     dataset = listed(tmp_path / "d.json", {"validation_paired": [study]})
     with pytest.raises(DatasetError, match=f"(?i){problem}"):
         read_pairs(dataset, tmp_path)
+
+
+def test_an_image_of_many_pairs_takes_memory_once(tmp_path: Path) -> None:
+    entries = [{"fixed": a, "moving": b} for a in (A, B, C) for b in (A, B, C) if a != b]
+    pairs = read(tmp_path, {"validation": entries})
+    assert len(pairs) == 6
+    assert len({id(scan) for pair in pairs for scan in (pair.fixed, pair.moving)}) == 3

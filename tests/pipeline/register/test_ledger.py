@@ -1,6 +1,8 @@
 """The record of an output folder: append-only while a run goes on, a manifest at its end."""
 
 import json
+import tracemalloc
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,7 +11,13 @@ import pytest
 from l2r.disk import sha256
 from l2r.errors import OutputError
 from pipeline.register.ledger import WHOLE, Ledger
-from pipeline.register.manifest import PairRecord, RunSettings, read_manifest
+from pipeline.register.manifest import (
+    LevelRecord,
+    PairRecord,
+    RefinementRecord,
+    RunSettings,
+    read_manifest,
+)
 
 SETTINGS = RunSettings(
     task={"name": "any"}, config={"seed": 0}, weights_sha256=None, device="cpu", versions={},
@@ -94,6 +102,58 @@ def test_a_damaged_journal_costs_its_pairs_and_nothing_else(tmp_path: Path, text
     with Ledger(tmp_path, SETTINGS, WHOLE, names(1)) as ledger:
         ledger.record(names(1)[0], made(tmp_path, names(1)[0]), PEAK)
     assert list(read_manifest(tmp_path / "manifest.json").pairs) == names(1)
+
+
+def test_a_damaged_line_costs_those_from_it_on(tmp_path: Path) -> None:
+    killed(tmp_path, names(3))
+    journal = tmp_path / WHOLE
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([*lines[:2], b"junk\n", *lines[3:]]))
+    assert done(tmp_path) == names(1)
+    assert journal.read_bytes() == b"".join(lines[:2])
+
+
+def test_a_damaged_record_of_a_manifest_costs_those_from_it_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Ledger(tmp_path, SETTINGS, WHOLE, names(3)) as ledger:
+        for name in names(3):
+            ledger.record(name, made(tmp_path, name), PEAK)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    manifest["pairs"][names(3)[1]]["status"] = "unheard of"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert done(tmp_path) == names(1)
+    assert "damaged; what the damage hides is made anew" in caplog.text
+
+
+def test_a_ledger_takes_a_small_part_of_the_memory_of_the_records(tmp_path: Path) -> None:
+    """As Python's objects the curves would take four times the memory of their text."""
+    curves = LevelRecord(
+        steps=199, skipped=0, stopped="steps",
+        losses={"lncc": tuple(step / 8 for step in range(200))},
+    )  # fmt: skip
+    refinements = (RefinementRecord(levels=(curves,), improved=True),)
+    with Ledger(tmp_path, SETTINGS, WHOLE, names(500)) as ledger:
+        for name in names(500):
+            record = made(tmp_path, name).model_copy(update={"refinements": refinements})
+            ledger.record(name, record, PEAK)
+        size = (tmp_path / WHOLE).stat().st_size
+        opened = traced(lambda: Ledger(tmp_path, SETTINGS, WHOLE, names(500)))
+        concluded = traced(lambda: ledger.__exit__(None, None, None))
+    resumed = traced(lambda: Ledger(tmp_path, SETTINGS, WHOLE, names(500)))
+    assert opened < size / 2  # two hashes a pair
+    assert concluded < 1.5 * size  # the texts
+    manifest = (tmp_path / "manifest.json").stat().st_size
+    assert resumed < 2.2 * manifest + size  # the file as bytes and as characters, and the texts
+
+
+def traced(work: Callable[[], object]) -> int:
+    """Bytes of Python's objects at most."""
+    tracemalloc.start()
+    work()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
 
 
 def test_other_settings_believe_neither_journal_nor_manifest(tmp_path: Path) -> None:
