@@ -11,6 +11,7 @@ from l2r.formats.fields import read_field
 from l2r.submission import field_names
 from l2r.task import load_task
 from pipeline.register.config import load_run
+from pipeline.register.ledger import DoneField
 from pipeline.register.remote import NamedPair, RemoteRun, register_pair, was_made_before
 
 
@@ -53,7 +54,11 @@ def test_only_what_is_still_as_recorded_was_made_before(
     run: RemoteRun, items: list[NamedPair]
 ) -> None:
     settings = run.settings()
-    claims = [(*item, register_pair(run, settings, item).line.pair) for item in items]
+    records = [register_pair(run, settings, item).line.pair for item in items]
+    claims = [
+        (*item, DoneField(record.inputs_sha256, record.field_sha256))
+        for item, record in zip(items, records, strict=True)
+    ]
 
     def made() -> list[str]:
         return [claim[0] for claim in claims if was_made_before(run, claim)]
