@@ -8,6 +8,7 @@ from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 
 from l2r.arrays import Labels, Vectors, Volume
+from l2r.errors import ImageError
 from l2r.field import from_channels_first, to_channels_first
 from l2r.prepare import Prepared
 from models.descent.objective import ImagePair
@@ -21,6 +22,12 @@ from pipeline.register.records import Predicted
 
 _STILL_VOX = 1e-2
 """Longest displacement of a network that has moved nothing; untrained heads are not quite zero."""
+
+
+_SLICE = (
+    "is one slice, but [segmentation] of the run file knows whole brains only; leave it out, and "
+    "`anatomy` of refinements"
+)
 
 
 class PredictField:
@@ -41,9 +48,15 @@ class PredictField:
         self._has_weights = next(model.parameters(), None) is not None
 
     def __call__(self, item: Prepared, deadline: float | None = None) -> Predicted:
-        """The field of all passes that end before `deadline`, in seconds of `time.monotonic`."""
+        """The field of all passes that end before `deadline`, in seconds of `time.monotonic`.
+
+        Raises:
+            ImageError: soft labels are wanted of one slice.
+        """
         images = ImagePair(to_torch(item.fixed, self._device), to_torch(item.moving, self._device))
         if self._segmenter is not None:
+            if 1 in item.grid.shape:
+                raise ImageError(f"{item.pair.fixed.path}: {_SLICE}")
             images = replace(images, anatomy=self._segmenter.pair(images.fixed, images.moving))
         with torch.no_grad():  # not in inference mode, whose tensors no refinement could use
             field, done = self._predict(images.fixed, images.moving, deadline)

@@ -1,5 +1,6 @@
 """From a prepared pair to a network's field."""
 
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate
 
+from l2r.errors import ImageError
 from l2r.grid import GridRule, working_grid
 from l2r.pairs import Pair, Scan
 from l2r.prepare import Prepared
@@ -15,7 +17,9 @@ from models.networks.base import RegistrationModel
 from models.networks.blocks import FieldHead
 from models.networks.passes import PassSettings
 from models.networks.pyramid import PyramidConfig
+from models.segmentation.segmenter import Segmenter
 from pipeline.register.predict import PredictField, to_numpy
+from tests.models.segmentation.brains import SMALL
 
 CPU = torch.device("cpu")
 
@@ -71,3 +75,10 @@ def test_half_precision_ends_with_the_network(pair: Prepared, network: Registrat
     assert 0 < np.square(half - full).mean() < 1e-3 * np.square(full).mean()
     rounded = torch.from_numpy(half).bfloat16().float().numpy()
     assert (rounded != half).mean() > 0.9  # as if it had been enlarged in half precision
+
+
+def test_one_slice_has_no_soft_labels(pair: Prepared, network: RegistrationModel) -> None:
+    slices = replace(pair, grid=working_grid((32, 32, 1), (32, 32, 1), GridRule()))
+    predict = PredictField(network, CPU, segmenter=Segmenter(SMALL.build(), CPU))
+    with pytest.raises(ImageError, match="noise.nii.gz: is one slice, but \\[segmentation\\]"):
+        predict(slices)
