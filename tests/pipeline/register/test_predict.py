@@ -80,5 +80,5 @@ def test_half_precision_ends_with_the_network(pair: Prepared, network: Registrat
 def test_one_slice_has_no_soft_labels(pair: Prepared, network: RegistrationModel) -> None:
     slices = replace(pair, grid=working_grid((32, 32, 1), (32, 32, 1), GridRule()))
     predict = PredictField(network, CPU, segmenter=Segmenter(SMALL.build(), CPU))
-    with pytest.raises(ImageError, match="noise.nii.gz: is one slice, but \\[segmentation\\]"):
+    with pytest.raises(ImageError, match=r"noise\.nii\.gz: is one slice, but \[segmentation\]"):
         predict(slices)
