@@ -30,7 +30,14 @@ def test_every_run_file_is_one_for_any_task(path: Path) -> None:
 def test_files_for_t1_brains_differ_in_the_refinement_alone(path: Path) -> None:
     config = load_run(path)
     assert str(config.model.weights) in registered()
-    assert config.model_copy(update={"refine": ()}) == load_run(FOLDER / "t1_network.toml")
+    predicts = config.model_copy(update={"refine": (), "segmentation": None})
+    assert predicts == load_run(FOLDER / "t1_network.toml")
+
+
+def test_anatomy_is_asked_for_in_one_file_alone() -> None:
+    """LUMIR's organisers ask that labels not be used."""
+    with_anatomy = {path.stem for path in PRESETS if load_run(path).segmentation is not None}
+    assert with_anatomy == {"t1_anatomy"}
 
 
 @pytest.mark.parametrize("steps", [50, 100])
