@@ -60,10 +60,13 @@ class Anatomy(Frozen):
             raise ValueError(
                 f"anatomy.structures: no structure {unknown[0]!r}; known are {', '.join(known)}"
             )
-        weights = torch.tensor([self.structures.get(label, 1.0) for label in known])
-        if not weights.any():
+        weights = [self.structures.get(label, 1.0) for label in known]
+        kept = [channel for channel, weight in enumerate(weights) if weight]
+        if not kept:
             raise ValueError("anatomy.structures: all of them weigh nothing")
-        kept = weights.nonzero()[:, 0].to(pair.fixed.device)
-        seen = replace(pair, fixed=pair.fixed[:, kept], moving=pair.moving[:, kept])
-        overlap = SoftDice().bind(seen.fixed, weights.to(seen.fixed)[kept])
+        device = pair.fixed.device
+        channels = torch.tensor(kept, device=device)
+        seen = replace(pair, fixed=pair.fixed[:, channels], moving=pair.moving[:, channels])
+        weighs = torch.tensor([weights[channel] for channel in kept], device=device)
+        overlap = SoftDice().bind(seen.fixed, weighs.to(seen.fixed))
         return lambda transform: self.weight * overlap(seen.after(transform.displacement).moving)

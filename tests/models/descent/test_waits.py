@@ -13,8 +13,10 @@ from models.descent.field import InstanceOptimisationConfig
 from models.descent.loop import Goal, StopConditions, descend
 from models.descent.objective import ImagePair
 from models.descent.transform import FieldTransform
+from models.losses.anatomy import SoftLabelPair
 from models.losses.catalog import Regulariser, SingleSimilarity
 from models.losses.consistency import GradIcon
+from models.segmentation.structures import STRUCTURES
 from models.spatial.parametrisation import Displacement, TimeVaryingVelocity, Velocity
 from models.spatial.warp import resize_field
 from pipeline.register.config import load_run
@@ -51,7 +53,8 @@ def volume(channels: int, size: int = 16) -> Tensor:
 def test_losses_and_gradients_of_a_run_file_are_computed_without_a_wait(path: Path) -> None:
     (config,) = load_run(path).refine
     assert isinstance(config, InstanceOptimisationConfig)
-    pair, random = ImagePair(volume(1), volume(1)), torch.Generator()
+    soft = SoftLabelPair(*(volume(len(STRUCTURES), 8) for _ in range(2)), STRUCTURES)
+    pair, random = ImagePair(volume(1), volume(1), anatomy=soft), torch.Generator()
     for level in config.levels:
         shrunk = pair.shrunk(level.shrink)
         size = 16 // level.control
