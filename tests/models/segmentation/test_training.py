@@ -141,9 +141,11 @@ def test_a_finer_label_map_gives_shares_of_its_classes() -> None:
     channels = torch.zeros(1, 4, 4, 4, dtype=torch.uint8)
     channels[0, 0, :2, :2] = 5  # half of the first cube
     channels[0, 3, 3, 3] = 7  # an eighth of the last
+    channels[0, 0, 3, 1] = 9  # an eighth of the third, (0, 1, 0)
     shares = target_at(channels, (2, 2, 2), (slice(None),) * 3)
     assert shares.shape == (len(CLASSES), 8)
     assert (shares[5, 0], shares[0, 0], shares[7, 7], shares[0, 7]) == (0.5, 0.5, 0.125, 0.875)
+    assert shares[9].nonzero().tolist() == [[2]]
     part = target_at(channels, (2, 2, 2), (slice(1, None, 2), slice(1, None), slice(1, 2)))
     assert torch.equal(part, shares[:, 7:])
     same = target_at(channels, (4, 4, 4), (slice(3, 4),) * 3)
