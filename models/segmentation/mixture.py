@@ -33,7 +33,7 @@ TISSUES = (
 """Structures with one distribution of intensities: both sides, all the fluid."""
 _ITERATIONS = 10
 _FITTED = 200_000
-"""ClassVoxels of a brain at most that the distributions are fitted to."""
+"""Voxels of a brain at most that the distributions are fitted to."""
 _LEAST_DEVIATION = 0.05
 """Of intensities in [0, 1]; narrower distributions would forget where a structure lies."""
 _LEAST_PROBABILITY = 1e-3

@@ -95,7 +95,8 @@ class Segmenter:
             fine = interpolate(soft[:, channel : channel + 1], scale_factor=HALF, mode="trilinear")
             kept.copy_(fine.flatten()[inside])
         result = torch.zeros_like(flat, dtype=torch.uint8)
-        result[inside] = torch.tensor(CLASSES, dtype=torch.uint8)[likeliest(place, flat[inside])]
+        labels = torch.tensor(CLASSES, dtype=torch.uint8, device=flat.device)
+        result[inside] = labels[likeliest(place, flat[inside])]
         return result.view_as(image)
 
     def _sharp(self, image: Volumes) -> Probabilities:

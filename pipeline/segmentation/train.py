@@ -82,6 +82,7 @@ def _trained(
     with progress(config.steps // _REPORTED, "training") as advance:
 
         def report(step: int, loss: float) -> None:
+            """Write the mean loss of so many steps to the log."""
             losses.append(loss)
             if (step + 1) % _REPORTED:
                 return
@@ -102,7 +103,7 @@ def _read_map(path: Path) -> Shaped[np.ndarray, "_ _ _"]:
 
 
 def _real(scan: Scan, rule: GridRule, task: str, labels: Path | None) -> RealImage:
-    """An image, and its label map if there is one of its name in the folder."""
+    """An image, and its label map, which has the same name in the folder of label maps."""
     image = read_image(scan.path)
     volume = load_task(task).preprocess.normalise(np.asarray(image.array, np.float32)).volume
     half = torch.from_numpy(cube_means(_cut(volume, rule), HALF))[None, None]
