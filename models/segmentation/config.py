@@ -45,6 +45,8 @@ class SegmentationTraining(Frozen):
     """Share of the steps that see a real image."""
     real_from: Annotated[int, Field(ge=0)] = 0
     """The first step that may; before it the teacher knows too little."""
+    real_deformed: Share = 0.0
+    """Share of the real images that are deformed as the synthesised ones are."""
     calibrated_from: PositiveInt | None = None
     """From this step on label maps and cross-entropy alone, at a quarter of the learning rate: soft
     Dice finds small structures, but makes them too large."""

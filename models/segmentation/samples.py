@@ -17,7 +17,9 @@ from models.segmentation.mixture import ClassVoxels
 from models.segmentation.prior import Region
 from models.segmentation.segmenter import HALF
 from models.segmentation.structures import CLASSES, Channels, Probabilities, to_channels
+from models.spatial.affine import sampled
 from models.training.dataset import generator
+from models.training.synthesis.config import Deformation
 from models.training.synthesis.deformation import random_deformation
 from models.training.synthesis.image import ImageSynthesizer
 from models.types import Volumes
@@ -47,15 +49,30 @@ class RealImage:
     channels: Channels | None = None
     """Of each voxel, at full resolution; None without a label map."""
 
+    def to(self, device: torch.device) -> "RealImage":
+        """The same on a device."""
+        return RealImage(
+            self.image.to(device), None if self.channels is None else self.channels.to(device)
+        )
+
 
 class SyntheticImages:
     """Images synthesised from label maps, the latest of which are kept."""
 
     def __init__(
-        self, maps: Sequence[Shaped[np.ndarray, "_ _ _"]], config: SegmentationTraining
+        self,
+        maps: Sequence[Shaped[np.ndarray, "_ _ _"]],
+        config: SegmentationTraining,
+        device: torch.device,
     ) -> None:
-        """`maps`: FreeSurfer's labels, on a grid twice as fine as that of the network."""
-        self.maps, self._config = maps, config
+        """Nothing is synthesised yet.
+
+        Args:
+            maps: FreeSurfer's labels, on a grid twice as fine as that of the network.
+            config: what images look like.
+            device: where they are synthesised and kept.
+        """
+        self.maps, self._config, self._device = maps, config, device
         self._made: OrderedDict[int, Labelled] = OrderedDict()
 
     def __call__(self, step: int) -> Labelled:
@@ -75,7 +92,7 @@ class SyntheticImages:
         """Synthesise an image."""
         config, random = self._config, generator(self._config.seed, number, MAPS)
         chosen = self.maps[int(torch.randint(len(self.maps), (), generator=random))]
-        labels = torch.from_numpy(np.asarray(chosen, np.int32))[None, None]
+        labels = torch.from_numpy(np.asarray(chosen, np.int32))[None, None].to(self._device)
         shape = triple([size // HALF for size in chosen.shape])
         field = random_deformation(shape, HALF, config.deformation, random, labels.device)
         seed = int(torch.randint(2**62, (), generator=random))
@@ -83,16 +100,30 @@ class SyntheticImages:
         return Labelled((image * 255).round().byte(), to_channels(moved[:, 0]).byte())
 
 
+def deformed(real: RealImage, config: Deformation, random: torch.Generator) -> RealImage:
+    """A real image, and its label map at the resolution of the image, moved at random."""
+    image, channels = real.image, real.channels
+    field = random_deformation(triple(image.shape[2:]), HALF, config, random, image.device)
+    if channels is not None:
+        channels = sampled(channels[None].to(field), field, "nearest")[0].to(channels.dtype)
+    return RealImage(sampled(image, field), channels)
+
+
 def with_other_look(image: Volumes, random: torch.Generator) -> Volumes:
     """The image with another gain, gamma, bias field and noise."""
+    of_voxels = torch.Generator(image.device)
+    of_voxels.manual_seed(int(torch.randint(2**62, (), generator=random)))
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=random)
 
     gain, gamma = math.exp(_GAIN * float(normal())), math.exp(_GAMMA * float(normal()))
     coarse = normal(1, 1, _BIAS_GRID, _BIAS_GRID, _BIAS_GRID)
-    bias = interpolate(_BIAS * coarse, image.shape[2:], mode="trilinear", align_corners=True).exp()
-    noise = _NOISE * float(torch.rand((), generator=random)) * normal(*image.shape)
+    bias = interpolate(
+        _BIAS * coarse.to(image), image.shape[2:], mode="trilinear", align_corners=True
+    ).exp()
+    noise = torch.randn(image.shape, generator=of_voxels, device=image.device)
+    noise *= _NOISE * float(torch.rand((), generator=random))
     changed = _LEVEL * (gain * image / _LEVEL) ** gamma * bias + noise
     return changed.clamp(0, 1) * (image > 0)
 

@@ -33,7 +33,8 @@ Probabilities = Float[Tensor, "batch channel _ _ _"]
 
 def to_channels(labels: Integer[Tensor, "1 _ _ _"]) -> Channels:
     """The channel of each voxel; a label that no channel has is background."""
-    table = torch.zeros(max(int(labels.max()), *CLASSES, *NEAREST) + 1, dtype=torch.long)
+    most = max(int(labels.max()), *CLASSES, *NEAREST)
+    table = torch.zeros(most + 1, dtype=torch.long, device=labels.device)
     for label in (*CLASSES, *NEAREST):
         table[label] = CLASSES.index(NEAREST.get(label, label))
     return table[labels.long()]
@@ -47,7 +48,7 @@ def mirrored() -> list[int]:
 
 def swap_channels(channels: Channels) -> Channels:
     """Each structure becomes that of the other side."""
-    return torch.tensor(mirrored())[channels.long()]
+    return torch.tensor(mirrored(), device=channels.device)[channels.long()]
 
 
 def swap_probabilities(probabilities: Probabilities) -> Probabilities:

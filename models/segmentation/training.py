@@ -18,6 +18,7 @@ from models.segmentation.samples import (
     LOOK,
     RealImage,
     SyntheticImages,
+    deformed,
     mirrored_at_random,
     target_at,
     with_other_look,
@@ -57,13 +58,14 @@ class SegmentationTrainer:
             config: settings.
             images: synthesised ones.
             real: may be none if the config has none.
-            device: where it computes; images are synthesised on the CPU.
+            device: where it computes, and keeps the real images.
 
         Raises:
             WeightsError: those to begin with cannot be found or used.
         """
-        self._config, self._images, self._real = config, images, real
-        self._labelled = [one for one in real if one.channels is not None]
+        self._config, self._images = config, images
+        self._real = [one.to(device) for one in real]
+        self._labelled = [one for one in self._real if one.channels is not None]
         torch.manual_seed(config.seed)
         self.network = config.network.build()
         if config.weights is None:
@@ -111,7 +113,6 @@ class SegmentationTrainer:
         config, random = self._config, generator(self._config.seed, self.step, LOOK)
         real = float(torch.rand((), generator=random)) < config.real
         image, target = (self._of_real if real and self._real_now else self._synthetic)(random)
-        image, target = image.to(self._device), target.to(self._device)
         with torch.autocast(
             self._device.type, torch.bfloat16, enabled=config.precision == "bfloat16"
         ):
@@ -166,10 +167,12 @@ class SegmentationTrainer:
     def _of_real(self, random: torch.Generator) -> tuple[Volumes, Tensor]:
         images = self._real_now
         chosen = images[int(torch.randint(len(images), (), generator=random))]
+        if float(torch.rand((), generator=random)) < self._config.real_deformed:
+            chosen = deformed(chosen, self._config.deformation, random)
         look = with_other_look(chosen.image, random)
         if chosen.channels is not None:
             return mirrored_at_random(look, chosen.channels, random, swap_channels)
-        target = seen_both_ways(self._believed, chosen.image.to(self._device)).cpu()
+        target = seen_both_ways(self._believed, chosen.image)
         return mirrored_at_random(look, target, random, swap_probabilities)
 
     def _believed(self, image: Volumes) -> Probabilities:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 
 import numpy as np
@@ -19,9 +19,18 @@ from models.losses.dice import LabelVolumes, channels, shared
 from models.spatial.blocks import block_means
 from models.training.cache import Cache
 from models.training.dataset import Dataset, Sample, generator
-from models.types import Stacks
+from models.training.resident import Resident
+from models.types import Stacks, Volumes
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One image of a pair on a device, on the network's grid, and its label map if it was read."""
+
+    image: Volumes
+    labels: LabelVolumes | None
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,8 @@ class PairPreprocessor:
     """Voxels of an image along each axis that one of the network's grid is long."""
     maps: bool = False
     """Whether label maps stay maps, and do not become a channel per structure."""
+    resident: Resident[Side] = field(default_factory=Resident)
+    """Images that were prepared before."""
 
     @property
     def preparation(self) -> PreparePair:
@@ -79,18 +90,40 @@ class PairPreprocessor:
 
     def make(self, loaded: Loaded, device: torch.device) -> ImagePair:
         """A batch of one on the network's grid; structures as means over their voxels."""
-        return self.batch(self.prepare(loaded), device)
+        names = [(scan, self.labels) for scan in (loaded.pair.fixed, loaded.pair.moving)]
+        fixed, moving = map(self.resident.find, names)
+        apart = self._apart(loaded)
+        if not apart or fixed is None or moving is None:
+            fixed, moving = sides = self._sides(self.prepare(loaded), device)
+            for name, side in zip(names if apart else (), sides, strict=False):
+                self.resident.keep(name, side, device)
+        return self._joined(fixed, moving)
 
     def batch(self, prepared: Prepared, device: torch.device) -> ImagePair:
         """A batch of one, shrunk to the network's voxels."""
+        return self._joined(*self._sides(prepared, device))
+
+    def _joined(self, fixed: Side, moving: Side) -> ImagePair:
+        if fixed.labels is None or moving.labels is None:
+            return ImagePair(fixed.image, moving.image)
+        stacks = self.stacks(fixed.labels.long(), moving.labels.long(), self.shrink)
+        return ImagePair(fixed.image, moving.image, stacks)
+
+    def _apart(self, loaded: Loaded) -> bool:
+        """Whether an image is prepared alike whatever the other one is."""
+        fixed, moving = (image.shape for image in loaded.images)
+        return fixed == moving and self.preparation.rule.problem(fixed) is None
+
+    def _sides(self, prepared: Prepared, device: torch.device) -> tuple[Side, Side]:
+        """Both images, shrunk to the network's voxels."""
         fixed, moving = (
             _batch(cube_means(volume, self.shrink), device)
             for volume in (prepared.fixed, prepared.moving)
         )
         if prepared.labels is None:
-            return ImagePair(fixed, moving)
-        maps = [_batch(found.astype(np.int64), device) for found in prepared.labels]
-        return ImagePair(fixed, moving, self.stacks(maps[0], maps[1], self.shrink))
+            return Side(fixed, None), Side(moving, None)
+        maps = [_batch(np.asarray(found, np.int32), device) for found in prepared.labels]
+        return Side(fixed, maps[0]), Side(moving, maps[1])
 
     def stacks(
         self, fixed: LabelVolumes, moving: LabelVolumes, shrink: int = 1

@@ -64,8 +64,9 @@ def train_segmentation(request: SegmentationRequest) -> bool:
     maps = [_cut(_read_map(scan.path), rule) for scan in request.data.maps]
     labels, seen = request.labels, request.data.scans if config.real else []
     real = [_real(scan, rule, request.task, labels) for scan in seen]
-    images = SyntheticImages(maps, config)
-    trainer = SegmentationTrainer(config, images, real, find_device(request.device))
+    device = find_device(request.device)
+    images = SyntheticImages(maps, config, device)
+    trainer = SegmentationTrainer(config, images, real, device)
     make_folder(request.output)
     trainer.restore(request.output)
     with writing(request.output / SETTINGS) as file:

@@ -24,7 +24,7 @@ def trainer(**changes: object) -> SegmentationTrainer:
 
 
 def taught_by(config: SegmentationTraining, real: list[RealImage]) -> SegmentationTrainer:
-    return SegmentationTrainer(config, SyntheticImages([two_halves()], config), real, CPU)
+    return SegmentationTrainer(config, SyntheticImages([two_halves()], config, CPU), real, CPU)
 
 
 def real(*, labelled: bool = False) -> list[RealImage]:
@@ -93,8 +93,8 @@ def test_real_images_are_taught_only_from_their_first_step_on() -> None:
 
 def test_the_pool_moves_on_and_is_the_same_again() -> None:
     config = training(pool=2, reuse=2)
-    images = SyntheticImages([two_halves()], config)
-    again = SyntheticImages([two_halves()], config)
+    images = SyntheticImages([two_halves()], config, CPU)
+    again = SyntheticImages([two_halves()], config, CPU)
     for step in range(8):
         assert torch.equal(images(step).image, again(step).image)
     assert len(images._made) <= 2
