@@ -110,9 +110,9 @@ class PairPreprocessor:
         return ImagePair(fixed.image, moving.image, stacks)
 
     def _apart(self, loaded: Loaded) -> bool:
-        """Whether an image is prepared alike whatever the other one is."""
+        """Whether an image is prepared alike whatever the other one shows: none is cropped."""
         fixed, moving = (image.shape for image in loaded.images)
-        return fixed == moving and self.preparation.rule.problem(fixed) is None
+        return fixed == moving and self.rule.exactly is None
 
     def _sides(self, prepared: Prepared, device: torch.device) -> tuple[Side, Side]:
         """Both images, shrunk to the network's voxels."""
