@@ -15,7 +15,7 @@ _FREE = 0.5
 
 
 def has_room(device: torch.device) -> bool:
-    """Whether something may stay on a device: a GPU that has half of its memory free.
+    """Tell whether something may stay on a device: a GPU must have half of its memory free.
 
     On a CPU nothing stays; files that are mapped into memory are as near.
     """
@@ -32,7 +32,7 @@ class Resident(Generic[Kept]):
         self._room, self._kept = room, dict[Hashable, Kept]()
 
     def find(self, name: Hashable) -> Kept | None:
-        """What stayed under that name."""
+        """Return what stayed under that name."""
         return self._kept.get(name)
 
     def keep(self, name: Hashable, thing: Kept, device: torch.device) -> None:

@@ -110,7 +110,7 @@ class PairPreprocessor:
         return ImagePair(fixed.image, moving.image, stacks)
 
     def _apart(self, loaded: Loaded) -> bool:
-        """Whether an image is prepared alike whatever the other one shows: none is cropped."""
+        """Tell whether an image is prepared alike whatever the other one shows: none is cropped."""
         fixed, moving = (image.shape for image in loaded.images)
         return fixed == moving and self.rule.exactly is None
 
