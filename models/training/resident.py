@@ -1,4 +1,4 @@
-"""What a training asks for again and again stays on its GPU.
+"""Images that a training asks for again and again stay on its GPU.
 
 To normalise and upload a brain takes a processor longer than a GPU needs for a step.
 """
