@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 import torch
 
-Kept = TypeVar("Kept")
+Staying = TypeVar("Staying")
 
 _FREE = 0.5
 """Share of a GPU's memory that is left to the training itself."""
@@ -25,17 +25,17 @@ def has_room(device: torch.device) -> bool:
     return free > _FREE * whole
 
 
-class Resident(Generic[Kept]):
+class Resident(Generic[Staying]):
     """Things by name that stay on a device once they were made, while it has room."""
 
     def __init__(self, room: Callable[[torch.device], bool] = has_room) -> None:
-        self._room, self._kept = room, dict[Hashable, Kept]()
+        self._room, self._kept = room, dict[Hashable, Staying]()
 
-    def find(self, name: Hashable) -> Kept | None:
+    def find(self, name: Hashable) -> Staying | None:
         """Return what stayed under that name."""
         return self._kept.get(name)
 
-    def keep(self, name: Hashable, thing: Kept, device: torch.device) -> None:
+    def keep(self, name: Hashable, thing: Staying, device: torch.device) -> None:
         """Let it stay, if there is room on the device where it is."""
         if self._room(device):
             self._kept[name] = thing

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Side:
+class PreparedImage:
     """One image of a pair on a device, on the network's grid, and its label map if it was read."""
 
     image: Volumes
@@ -49,7 +49,7 @@ class PairPreprocessor:
     """Voxels of an image along each axis that one of the network's grid is long."""
     maps: bool = False
     """Whether label maps stay maps, and do not become a channel per structure."""
-    resident: Resident[Side] = field(default_factory=Resident)
+    resident: Resident[PreparedImage] = field(default_factory=Resident)
     """Images that were prepared before."""
 
     @property
@@ -103,7 +103,7 @@ class PairPreprocessor:
         """A batch of one, shrunk to the network's voxels."""
         return self._joined(*self._sides(prepared, device))
 
-    def _joined(self, fixed: Side, moving: Side) -> ImagePair:
+    def _joined(self, fixed: PreparedImage, moving: PreparedImage) -> ImagePair:
         if fixed.labels is None or moving.labels is None:
             return ImagePair(fixed.image, moving.image)
         stacks = self.stacks(fixed.labels.long(), moving.labels.long(), self.shrink)
@@ -114,16 +114,18 @@ class PairPreprocessor:
         fixed, moving = (image.shape for image in loaded.images)
         return fixed == moving and self.rule.exactly is None
 
-    def _sides(self, prepared: Prepared, device: torch.device) -> tuple[Side, Side]:
+    def _sides(
+        self, prepared: Prepared, device: torch.device
+    ) -> tuple[PreparedImage, PreparedImage]:
         """Both images, shrunk to the network's voxels."""
         fixed, moving = (
             _batch(cube_means(volume, self.shrink), device)
             for volume in (prepared.fixed, prepared.moving)
         )
         if prepared.labels is None:
-            return Side(fixed, None), Side(moving, None)
+            return PreparedImage(fixed, None), PreparedImage(moving, None)
         maps = [_batch(np.asarray(found, np.int32), device) for found in prepared.labels]
-        return Side(fixed, maps[0]), Side(moving, maps[1])
+        return PreparedImage(fixed, maps[0]), PreparedImage(moving, maps[1])
 
     def stacks(
         self, fixed: LabelVolumes, moving: LabelVolumes, shrink: int = 1

@@ -9,7 +9,7 @@ from l2r.dataset import read_pairs
 from l2r.grid import GridRule
 from l2r.pairs import Pair
 from models.training.resident import Resident, has_room
-from models.training.sampling import PairPreprocessor, Side
+from models.training.sampling import PairPreprocessor, PreparedImage
 
 CPU = torch.device("cpu")
 
@@ -34,7 +34,7 @@ def test_a_pair_of_images_that_stayed_is_the_same(
     staying.sample(first)(CPU)
     found = staying.sample(second)(CPU)
     anew = replace(preprocessor, labels=True, shrink=2).sample(second)(CPU)
-    assert isinstance(staying.resident.find((second.fixed, True)), Side)
+    assert isinstance(staying.resident.find((second.fixed, True)), PreparedImage)
     assert torch.equal(found.fixed, anew.fixed)
     assert torch.equal(found.moving, anew.moving)
     assert found.labels is not None
