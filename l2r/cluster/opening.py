@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import dask
 from distributed import Client, Nanny, Scheduler, SpecCluster, Status
 
 from l2r.cluster.batch import BatchJob
+from l2r.cluster.jobs import has_ended, last_words
 from l2r.cluster.local import local_count
+from l2r.cluster.overheard import overhearing
 from l2r.cluster.workers import Workers
 from l2r.errors import ClusterError, ConfigError
 from l2r.machine import usable_cores
@@ -37,6 +40,13 @@ LOCAL: dict[str, Any] = {
     # on it, and a run without workers would wait for ever.
     "distributed.deploy.lost-worker-timeout": "1 day",
 }
+RESTART_S = 600.0
+"""A run whose processes are all gone, and do not come back, ends after so long."""
+_CANNOT_START_ANEW = (
+    "--cluster {}: its worker processes were killed and cannot be started anew; is memory short?"
+)
+ENDED_S = 60.0
+"""The same where all jobs have ended: it takes Dask 15 s to replace one."""
 SYSTEMS = {
     "slurm": ("SLURMCluster", "sbatch"),
     "pbs": ("PBSCluster", "qsub"),
@@ -62,14 +72,15 @@ def opened(text: str, gpus: int) -> Iterator[Workers]:
             _local(count, gpus) as cluster,
             Client(cluster) as client,
         ):
-            yield Workers(client, gpus=gpus > 0)
+            yield Workers(client, lambda: _CANNOT_START_ANEW.format(text), RESTART_S)
     elif "://" in text:
         with _connected(text) as client:
-            yield Workers(client, gpus=_have_gpus(client))
+            client.wait_for_workers(1)
+            yield Workers(client)
     else:
         job = parse(BatchJob, read_toml(Path(text), ConfigError), text, ConfigError)
         with dask.config.set(SETTINGS), _batch(job) as cluster, Client(cluster) as client:
-            yield Workers(client, gpus=job.gpus > 0)
+            yield Workers(client, partial(_no_job_left, cluster, job, text), ENDED_S)
 
 
 def _local(count: int, gpus: int) -> SpecCluster:
@@ -81,7 +92,23 @@ def _local(count: int, gpus: int) -> SpecCluster:
     }
     nobody_else = {"host": "127.0.0.1", "port": 0, "dashboard_address": "127.0.0.1:0"}
     scheduler = {"cls": Scheduler, "options": nobody_else}
-    return SpecCluster(workers=workers, scheduler=scheduler, silence_logs=QUIET)
+    with overhearing() as overheard:
+        try:
+            cluster = SpecCluster(workers=workers, scheduler=scheduler, silence_logs=QUIET)
+        except RuntimeError as cause:
+            raise ClusterError(
+                f"--cluster local:{count}: its worker processes cannot start; the last line that "
+                f"they wrote: {_reason(cause) or overheard.last_line() or 'none'}"
+            ) from None
+    overheard.hand_on()
+    return cluster
+
+
+def _reason(error: BaseException) -> str:
+    """The error of a worker at the beginning of a chain; nothing if its process just ended."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return "" if isinstance(error, RuntimeError) else f"{type(error).__name__}: {error}"
 
 
 def _gpu_of(number: int, gpus: int) -> dict[str, Any]:
@@ -104,13 +131,6 @@ def _connected(address: str) -> Iterator[Client]:
         yield client
 
 
-def _have_gpus(client: Client) -> bool:
-    """True if workers state GPUs as a resource; there must be one to say so."""
-    client.wait_for_workers(1)
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    return any(worker["resources"].get("GPU") for worker in workers)
-
-
 @contextmanager
 def _batch(job: BatchJob) -> Iterator[Any]:
     """Jobs of a batch system, as many as the file allows and the work needs."""
@@ -125,6 +145,18 @@ def _batch(job: BatchJob) -> Iterator[Any]:
         _submit(cluster, max(1, minimum))
         cluster.adapt(minimum=minimum, maximum=maximum)
         yield cluster
+
+
+def _no_job_left(cluster: Any, job: BatchJob, text: str) -> str | None:
+    """Why no worker will come, if all jobs have ended."""
+    numbers = [str(each.job_id) for each in list(cluster.workers.values()) if each.job_id]
+    if not numbers or not all(has_ended(job.system, number) for number in numbers):
+        return None
+    written = last_words(job.logs or Path(), numbers) or "unknown; `logs` names a folder for it"
+    return (
+        f"{text}: {len(numbers)} jobs have ended and no worker is left; the last line that they "
+        f"wrote: {written}"
+    )
 
 
 def _kind(name: str) -> Any:

@@ -5,29 +5,35 @@ nor memory grow with the list. A task that Dask blames for the end of several wo
 waited on them: who calls decides.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from distributed import Client, Future, KilledWorker, as_completed
+from distributed import Client, KilledWorker
 from distributed.client import FutureCancelledError
 
-from l2r.cluster.batches import Batches, Part, ResultT, TaskT, work_through
+from l2r.cluster.batches import Batches, Part, ResultT, TaskT
+from l2r.cluster.sent import Sent
+from l2r.cluster.watch import NoneComes, Watch, one_may_come
 from l2r.errors import ClusterError
 
 
 class Workers:
     """Workers of one scheduler."""
 
-    def __init__(self, client: Client, *, gpus: bool) -> None:
-        """Take over a connection.
+    def __init__(
+        self,
+        client: Client,
+        none_comes: NoneComes = one_may_come,
+        patience_s: float = 0.0,
+    ) -> None:
+        """Take over a connection; if any worker states `GPU=1`, tasks ask for it.
 
         Args:
             client: of the scheduler.
-            gpus: the workers state `GPU=1` as a resource, which tasks on GPUs then ask for.
+            none_comes: says why no worker will come, when there is none.
+            patience_s: how long it must say so before the run ends.
         """
-        self._client, self.gpus = client, gpus
+        self._client, self._watch = client, Watch(client, none_comes, patience_s)
 
     @property
     def dashboard(self) -> str:
@@ -38,7 +44,7 @@ class Workers:
         """The outcome for one item, as soon as there is a worker.
 
         Raises:
-            ClusterError: its worker was killed several times, or the scheduler is gone.
+            ClusterError: as for `in_order`.
         """
         return next(self.in_order(work, [item]))
 
@@ -52,20 +58,20 @@ class Workers:
             items: small and picklable, like the outcomes.
 
         Raises:
-            ClusterError: several workers were killed at one item, or the scheduler is gone.
+            ClusterError: several workers were killed at one item, no worker can start, or the
+                scheduler is gone.
         """
-        batches = self._batches(items)
-        running = deque((self._submit(work, batch), batch) for batch in batches.more())
-        while running:
-            future, batch = running.popleft()
+        batches, sent = self._begin(work, items)
+        while sent:
             with _lost_connections():
+                future, batch = sent.first()
                 try:
                     part: Part[ResultT] = future.result()
                 except KilledWorker as killed:
                     raise ClusterError(_blame(killed)) from None
-            if left := batches.end(batch, part):
-                running.appendleft((self._submit(work, left), left))
-            running.extend((self._submit(work, more), more) for more in batches.more())
+                if left := batches.end(batch, part):
+                    sent.send_first(left)
+                sent.send(batches.more())
             yield from part.outcomes
 
     def as_finished(
@@ -78,34 +84,30 @@ class Workers:
             items: as above.
 
         Raises:
-            ClusterError: the scheduler is gone.
+            ClusterError: no worker can start, or the scheduler is gone.
         """
-        batches = self._batches(items)
-        running = {self._submit(work, batch): batch for batch in batches.more()}
-        coming = as_completed(running)
-        while running:
+        batches, sent = self._begin(work, items)
+        while sent:
             with _lost_connections():
-                future = next(coming)
-                batch = running.pop(future)
+                future, batch = sent.any()
                 try:
                     part: Part[ResultT] = future.result()
                 except KilledWorker:
                     part = Part()
-            left = batches.end(batch, part)
-            for each in (*([left] if left else ()), *batches.more()):
-                again = self._submit(work, each)
-                running[again] = each
-                coming.add(again)
+                if left := batches.end(batch, part):
+                    sent.send([left])
+                sent.send(batches.more())
             yield from part.outcomes
 
-    def _batches(self, items: Iterable[TaskT]) -> Batches[TaskT]:
+    def _begin(
+        self, work: Callable[[TaskT], ResultT], items: Iterable[TaskT]
+    ) -> tuple[Batches[TaskT], Sent[TaskT, ResultT]]:
         with _lost_connections():
-            return Batches(items, workers=len(self._client.nthreads()))
-
-    def _submit(self, work: Callable[[TaskT], ResultT], batch: list[TaskT]) -> "Future[Any]":
-        resources = {"GPU": 1} if self.gpus else None
-        with _lost_connections():
-            return self._client.submit(work_through, work, batch, pure=False, resources=resources)
+            self._watch.look()
+            batches = Batches(items, workers=len(self._client.nthreads()))
+            sent = Sent(self._client, self._watch, work)
+            sent.send(batches.more())
+        return batches, sent
 
 
 @contextmanager
@@ -113,6 +115,11 @@ def _lost_connections() -> Iterator[None]:
     """Say that the scheduler is gone where Dask has several words for it."""
     try:
         yield
+    except ImportError as cause:
+        raise ClusterError(
+            f"a worker cannot load its program: {cause}; it needs the same packages, and "
+            "those of Regatta"
+        ) from None
     except (FutureCancelledError, OSError, TimeoutError) as cause:
         raise ClusterError(
             f"the scheduler is gone ({type(cause).__name__}); the same command goes on where this "

@@ -76,7 +76,7 @@ def _write_config(folder: Path) -> None:
     key.write_bytes(secrets.token_bytes(1024))
     key.chmod(0o600)
     text = CONFIG.format(
-        host=_host(), folder=folder, port=_free_port(), node_port=_free_port(), cores=os.cpu_count()
+        host=_host(), folder=folder, port=free_port(), node_port=free_port(), cores=os.cpu_count()
     )
     (folder / "slurm.conf").write_text(text)
 
@@ -112,7 +112,7 @@ def _host() -> str:
     return socket.gethostname().partition(".")[0]
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
