@@ -83,8 +83,18 @@ class Scan:
 
     @property
     def labels(self) -> Path:
-        """The path of the image's label map, if there is one."""
-        return self.root / self.beside("labels")
+        """The path of the image's label map, if there is one.
+
+        Raises:
+            DatasetError: it would be the image itself.
+        """
+        relative = self.beside("labels")
+        if relative == self.relative:
+            raise DatasetError(
+                f"{self.path}: its label map lies where `images` in the path is replaced by `labels`, "
+                "but no folder is called so; give images in imagesTr, label maps in labelsTr beside it"
+            )
+        return self.root / relative
 
 
 @dataclass(frozen=True)

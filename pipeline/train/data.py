@@ -1,7 +1,7 @@
 """Data behind `--data`, `--maps` and `--validation`: to train on and to validate with."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from l2r.dataset import SPLITS, read_pairs, read_scans, scans_of_folder
 from l2r.errors import DatasetError
@@ -57,10 +57,21 @@ def find_data(
 
 
 def _images(data: Path, dataset: Path | None) -> list[Scan]:
-    scans = read_scans(dataset, dataset.parent) if dataset else scans_of_folder(data)
+    scans = read_scans(dataset, dataset.parent) if dataset else _of_folder(data)
     if len(scans) < 2:
         raise DatasetError(f"{data}: one image only; a pair has two")
     return scans
+
+
+def _of_folder(folder: Path) -> list[Scan]:
+    """The images of a folder or of `imagesTr` in it; their label maps lie beside that one."""
+    scans, here = scans_of_folder(folder.absolute()), folder.absolute().name
+    return [
+        Scan(PurePosixPath(here) / scan.relative, scan.path)
+        if scan.relative.name == str(scan.relative)
+        else scan
+        for scan in scans
+    ]
 
 
 def _label_maps(folder: Path) -> list[Scan]:

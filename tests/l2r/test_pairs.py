@@ -44,6 +44,13 @@ def test_label_maps_lie_beside_their_images() -> None:
     assert found.beside("landmarks") == PurePosixPath("a/landmarksVal/X_0001_0000.nii.gz")
 
 
+@pytest.mark.parametrize("name", ["X_0001_0000.nii.gz", "brains/X_0001_0000.nii.gz"])
+def test_an_image_is_not_taken_for_its_own_label_map(name: str) -> None:
+    found = Scan(PurePosixPath(name), Path("/d") / name)
+    with pytest.raises(DatasetError, match=r"no folder is called so; give images in imagesTr"):
+        _ = found.labels
+
+
 def test_the_files_of_a_pair_are_its_images_and_label_maps_if_wanted() -> None:
     pair = Pair(*(Scan(PurePosixPath(f"images/{n}.nii"), Path(f"d/images/{n}.nii")) for n in "ab"))
     images = [Path("d/images/a.nii"), Path("d/images/b.nii")]

@@ -36,6 +36,11 @@ def config(**data: object) -> TrainConfig:
     return TrainConfig.model_validate({"model": NETWORK, "epochs": 1, "data": data})
 
 
+def test_label_maps_are_found_beside_the_folder_of_images(brains: Path) -> None:
+    scans = find_data(brains / "imagesVal").scans
+    assert [scan.labels for scan in scans] == sorted((brains / "labelsVal").iterdir())
+
+
 @pytest.mark.parametrize(
     ("asked", "given", "kind"),
     [
