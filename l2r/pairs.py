@@ -91,8 +91,9 @@ class Scan:
         relative = self.beside("labels")
         if relative == self.relative:
             raise DatasetError(
-                f"{self.path}: its label map lies where `images` in the path is replaced by `labels`, "
-                "but no folder is called so; give images in imagesTr, label maps in labelsTr beside it"
+                f"{self.path}: its label map lies where `images` in the path is replaced by "
+                "`labels`, but no folder is called so; give images in imagesTr, label maps in "
+                "labelsTr beside it"
             )
         return self.root / relative
 
