@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from l2r.dataset import scans_of_folder
+from l2r.dataset import read_pairs
 from models.descent.objective import ImagePair
 from models.losses.dice import SoftDice
 from models.spatial.affine import affine, rotation, sampled
@@ -236,7 +236,8 @@ def test_parts_are_done_one_after_the_other(partners: Partners) -> None:
 
 
 def test_label_maps_of_images_go_along(brains: Path, preprocessor: PairPreprocessor) -> None:
-    scans = scans_of_folder(brains / "imagesVal")
+    pair = read_pairs(brains / "PHANTOM_dataset.json", brains)[0]
+    scans = [pair.fixed, pair.moving]
     source = RandomPartners(
         scans, replace(preprocessor, labels=True, structures=(2,)), seed=0, both_orders=False
     )
