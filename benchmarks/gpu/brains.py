@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import typer
 from jaxtyping import Int, Int16, UInt8
 
-from l2r.errors import ImageError
+from l2r.errors import ImageError, L2RError
 from l2r.formats.affine import Affine
 from l2r.formats.volumes import read_image, write_volume
 
@@ -31,21 +32,19 @@ _PLANES, _LINES = ((1, 0, 0), (0, 1, 0), (0, 0, 1)), ((1, 1, 0), (1, 0, 1), (0, 
 """Neighbours across a face count twice, those across an edge are subtracted."""
 
 
-def main(command: str, file: str, *folders: str) -> None:
-    """Pack or unpack."""
-    if command == "pack":
-        pack(Path(file), [Path(folder) for folder in folders])
-    else:
-        unpack(Path(file), Path(folders[0]))
+app = typer.Typer(help=(__doc__ or "").splitlines()[0], add_completion=False)
 
 
+@app.command()
 def pack(file: Path, folders: list[Path]) -> None:
     """Write all volumes of some folders into one file.
 
     Raises:
-        ImageError: a volume does not consist of bytes.
+        ImageError: there is none, or one does not consist of bytes.
     """
     paths = [path for folder in folders for path in sorted(folder.glob("*.nii*"))]
+    if not paths:
+        raise ImageError(f"{', '.join(map(str, folders))}: no NIfTI file")
     with tarfile.open(file, "w") as tar, ProcessPoolExecutor() as pool:
         index = {}
         for path, (known, content) in zip(paths, pool.map(_packed, paths), strict=True):
@@ -56,6 +55,7 @@ def pack(file: Path, folders: list[Path]) -> None:
     print(f"{file}: {len(paths)} volumes, {file.stat().st_size / 1e6:.1f} MB")
 
 
+@app.command()
 def unpack(file: Path, folder: Path) -> None:
     """Write the volumes again, bit by bit those that were packed."""
     with tarfile.open(file) as tar:
@@ -146,4 +146,7 @@ def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        app()
+    except L2RError as error:
+        sys.exit(f"error: {error}")

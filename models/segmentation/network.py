@@ -28,10 +28,10 @@ SEGMENTATION: Final = "segmentation"
 
 
 class SegmentationNetworkConfig(Frozen):
-    """LevelWidths of the levels; the finest, at the resolution of the images, comes first."""
+    """Widths of the levels; the finest, at the resolution of the images, comes first."""
 
     name: Literal["segmentation"] = SEGMENTATION
-    widths: LevelWidths = (8, 24, 48, 64)
+    widths: LevelWidths = (16, 32, 64, 96, 128)
     prior: tuple[PositiveInt, PositiveInt, PositiveInt] = (24, 32, 28)
     """Grid of the prior, within the box around a brain."""
 

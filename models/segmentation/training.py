@@ -58,14 +58,13 @@ class SegmentationTrainer:
             config: settings.
             images: synthesised ones.
             real: may be none if the config has none.
-            device: where it computes, and keeps the real images.
+            device: where it computes.
 
         Raises:
             WeightsError: those to begin with cannot be found or used.
         """
-        self._config, self._images = config, images
-        self._real = [one.to(device) for one in real]
-        self._labelled = [one for one in self._real if one.channels is not None]
+        self._config, self._images, self._real = config, images, real
+        self._labelled = [one for one in real if one.channels is not None]
         torch.manual_seed(config.seed)
         self.network = config.network.build()
         if config.weights is None:
@@ -166,7 +165,7 @@ class SegmentationTrainer:
     @torch.no_grad()
     def _of_real(self, random: torch.Generator) -> tuple[Volumes, Tensor]:
         images = self._real_now
-        chosen = images[int(torch.randint(len(images), (), generator=random))]
+        chosen = images[int(torch.randint(len(images), (), generator=random))].to(self._device)
         if float(torch.rand((), generator=random)) < self._config.real_deformed:
             chosen = deformed(chosen, self._config.deformation, random)
         look = with_other_look(chosen.image, random)

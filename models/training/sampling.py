@@ -90,12 +90,13 @@ class PairPreprocessor:
 
     def make(self, loaded: Loaded, device: torch.device) -> ImagePair:
         """A batch of one on the network's grid; structures as means over their voxels."""
+        if not self._apart(loaded):
+            return self.batch(self.prepare(loaded), device)
         names = [(scan, self.labels) for scan in (loaded.pair.fixed, loaded.pair.moving)]
         fixed, moving = map(self.resident.find, names)
-        apart = self._apart(loaded)
-        if not apart or fixed is None or moving is None:
+        if fixed is None or moving is None:
             fixed, moving = sides = self._sides(self.prepare(loaded), device)
-            for name, side in zip(names if apart else (), sides, strict=False):
+            for name, side in zip(names, sides, strict=True):
                 self.resident.keep(name, side, device)
         return self._joined(fixed, moving)
 

@@ -66,12 +66,9 @@ def _images(data: Path, dataset: Path | None) -> list[Scan]:
 def _of_folder(folder: Path) -> list[Scan]:
     """The images of a folder or of `imagesTr` in it; their label maps lie beside that one."""
     scans, here = scans_of_folder(folder.absolute()), folder.absolute().name
-    return [
-        Scan(PurePosixPath(here) / scan.relative, scan.path)
-        if scan.relative.name == str(scan.relative)
-        else scan
-        for scan in scans
-    ]
+    if len(scans[0].relative.parts) > 1:
+        return scans
+    return [Scan(PurePosixPath(here) / scan.relative, scan.path) for scan in scans]
 
 
 def _label_maps(folder: Path) -> list[Scan]:

@@ -198,9 +198,13 @@ def test_wheels_are_asked_for_by_version_and_for_the_python_that_is_there() -> N
     assert words[-1] == "a==1"
 
 
-def test_without_wheels_the_script_says_how_to_get_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words", [("gpu.sh", "{}/out"), ("leg.sh", "{}/brains.tar", "{}/out", "config.toml")]
+)
+def test_without_wheels_the_script_says_how_to_get_them(tmp_path: Path, words: list[str]) -> None:
+    script, *given = words
     ran = subprocess.run(
-        [ROOT / "benchmarks" / "gpu.sh", tmp_path / "out"],
+        [ROOT / "benchmarks" / script, *(word.format(tmp_path) for word in given)],
         env={"PATH": "/usr/bin:/bin", "PACK": str(tmp_path)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -6,12 +6,19 @@ import torch
 
 from l2r.errors import TrainingError, WeightsError
 from models.segmentation.config import SegmentationTraining, load_segmentation_training
-from models.segmentation.samples import RealImage, SyntheticImages, mirrored_at_random, target_at
-from models.segmentation.segmenter import HALF
+from models.segmentation.samples import (
+    RealImage,
+    SyntheticImages,
+    deformed,
+    mirrored_at_random,
+    target_at,
+)
+from models.segmentation.segmenter import HALF, Segmenter
 from models.segmentation.structures import CLASSES, swap_channels, to_channels
 from models.segmentation.training import SegmentationTrainer
 from models.spatial.blocks import block_means
 from models.training.state import CHECKPOINT, LAST, export
+from models.training.synthesis.config import Deformation
 from tests.models.segmentation.brains import training, two_halves
 
 ROOT = Path(__file__).parents[3]
@@ -101,6 +108,28 @@ def test_the_pool_moves_on_and_is_the_same_again() -> None:
     assert min(images._made) >= 2
 
 
+def test_labels_move_with_a_real_image_that_is_deformed() -> None:
+    (still,) = real(labelled=True)
+    moved = deformed(still, Deformation(), torch.Generator().manual_seed(1))
+    assert still.channels is not None
+    assert moved.channels is not None
+    assert moved.channels.shape[1:] == moved.image.shape[2:]
+    inside = moved.image[0] > 0.2  # half of the brain's intensity
+    before = still.image[0] > 0.2
+    assert not torch.equal(inside, before)
+    assert ((moved.channels > 0) == inside).float().mean() > 0.98
+    assert ((moved.channels > 0) == before).float().mean() < 0.98
+
+
+def test_real_images_are_deformed_if_asked() -> None:
+    """All else that is drawn in the first step is alike."""
+    losses = [
+        taught_by(training(real=1.0, real_deformed=share), real(labelled=True)).train_step()
+        for share in (0.0, 1.0)
+    ]
+    assert losses[0] != losses[1]
+
+
 def test_labels_move_with_the_image_when_both_are_mirrored() -> None:
     image = torch.arange(4.0).view(1, 1, 4, 1, 1)
     channels = torch.tensor([1, 1, 18, 18]).view(1, 4, 1, 1)  # left and right white matter
@@ -163,7 +192,10 @@ def test_a_training_can_begin_with_weights(tmp_path: Path) -> None:
         trainer(weights=tmp_path / "none.safetensors")
 
 
-def test_the_training_files_of_the_weights_that_ship_can_be_read() -> None:
-    for path in (ROOT / "configs/train/segmentation").glob("*.toml"):
-        assert load_segmentation_training(path).steps > 0
-        assert path.read_text().startswith("# ")
+@pytest.mark.parametrize("path", sorted((ROOT / "configs/train/segmentation").glob("*.toml")))
+def test_a_training_file_builds_the_network_that_its_weights_fit(path: Path) -> None:
+    config = load_segmentation_training(path)
+    taught = taught_by(config, real())
+    shipped = Segmenter.from_weights(Path("t1_anatomy"), CPU)._network
+    assert taught.network.state_dict().keys() == shipped.state_dict().keys()
+    assert path.read_text().startswith("# ")

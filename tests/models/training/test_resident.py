@@ -42,6 +42,15 @@ def test_a_pair_of_images_that_stayed_is_the_same(
     assert all(map(torch.equal, found.labels, anew.labels))
 
 
+def test_what_stayed_is_not_prepared_again(brains: Path, preprocessor: PairPreprocessor) -> None:
+    staying = replace(preprocessor, resident=Resident(always))
+    pair = read_pairs(brains / "PHANTOM_dataset.json", brains)[0]
+    other = PreparedImage(torch.zeros(1, 1, 16, 16, 16), None)
+    for scan in (pair.fixed, pair.moving):
+        staying.resident.keep((scan, False), other, CPU)
+    assert staying.sample(pair)(CPU).fixed is other.image
+
+
 def test_images_that_may_be_cropped_around_both_do_not_stay(
     brains: Path, preprocessor: PairPreprocessor
 ) -> None:
