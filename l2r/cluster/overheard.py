@@ -23,6 +23,7 @@ class Overheard:
                     os.write(self._stderr, chunk)
                 else:
                     self._kept += chunk
+        os.close(self._source)
 
     def last_line(self) -> str:
         """The line that was written last, or nothing."""
